@@ -1,0 +1,60 @@
+# The developers' interface; .ci/run runs the same. Needs only python3.11 (or newer), make and pip.
+#   make demo    install what a user needs, then text -> video in demo/
+#   make test    the whole test suite
+#   make check   lint, types, floors, docs
+#   make docs    build the documentation into site/
+PYTHON  ?= $(shell command -v python3.11 || command -v python3)
+VENV    ?= .venv
+WORKERS ?= 2
+PIP_FLAGS ?=
+
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt
+CORE := $(VENV)/.core-installed
+DEV  := $(VENV)/.dev-installed
+PROMPT := a person with green hair, a white shirt, red trousers and brown boots walks to the left
+
+.PHONY: demo test check docs install dev clean help
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "moviola needs Python 3.11 or newer; say make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(CORE): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing moviola into $(VENV) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing moviola and the developers' tools into $(VENV) ..."
+	@$(PIP) -e '.[dev]'
+	@touch $(CORE) $@
+
+install: $(CORE)
+dev: $(DEV)
+
+demo: $(CORE)
+	@mkdir -p demo
+	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --upscale 4 --seed 0 -o demo/walk.mp4 --sheet demo/walk.png
+
+test: $(DEV)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+check: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet
+
+docs: $(DEV)
+	$(BIN)/mkdocs build --strict
+	@echo "open site/index.html"
+
+clean:
+	rm -rf $(VENV) site demo build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

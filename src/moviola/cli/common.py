@@ -1,0 +1,127 @@
+"""What every verb shares: its option types, and how it talks to people and to programs.
+
+A verb is a function `command(...)` in `cli/<verb>.py`, or a group `app = group("help")` with sub-commands::
+
+    @example('moviola generate "a person walks to the left" -o walk.mp4')
+    def command(prompt: str, json: Json = False, seed: Seed = 0, quiet: Quiet = False) -> None:
+        \"\"\"Make a video from a text.\"\"\"
+        ...
+        say(f"wrote {path}", quiet=quiet, as_json=json)
+        if json:
+            emit({"output": path, "frames": len(video)})
+
+The docstring up to a heading such as `Args:` is the help text; `example` adds the lines under "Example:".
+Results go to stdout; errors are raised (`moviola.core.errors`), and `main.run` prints them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json as _json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from moviola.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... or mps.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+EXAMPLES_ATTRIBUTE = "__moviola_examples__"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def example(*lines: str) -> Callable[[F], F]:
+    """Give a command function the command lines shown under "Example:" in its help.
+
+    Args:
+        lines: whole command lines that work as they stand, each beginning with "moviola".
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, EXAMPLES_ATTRIBUTE, lines)
+        return function
+
+    return mark
+
+
+def group(help: str) -> typer.Typer:
+    """Return an empty verb group (`moviola data ...`); add sub-commands with `@app.command("name")`.
+
+    Args:
+        help: one line about the group.
+    """
+    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None)
+
+
+def say(text: str, *, quiet: bool = False, as_json: bool = False) -> None:
+    """Print `text` for a person on stdout, unless `quiet` or `as_json` (stdout then belongs to `emit`)."""
+    if not quiet and not as_json:
+        print(text)
+
+
+def emit(result: Any) -> None:
+    """Print `result` as one JSON object on one line of stdout.
+
+    Args:
+        result: what `to_plain` takes: mappings, lists, dataclasses, pydantic models, numpy values, paths ...
+    """
+    print(_json.dumps(to_plain(result), ensure_ascii=False, allow_nan=False))
+
+
+def to_plain(value: Any) -> Any:
+    """Return `value` as what JSON knows: dict, list, str, int, float, bool, None.
+
+    Fractions become floats, NaN and infinities become None (JSON has neither), anything unknown its `str()`.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | Fraction):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    for method in ("model_dump", "tolist"):  # pydantic models; numpy arrays, numpy scalars and tensors
+        if callable(getattr(value, method, None)):
+            return to_plain(getattr(value, method)())
+    if isinstance(value, Iterable) and not isinstance(value, bytes | Path):
+        return [to_plain(item) for item in value]
+    return str(value)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called `name`.
+
+    Args:
+        name: "auto" (cuda, else mps, else cpu), "cpu", "mps", "cuda" or "cuda:N".
+
+    Raises:
+        ConfigError: no such device on this machine.
+    """
+    import torch
+
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    known = ["cpu", *(["cuda"] if cuda else []), *cuda, *mps]
+    if name == "auto":
+        return torch.device("cuda" if cuda else mps[0] if mps else "cpu")
+    if name not in known:
+        raise ConfigError(f"--device {name!r} is not on this machine; use auto or {' or '.join(known)}")
+    return torch.device(name)
+
+
+def interactive() -> bool:
+    """Return whether a person watches: progress is drawn only when stderr is a terminal."""
+    return sys.stderr.isatty()

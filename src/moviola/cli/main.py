@@ -1,0 +1,182 @@
+"""The entry point: the table of verbs, and what becomes of an error.
+
+`moviola --help` reads only the table below; a verb's file is imported when that verb is named.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moviola.cli.verbs import VerbGroup, build
+from moviola.core.errors import MoviolaError
+
+if TYPE_CHECKING:
+    from typer import Context
+
+# verb -> (module below moviola.cli, attribute, the line in `moviola --help`)
+VERBS: dict[str, tuple[str, str, str]] = {
+    "generate": ("generate", "command", "Make a video from a text, or from a text and a first frame."),
+    "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
+    "data": ("data", "app", "Make toy data sets; see what a data set holds."),
+    "models": ("models", "app", "The models at hand and what one can say to them."),
+    "doctor": ("doctor", "command", "Versions, devices, codecs and weights found, and what is missing."),
+}
+
+EXIT_OK, EXIT_FAULT, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_TERMINATED = 0, 1, 2, 130, 141, 143
+_ERRNO_OF_INPUT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
+
+
+class LazyVerbs(VerbGroup):
+    """The root command: knows its verbs from `VERBS` and loads one when it is asked for."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # type: ignore[override]
+        """Return the verbs in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """Import and return the verb `cmd_name`; None when the table does not hold it."""
+        return load_verb(cmd_name) if cmd_name in VERBS else None
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write the verbs and their one line, without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in VERBS.items()])
+
+
+def load_verb(name: str) -> Any:
+    """Return the click command of the verb `name` (a key of `VERBS`), importing its file."""
+    module, attribute, line = VERBS[name]
+    return build(name, getattr(importlib.import_module(f"moviola.cli.{module}"), attribute), line)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from moviola import __version__
+
+        print(f"moviola {__version__}")
+        raise typer.Exit()
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Make, mend, restyle, edit and judge generated video."""
+
+
+def build_root() -> Any:
+    """Return the root command `moviola` (a click group)."""
+    app = typer.Typer(cls=LazyVerbs, add_completion=False, rich_markup_mode=None)
+    app.callback(subcommand_metavar="VERB ...")(_root)
+    return typer.main.get_group(app)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; this is what the `moviola` script calls.
+
+    Args:
+        args: the words after "moviola"; None means those of this process.
+
+    Returns:
+        0 done; 2 the input or the arguments are wrong, told in one line on stderr; 130 interrupted;
+        141 the reader of stdout went away; 143 told to end (SIGTERM); 1 a fault of ours, in one line with
+        the error's type (`MOVIOLA_DEBUG=1` shows the traceback).
+    """
+    debug = os.environ.get("MOVIOLA_DEBUG", "") not in ("", "0")
+    words = list(sys.argv[1:] if args is None else args)
+    with warnings.catch_warnings(), _sigterm_unwinds():
+        if not debug and not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        try:
+            return _invoke(words)
+        except BaseException as error:
+            if debug and not isinstance(error, typer.Exit):
+                traceback.print_exc()
+            return _report(error)
+
+
+def _invoke(words: list[str]) -> int:
+    with build_root().make_context("moviola", words) as context:
+        result = context.command.invoke(context)
+    sys.stdout.flush()
+    return result if isinstance(result, int) and not isinstance(result, bool) else EXIT_OK
+
+
+def _report(error: BaseException) -> int:
+    """Print the one line about `error`, if any, and return the exit code."""
+    if isinstance(error, typer.Exit):
+        return _flush_and(error.exit_code)
+    if isinstance(error, BrokenPipeError):
+        return _drop_stdout()
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        print("moviola: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else EXIT_FAULT if error.code else EXIT_OK
+    if isinstance(error, MoviolaError):
+        return _complain(str(error), error.exit_code)
+    if hasattr(error, "format_message"):  # typer's usage errors, wherever the release keeps their class
+        return _complain(_usage(error), EXIT_INPUT)
+    if isinstance(error, OSError) and error.errno in _ERRNO_OF_INPUT:
+        return _complain(f"{error.filename or 'output'}: {error.strerror}", EXIT_INPUT)
+    fault = f"{type(error).__name__}: {error}"
+    return _complain(f"{fault} (a fault of moviola's; MOVIOLA_DEBUG=1 shows the traceback)", EXIT_FAULT)
+
+
+def _usage(error: Any) -> str:
+    """Return what is wrong in a usage error, with the value that was given and where to read on."""
+    message = error.format_message().strip().rstrip(".")
+    for reason in getattr(error.__cause__, "errors", list)()[:1]:  # typer's reason is a pydantic error
+        message += f", not {reason['input']!r}"
+    context = getattr(error, "ctx", None)
+    return f"{message}; see {context.command_path} --help" if context else message
+
+
+def _complain(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    print(f"moviola: error: {line[:1500]}", file=sys.stderr)
+    return code
+
+
+def _flush_and(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _drop_stdout()
+    return code
+
+
+def _drop_stdout() -> int:
+    """Point stdout at nothing, so that the interpreter's last flush stays quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_PIPE
+
+
+@contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """Turn SIGTERM into an exception while a verb runs, so that its half-written files are taken away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(signum: int, frame: object) -> None:
+        raise SystemExit(EXIT_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,120 @@
+"""The Typer classes under every verb: plain help with examples, nearest names for a wrong one.
+
+Help is drawn without rich: it starts faster and reads the same in a pipe. Click is reached only through
+`typer.core`, so both the releases of typer that carry it inside and those that depend on it will do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+from moviola.cli.common import EXAMPLES_ATTRIBUTE
+from moviola.core.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from typer import Context
+
+_SECTION = re.compile(r"\n\s*(Args|Arguments|Returns|Raises|Source|Yields):\s*\n")
+
+
+def _write_help_text(text: str, formatter: Any) -> None:
+    """Write the part of a docstring that is for the command line: up to its first `Args:`-like heading."""
+    text = _SECTION.split(text, maxsplit=1)[0].strip().replace("`", "")
+    if text:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(text)
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.;:])\s|\n\n", text.strip(), maxsplit=1)[0].rstrip(";:").replace("\n", " ")
+
+
+class Verb(TyperCommand):
+    """One command: its help ends with the lines given to `common.example`."""
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """The command lines given to `common.example`."""
+        return getattr(self.callback, EXAMPLES_ATTRIBUTE, ())
+
+    def format_help_text(self, ctx: Context, formatter: Any) -> None:
+        """Write the docstring without its argument list (typer shows the options itself)."""
+        _write_help_text(self.help or "", formatter)
+
+    def format_epilog(self, ctx: Context, formatter: Any) -> None:
+        """Write the examples as they are: a wrapped command line cannot be copied."""
+        if self.examples:
+            with formatter.section("Example"):
+                for line in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+class VerbGroup(TyperGroup):
+    """A verb with sub-verbs; called bare it prints its help, a wrong name is answered with the nearest."""
+
+    noun = "verb"
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read the group's own options; no argument at all means `--help`."""
+        return super().parse_args(ctx, args or ["--help"])  # type: ignore[arg-type]
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Any, list[str]]:  # type: ignore[override]
+        """Return the sub-command that `args[0]` names.
+
+        Raises:
+            UnknownNameError: there is none; the message names the nearest.
+        """
+        command = self.get_command(ctx, args[0])  # type: ignore[arg-type]
+        if command is None and not args[0].startswith("-"):
+            kind = " ".join([*ctx.command_path.split()[1:], self.noun])
+            raise UnknownNameError.of(kind, args[0], self.list_commands(ctx))  # type: ignore[arg-type]
+        return super().resolve_command(ctx, args)  # type: ignore[arg-type]
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write the sub-verbs, each with the first sentence of its help."""
+        rows = [(name, _first_sentence(command.help or "")) for name, command in self.commands.items()]
+        with formatter.section("Verbs"):
+            formatter.write_dl(rows)
+
+    def format_help_text(self, ctx: Context, formatter: Any) -> None:
+        """Write the group's help."""
+        _write_help_text(self.help or "", formatter)
+
+    def format_epilog(self, ctx: Context, formatter: Any) -> None:
+        """Write where to read on."""
+        formatter.write_paragraph()
+        formatter.write_text(f"{ctx.command_path} {self.noun.upper()} --help tells more, with an example.")
+
+
+def build(name: str, target: Callable[..., Any] | typer.Typer, help: str) -> Any:
+    """Return the runnable command of one verb.
+
+    Args:
+        name: the verb.
+        target: the function `command` of its file, or the `app` of a verb group.
+        help: the line of the verb table, shown for a group that has no help of its own.
+
+    Returns:
+        A click command (`Verb` or `VerbGroup`), whose help is plain text.
+    """
+    if not isinstance(target, typer.Typer):
+        single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        single.command(name, cls=Verb)(target)
+        return typer.main.get_command(single)
+    target._add_completion = False
+    target.rich_markup_mode = None
+    target.info.cls = VerbGroup
+    for info in target.registered_commands:
+        info.cls = Verb
+    command = typer.main.get_group(target)
+    command.name = name
+    command.subcommand_metavar = "VERB ..."
+    command.help = command.help or help
+    return command

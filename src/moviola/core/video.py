@@ -1,0 +1,328 @@
+"""The Video type: the one form in which moviola's functions hand videos to each other.
+
+Outside networks a video is uint8 (T, H, W, 3) with a frame rate; `to_tensor` and `from_tensor` are the only places
+where the order of the axes and the range of the values change.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moviola.core import ports
+from moviola.core.errors import ConfigError, InputError
+from moviola.core.rates import Rate, as_rate
+from moviola.core.resample import Kernel, resize_frames
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Sound.
+
+    Args:
+        samples: float32 (N, channels), -1 to 1.
+        rate: samples per second (Hz), at least 1.
+
+    Raises:
+        InputError: another shape or type, or a rate below 1.
+    """
+
+    samples: np.ndarray
+    rate: int
+
+    def __post_init__(self) -> None:
+        samples = np.asarray(self.samples)
+        if samples.dtype != np.float32 or samples.ndim != 2 or samples.shape[1] < 1:
+            raise InputError(f"audio is float32 (samples, channels), got {samples.dtype} {samples.shape}")
+        if self.rate < 1:
+            raise InputError(f"an audio rate is at least 1 Hz, got {self.rate}")
+        object.__setattr__(self, "samples", samples)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.samples.shape[1]
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.rate
+
+    def cut(self, start: Fraction, stop: Fraction) -> Audio:
+        """Return the sound from `start` to `stop` (seconds from the beginning), silence where there is none."""
+        first, last = round(start * self.rate), round(stop * self.rate)
+        out = np.zeros((max(last - first, 0), self.channels), np.float32)
+        held = self.samples[max(first, 0) : max(last, 0)]
+        offset = max(-first, 0)
+        out[offset : offset + len(held)] = held
+        return Audio(out, self.rate)
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """Frames, their rate and, where asked for, their sound.
+
+    Args:
+        frames: uint8 (T, H, W, 3), T, H and W at least 1.
+        fps: frames per second; anything `moviola.core.rates.as_rate` takes, kept as an exact Fraction.
+        audio: sound that starts with the first frame, or None.
+
+    Raises:
+        InputError: frames of another shape or type. ConfigError: a rate that is none.
+    """
+
+    frames: np.ndarray
+    fps: Fraction
+    audio: Audio | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(self, frames: np.ndarray, fps: Rate, audio: Audio | None = None) -> None: ...
+
+    def __post_init__(self) -> None:
+        frames = np.asarray(self.frames)
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
+            raise InputError(
+                "a video is uint8 frames (T, H, W, 3) with at least one frame, "
+                f"got {frames.dtype} {tuple(frames.shape)}"
+            )
+        object.__setattr__(self, "frames", frames)
+        object.__setattr__(self, "fps", as_rate(self.fps))
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.frames)
+
+    @property
+    def height(self) -> int:
+        """Rows of a frame."""
+        return self.frames.shape[1]
+
+    @property
+    def width(self) -> int:
+        """Columns of a frame."""
+        return self.frames.shape[2]
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds: frames over rate."""
+        return float(len(self) / self.fps)
+
+    def __repr__(self) -> str:
+        sound = f", audio {self.audio.rate} Hz" if self.audio else ""
+        return f"Video({len(self)} frames, {self.height}x{self.width}, {self.fps} fps{sound})"
+
+    def __getitem__(self, key: int | slice) -> Video:
+        """Return some of the frames as a Video.
+
+        A slice with a step keeps the speed of what is seen, so the rate is divided by it; a negative step plays
+        backwards and drops the sound. An integer gives a video of one frame.
+
+        Raises:
+            IndexError: an integer outside the video. InputError: a slice that holds no frame.
+        """
+        if not isinstance(key, slice):
+            index = int(key)
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"frame {index} of a video of {len(self)} frames")
+            index %= len(self)
+            key = slice(index, index + 1)
+        chosen = range(len(self))[key]
+        if not chosen:
+            raise InputError(f"no frame in [{key.start}:{key.stop}:{key.step}] of a video of {len(self)} frames")
+        fps = self.fps / abs(chosen.step)
+        audio = None
+        if self.audio and chosen.step > 0:
+            audio = self.audio.cut(chosen.start / self.fps, chosen.start / self.fps + len(chosen) / fps)
+        return Video(self.frames[key], fps, audio)
+
+    def __iter__(self) -> Iterator[Video]:
+        """Go through the frames, each as a Video of one frame."""
+        return (self[i] for i in range(len(self)))
+
+    def resize(self, height: int, width: int, kernel: Kernel = "lanczos", antialias: bool = True) -> Video:
+        """Return the video at another size; arguments and errors as `moviola.core.resample.resize_frames`."""
+        return replace(self, frames=resize_frames(self.frames, height, width, kernel, antialias))
+
+    def scale(self, n: int) -> Video:
+        """Return the video with every pixel repeated `n` times each way (`n` at least 1); right for pixel art."""
+        if n < 1:
+            raise ConfigError(f"scale takes a whole number of at least 1, got {n}")
+        return replace(self, frames=self.frames.repeat(n, axis=1).repeat(n, axis=2))
+
+    def crop(self, top: int, left: int, height: int, width: int) -> Video:
+        """Return the rectangle of `height` x `width` pixels whose upper left pixel is (`top`, `left`).
+
+        Raises:
+            ConfigError: the rectangle is empty or leaves the frame.
+        """
+        inside = 0 <= top and 0 <= left and top + height <= self.height and left + width <= self.width
+        if not inside or height < 1 or width < 1:
+            raise ConfigError(
+                f"crop of {height}x{width} at row {top}, column {left} does not lie inside {self.height}x{self.width}"
+            )
+        return replace(self, frames=self.frames[:, top : top + height, left : left + width])
+
+    def center_crop_square(self) -> Video:
+        """Return the largest centred square."""
+        side = min(self.height, self.width)
+        return self.crop((self.height - side) // 2, (self.width - side) // 2, side, side)
+
+    def with_fps(self, fps: Rate) -> Video:
+        """Return the same frames at another rate; the sound is dropped where the rate changes."""
+        rate = as_rate(fps)
+        return Video(self.frames, rate, self.audio if rate == self.fps else None)
+
+    def loop(self, n: int) -> Video:
+        """Return the video played `n` times (`n` at least 1)."""
+        if n < 1:
+            raise ConfigError(f"loop takes a whole number of at least 1, got {n}")
+        return Video.concat([self] * n)
+
+    @staticmethod
+    def concat(videos: Sequence[Video]) -> Video:
+        """Return the videos one after another; where some have sound, the others are silent.
+
+        Raises:
+            InputError: no videos, or videos that differ in size, rate or sound format.
+        """
+        _require_same(videos, "joined in time", lambda v: (v.height, v.width), "size")
+        _require_same(videos, "joined in time", lambda v: v.fps, "rate")
+        frames = np.concatenate([v.frames for v in videos])
+        return Video(frames, videos[0].fps, _concat_audio(videos))
+
+    @staticmethod
+    def side_by_side(videos: Sequence[Video], gap: int = 2) -> Video:
+        """Return the videos next to each other, left to right, on white; a shorter one holds its last frame.
+
+        Args:
+            videos: of one height and rate; the sound is the first one's that has any.
+            gap: white columns between them, at least 0.
+
+        Raises:
+            InputError: no videos, or heights or rates that differ. ConfigError: a negative gap.
+        """
+        _require_same(videos, "put side by side", lambda v: v.height, "height")
+        _require_same(videos, "put side by side", lambda v: v.fps, "rate")
+        _check_gap(gap)
+        length = max(map(len, videos))
+        width = sum(v.width for v in videos) + gap * (len(videos) - 1)
+        out = np.full((length, videos[0].height, width, 3), 255, np.uint8)
+        left = 0
+        for video in videos:
+            strip = out[:, :, left : left + video.width]
+            strip[: len(video)] = video.frames
+            strip[len(video) :] = video.frames[-1]
+            left += video.width + gap
+        return Video(out, videos[0].fps, next((v.audio for v in videos if v.audio), None))
+
+    def contact_sheet(self, columns: int = 8, rows: int | None = None, gap: int = 2) -> np.ndarray:
+        """Return frames laid out row by row on white.
+
+        Args:
+            columns: frames in a row, at least 1.
+            rows: rows; None for as many as all frames need, else evenly spaced frames fill at most that many.
+            gap: white pixels between frames, at least 0.
+
+        Returns:
+            uint8 (H, W, 3).
+
+        Raises:
+            ConfigError: columns or rows below 1, or a negative gap.
+        """
+        if columns < 1 or (rows is not None and rows < 1):
+            raise ConfigError(f"a contact sheet has at least 1 column and 1 row, got {columns} and {rows}")
+        _check_gap(gap)
+        count = len(self) if rows is None else min(len(self), rows * columns)
+        chosen = self.frames[np.linspace(0, len(self) - 1, count).round().astype(int)]
+        columns = min(columns, count)
+        rows = math.ceil(count / columns)
+        cell_h, cell_w = self.height + gap, self.width + gap
+        sheet = np.full((rows * cell_h - gap, columns * cell_w - gap, 3), 255, np.uint8)
+        for i, frame in enumerate(chosen):
+            top, left = i // columns * cell_h, i % columns * cell_w
+            sheet[top : top + self.height, left : left + self.width] = frame
+        return sheet
+
+    def to_tensor(self) -> Tensor:
+        """Return the frames as torch float32 (T, C, H, W) in [-1, 1] (0 is -1, 255 is 1)."""
+        import torch
+
+        frames = torch.from_numpy(np.array(self.frames.transpose(0, 3, 1, 2), order="C"))
+        return frames.float().div_(127.5).sub_(1.0)
+
+    @staticmethod
+    def from_tensor(tensor: Tensor, fps: Rate) -> Video:
+        """Return the Video of a tensor; values outside [-1, 1] are clipped.
+
+        Args:
+            tensor: floating (T, C, H, W), C of 3 or 1 (grey).
+            fps: frames per second.
+
+        Raises:
+            InputError: another shape, or values that are not finite.
+        """
+        if tensor.ndim != 4 or tensor.shape[1] not in (1, 3):
+            raise InputError(f"a video tensor is (T, C, H, W) with C of 3 or 1, got {tuple(tensor.shape)}")
+        values = tensor.detach().float().cpu()
+        if not bool(values.isfinite().all()):
+            raise InputError("a video tensor holds values that are not finite")
+        frames = values.add(1.0).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+        return Video(np.ascontiguousarray(frames.expand(-1, -1, -1, 3).numpy()), fps)
+
+    def save(self, path: str | Path, **options: Any) -> Path:
+        """Write the video to `path` and return it; options and errors as `moviola.data.codec.write`."""
+        return ports.resolve("write_video")(self, path, **options)
+
+    def _repr_html_(self) -> str:
+        """Return a player for notebooks."""
+        return ports.resolve("video_html")(self)
+
+
+def _check_gap(gap: int) -> None:
+    if gap < 0:
+        raise ConfigError(f"a gap is at least 0 pixels, got {gap}")
+
+
+def _require_same(videos: Sequence[Video], what: str, key: Any, noun: str) -> None:
+    """Raise InputError unless there are videos and `key` is the same for all."""
+    if not videos:
+        raise InputError(f"no videos to be {what}")
+    values = [key(v) for v in videos]
+    for i, value in enumerate(values):
+        if value != values[0]:
+            raise InputError(
+                f"videos to be {what} need one {noun}; number 1 has {_show(values[0])}, number {i + 1} has {_show(value)}"
+            )
+
+
+def _show(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _concat_audio(videos: Sequence[Video]) -> Audio | None:
+    """Join sounds in time, each exactly as long as its frames."""
+    sounds = [v.audio for v in videos if v.audio]
+    if not sounds:
+        return None
+    first = sounds[0]
+    if any((s.rate, s.channels) != (first.rate, first.channels) for s in sounds):
+        raise InputError("videos to be joined in time need sound of one rate and number of channels")
+    silence = Audio(np.zeros((0, first.channels), np.float32), first.rate)
+    parts, begin = [], Fraction(0)
+    for video in videos:
+        end = begin + len(video) / video.fps
+        # cut on the joined time line, so that rounding to samples never adds up
+        length = Fraction(round(end * first.rate) - round(begin * first.rate), first.rate)
+        parts.append((video.audio or silence).cut(Fraction(0), length).samples)
+        begin = end
+    return Audio(np.concatenate(parts), first.rate)

@@ -1,0 +1,153 @@
+"""Saving and loading networks: `config.json` beside `model.safetensors`. No pickle is ever read or written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from moviola.core.config import Config
+from moviola.core.errors import OutputError, WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS_NAME = "model.safetensors"
+CONFIG_NAME = "config.json"
+
+
+class _Savable(Protocol):
+    config: Config
+
+    def state_dict(self) -> dict[str, torch.Tensor]: ...
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of the file at `path` as hex."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_atomic(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader sees the old file or the whole new one, also after a crash.
+
+    Raises:
+        OutputError: when the folder is missing or cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def save_pretrained(module: _Savable, folder: str | Path, *, half: bool = False) -> Path:
+    """Write `module.config` and its tensors into `folder` (made if missing); return the folder.
+
+    Args:
+        module: any network with a `config`.
+        folder: where `config.json` and `model.safetensors` go.
+        half: store floating tensors as float16 (half the size; they are widened again on loading).
+    """
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+    tensors = {k: _storable(v, half) for k, v in module.state_dict().items()}
+    write_atomic(folder / WEIGHTS_NAME, save(tensors, metadata={"format": "pt"}))
+    values = {"class": type(module).__name__, **module.config.model_dump(mode="json")}
+    write_atomic(folder / CONFIG_NAME, (json.dumps(values, indent=2) + "\n").encode())
+    return folder
+
+
+def _storable(tensor: torch.Tensor, half: bool) -> torch.Tensor:
+    import torch
+
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Return the values of `folder/config.json`.
+
+    Raises:
+        WeightsError: when there is none or it is not JSON.
+    """
+    path = Path(folder) / CONFIG_NAME
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(f"{folder} is no model folder: it has no {CONFIG_NAME}") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a readable JSON file: {error}") from None
+    if not isinstance(values, dict):
+        raise WeightsError(f"{path} holds no JSON object")
+    return values
+
+
+def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a safetensors file, half-precision ones widened to float32.
+
+    Raises:
+        WeightsError: when the file is missing or damaged.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(str(path))
+    except FileNotFoundError:
+        raise WeightsError(f"no weights at {path}") from None
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file: {error}") from None
+    return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in tensors.items()}
+
+
+class PretrainedMixin:
+    """Adds `save_pretrained` and `from_pretrained` to an `nn.Module` whose only argument is its `config`."""
+
+    config_class: type[Config]
+    config: Config
+
+    def save_pretrained(self, folder: str | Path, *, half: bool = False) -> Path:
+        """Write config and weights into `folder`; see `moviola.core.weights.save_pretrained`."""
+        return save_pretrained(self, folder, half=half)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """Read a network that `save_pretrained` wrote, in eval mode, on the CPU.
+
+        Raises:
+            WeightsError: when the folder holds another class, or tensors that do not fit.
+        """
+        values = read_config(folder)
+        written = values.pop("class", cls.__name__)
+        if written != cls.__name__:
+            raise WeightsError(f"{folder} holds a {written}, not a {cls.__name__}")
+        module: Any = cls(cls.config_class.make(values))  # type: ignore[call-arg]
+        try:
+            module.load_state_dict(load_tensors(Path(folder) / WEIGHTS_NAME))
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:160]
+            raise WeightsError(f"the weights in {folder} do not fit its config: {reason}") from None
+        return module.eval()

@@ -1,0 +1,107 @@
+"""Captioned clips to train on: sprites and toys drawn as they are asked for, and anyone's captioned videos."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moviola.core.errors import InputError
+from moviola.core.seeds import derive
+from moviola.data.cache import CacheConfig, open_cached
+from moviola.data.grammar import Grammar
+from moviola.data.loader import Clip
+from moviola.data.toys import load_toy, sprites
+
+
+class SpriteClips:
+    """Sprites, drawn when asked.
+
+    Args:
+        parts: folder of the part sheets.
+        held: False for the looks to train on, True for those held out.
+        unsaid: chance that a clip leaves some of its visible slots unsaid, as a given image does.
+    """
+
+    grammar: Grammar = sprites.GRAMMAR
+
+    def __init__(self, parts: str | Path, *, held: bool = False, unsaid: float = 0.0) -> None:
+        self.sheets, self.held, self.unsaid = sprites.sheets(str(parts)), held, unsaid
+        self._visible = np.array([slot.visible for slot in self.grammar.slots])
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """Draw one clip: any action and facing of a look on this side of the split."""
+        clip = self.of(sprites.random_slots(rng, self.held))
+        if rng.random() < self.unsaid:
+            clip.slots[self._visible & (rng.random(len(clip.slots)) < 0.7)] = 0
+        return clip
+
+    def of(self, slots: np.ndarray) -> Clip:
+        """Return the clip with these slots."""
+        read = partial(sprites.clip_frames, self.sheets, slots.copy())
+        return Clip(slots, sprites.cycle_length(slots), cyclic=True, read=read)
+
+
+class DrawnClips:
+    """Procedural captioned toys (digits, icons), each made once and kept.
+
+    Args:
+        toy: "digits" or "icons".
+        count: number of different clips.
+        seed: of the toy.
+        config: settings of the toy, as its `Config` takes them.
+    """
+
+    def __init__(self, toy: str, count: int, seed: int = 0, **config: Any) -> None:
+        module = load_toy(toy)
+        made = [module.make(i, seed, module.Config.make(config)) for i in range(count)]
+        self.grammar = Grammar.from_captions(clip.caption for clip in made)
+        self._frames = [clip.video.frames for clip in made]
+        self._slots = [_slots(self.grammar, clip.caption) for clip in made]
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """Draw one of the clips."""
+        k = int(rng.integers(len(self._frames)))
+        frames = self._frames[k]
+        return Clip(self._slots[k], len(frames), cyclic=False, read=partial(np.take, frames, axis=0))
+
+
+class VideoClips:
+    """Anyone's captioned videos, decoded once into the cache on disk.
+
+    Args:
+        path: whatever `moviola.data.sources.open_source` reads, with captions beside it; a clip without a caption
+            takes its label.
+        size: H = W in pixels.
+        held: False for the clips to train on, True for the share held out (one in ten, by a hash of the name).
+
+    Raises:
+        InputError: when no clip has a caption or a label.
+    """
+
+    def __init__(self, path: str | Path, size: int, *, held: bool = False) -> None:
+        from moviola.data.sources import open_source
+
+        source = open_source(path)
+        self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
+        items = list(self._cache)
+        captions = [item.caption or (item.label or "").replace("-", " ").replace("_", " ") for item in items]
+        if not any(captions):
+            raise InputError(f"{path} has no captions: put captions.jsonl or captions.csv beside the videos, or one folder a label")
+        self.grammar = Grammar.from_captions(c for c in captions if c)
+        self._slots = {i: _slots(self.grammar, c) for i, c in enumerate(captions) if c}
+        self._keys = [i for i in self._slots if (derive(10, items[i].name) % 10 == 0) == held]
+        if not self._keys:
+            raise InputError(f"{path} has too few captioned clips ({len(self._slots)}) to split one in ten off")
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """Draw one clip on this side of the split."""
+        k = self._keys[int(rng.integers(len(self._keys)))]
+        frames = self._cache.frames(k)
+        return Clip(self._slots[k], len(frames), cyclic=False, read=lambda index: np.asarray(frames[index]))
+
+
+def _slots(grammar: Grammar, caption: str) -> np.ndarray:
+    return np.array([min(a) + 1 if a else 0 for a in grammar.parse(caption).allowed], dtype=np.int64)

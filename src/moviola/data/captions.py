@@ -1,0 +1,165 @@
+"""Captions beside the data: `captions.csv` or `captions.jsonl` with the columns `file` and `caption`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from moviola.core.errors import FormatError, InputError, nearest
+
+CAPTION_NAMES: tuple[str, ...] = ("captions.csv", "captions.jsonl")
+
+
+@dataclass(frozen=True)
+class CaptionLine:
+    """One caption as it stands in its file.
+
+    Args:
+        file: the clip it belongs to, with forward slashes.
+        caption: the text, without blanks around it.
+        line: where it stands, from 1.
+    """
+
+    file: str
+    caption: str
+    line: int
+
+
+def read_captions(text: str, where: str) -> list[CaptionLine]:
+    """Read a caption file.
+
+    Args:
+        text: its content.
+        where: its name; ends in `.csv` or `.jsonl`, and begins every message.
+
+    Returns:
+        The captions in file order.
+
+    Raises:
+        FormatError: another suffix.
+        InputError: a line without `file` or `caption`; the message names the line.
+    """
+    suffix = PurePosixPath(where).suffix.lower()
+    if suffix == ".csv":
+        rows = _csv_rows(text, where)
+    elif suffix == ".jsonl":
+        rows = _jsonl_rows(text, where)
+    else:
+        raise FormatError(
+            f"{where}: captions are read from .csv or .jsonl, not {suffix or 'a file without suffix'}"
+        )
+    return [_line(row, number, where) for number, row in rows]
+
+
+def match_captions(
+    lines: Iterable[CaptionLine],
+    names: Sequence[str],
+    where: str,
+    elsewhere: Callable[[str], str | None] = lambda file: None,
+) -> dict[str, str]:
+    """Give captions to clips.
+
+    A caption's `file` is the name of a clip, with or without its suffix.
+
+    Args:
+        lines: what `read_captions` returned.
+        names: the clips' names.
+        where: the caption file's name, for messages.
+        elsewhere: what a name that is no clip is worth: the name of the clip it means after all, "" for a file
+            that exists but does not belong here (left out), None for one that does not exist.
+
+    Returns:
+        Clip name to caption; clips without one are missing.
+
+    Raises:
+        InputError: a caption for a file that does not exist, or a second one for the same clip, by line.
+    """
+    known = _index(names)
+    found: dict[str, str] = {}
+    lines_of: dict[str, int] = {}
+    for line in lines:
+        name = known.get(line.file)
+        if name is None:
+            other = elsewhere(line.file)
+            name = known.get(other) if other else other
+        if name is None:
+            near = nearest(line.file, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise InputError(f"{where} line {line.line}: there is no clip {line.file!r}{hint}")
+        if not name:
+            continue
+        if name in found:
+            raise InputError(
+                f"{where} line {line.line}: a second caption for {name!r}, after line {lines_of[name]}"
+            )
+        found[name], lines_of[name] = line.caption, line.line
+    return found
+
+
+def decode_text(data: bytes, where: str) -> str:
+    """Return `data` as UTF-8 text, a byte order mark taken off.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(f"{where} line {line}: not UTF-8 text") from None
+
+
+def write_captions(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write `rows` (each with `file` and `caption`) to a `.jsonl` file that does not exist yet, one row a line."""
+    with path.open("x", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _index(names: Sequence[str]) -> dict[str, str]:
+    """Map names to themselves, and names without suffix too where only one clip has them."""
+    short: dict[str, str] = {}
+    for name in names:
+        stem = str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name
+        short[stem] = "" if stem in short else name
+    return {**{stem: name for stem, name in short.items() if name}, **{name: name for name in names}}
+
+
+def _csv_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+        for wanted in ("file", "caption"):
+            if wanted not in columns:
+                there = ", ".join(columns) or "none"
+                raise InputError(f"{where} line 1: no column {wanted!r}; the columns are {there}")
+        for row in reader:
+            yield reader.line_num, {key: row[columns[key]] for key in ("file", "caption")}
+    except csv.Error as error:
+        raise InputError(f"{where} line {reader.line_num}: not CSV: {error}") from None
+
+
+def _jsonl_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{where} line {number}: not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise InputError(f'{where} line {number}: not an object; write {{"file": ..., "caption": ...}}')
+        yield number, row
+
+
+def _line(row: dict[str, Any], number: int, where: str) -> CaptionLine:
+    for key in ("file", "caption"):
+        if not isinstance(row.get(key), str) or not row[key].strip():
+            raise InputError(f"{where} line {number}: {key!r} is missing, empty or not text")
+    file = str(PurePosixPath(row["file"].strip().replace("\\", "/")))
+    return CaptionLine(file, " ".join(row["caption"].split()), number)

@@ -1,0 +1,298 @@
+"""One encoder a kind of output; all take frames of one size, then finish. None of them knows about renaming."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from moviola.core.errors import FormatError
+from moviola.core.video import Audio
+from moviola.data.codec.formats import ENCODINGS
+from moviola.data.codec.images import RATE_FILE
+from moviola.data.codec.options import WriteOptions
+
+if TYPE_CHECKING:
+    import av
+
+
+class Encoder(Protocol):
+    """What every kind of output offers."""
+
+    def add(self, frames: np.ndarray, audio: Audio | None) -> None: ...
+    def finish(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class ContainerEncoder:
+    """mp4, mov, mkv, webm, gif, webp and apng by FFmpeg; memory holds the frames the encoder looks ahead.
+
+    Args:
+        path: the file to write. suffix: which decides the format. fps: frames per second. options: checked ones.
+        shape: height and width of the frames. audio: the first piece of sound, whose format the rest must have.
+    """
+
+    def __init__(
+        self, path: Path, suffix: str, fps: Fraction, options: WriteOptions, shape: tuple[int, int], audio: Audio | None
+    ) -> None:
+        import av
+
+        self._encoding, self._options = ENCODINGS[suffix], options
+        self._pixels = options.pixels(suffix, *shape)
+        self._container = av.open(
+            str(path), "w", format=self._encoding.muxer, options=dict(self._encoding.muxer_options)
+        )
+        self._count = 0
+        self._tick = 1 / fps
+        self._to_yuv = _YuvConverter(self._pixels, shape[0])
+        self._palette = _Palette(shape, fps) if suffix == ".gif" else None
+        self._stream = self._add_video(fps, shape)
+        self._sound = _SoundTrack(self._container, self._encoding.audio, audio) if self._keeps(audio) else None
+
+    def _keeps(self, audio: Audio | None) -> bool:
+        return audio is not None and self._options.audio and self._encoding.audio is not None
+
+    def _add_video(self, fps: Fraction, shape: tuple[int, int]) -> Any:
+        encoding, options = self._encoding, dict(self._encoding.options)
+        lossless = self._options.lossless and encoding.lossless_codec
+        codec = encoding.lossless_codec if lossless else encoding.codec
+        if encoding.crf:
+            crf = self._options.crf if self._options.crf is not None else encoding.crf[0]
+            options["crf"] = "0" if lossless else f"{crf:g}"
+        if codec in ("libx264", "libx264rgb"):
+            options["preset"] = self._options.preset
+        if codec in ("libvpx-vp9", "libwebp_anim") and lossless:
+            options["lossless"] = "1"
+        if codec == "libwebp_anim" and not lossless:
+            options["quality"] = "90"
+        stream: Any = self._container.add_stream(str(codec), rate=fps, options=options)
+        stream.height, stream.width = shape
+        stream.pix_fmt = self._pixels
+        stream.codec_context.time_base = self._tick
+        self._to_yuv.tag(stream.codec_context)
+        return stream
+
+    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
+        """Encode uint8 (T, H, W, 3) and the sound that goes with them."""
+        for image in frames:
+            frame = self._palette(image) if self._palette else self._to_yuv(image)
+            frame.pts, frame.time_base = self._count, self._tick
+            self._count += 1
+            self._container.mux(self._stream.encode(frame))
+        if self._sound and audio:
+            self._sound.add(audio)
+
+    def finish(self) -> None:
+        """Write what the encoder still holds, and the index."""
+        self._container.mux(self._stream.encode(None))
+        if self._sound:
+            self._sound.finish()
+        self._container.close()
+
+    def abort(self) -> None:
+        """Close the file, whatever state it is in."""
+        from contextlib import suppress
+
+        with suppress(Exception):
+            self._container.close()
+
+
+class _YuvConverter:
+    """RGB to what the encoder takes: limited range, BT.709 from 720 rows on and BT.601 below, and tagged so.
+
+    The tags are the code points of ITU-T H.273 (1 BT.709; 5 and 6 BT.601); players that ignore tags guess by size
+    in the same way.
+    """
+
+    def __init__(self, pixels: str, height: int) -> None:
+        from av.video.reformatter import Interpolation as How
+        from av.video.reformatter import VideoReformatter
+
+        self._pixels, self._reformatter = pixels, VideoReformatter()
+        self._how = How.BICUBIC | How.ACCURATE_RND | How.FULL_CHR_H_INT | How.FULL_CHR_H_INP
+        self._is_yuv = pixels.startswith("yuv")
+        self._space = 1 if height >= 720 else 6
+
+    def tag(self, context: Any) -> None:
+        """State matrix, primaries, transfer and range in the stream."""
+        if self._is_yuv:
+            context.colorspace = context.color_primaries = context.color_trc = self._space
+            context.color_range = 1
+
+    def __call__(self, image: np.ndarray) -> av.VideoFrame:
+        import av
+
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        if self._pixels == "rgb24":
+            return frame
+        if not self._is_yuv:
+            return self._reformatter.reformat(frame, format=self._pixels, threads=1)
+        made = self._reformatter.reformat(
+            frame,
+            format=self._pixels,
+            dst_colorspace=1 if self._space == 1 else 5,
+            dst_color_range=1,
+            interpolation=self._how,
+            threads=1,
+        )
+        made.color_primaries = made.color_trc = self._space
+        return made
+
+
+class _Palette:
+    """RGB to 256 colours chosen for each frame (FFmpeg's palettegen and paletteuse)."""
+
+    def __init__(self, shape: tuple[int, int], fps: Fraction) -> None:
+        import av.filter
+
+        self._graph = graph = av.filter.Graph()
+        source = graph.add_buffer(width=shape[1], height=shape[0], format="rgb24", time_base=1 / fps)
+        split = graph.add("split")
+        colours = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
+        use = graph.add("paletteuse", "new=1:dither=sierra2_4a")
+        sink = graph.add("buffersink")
+        source.link_to(split)
+        split.link_to(use, 0, 0)
+        split.link_to(colours, 1, 0)
+        colours.link_to(use, 0, 1)
+        use.link_to(sink)
+        graph.configure()
+        self._count = 0
+
+    def __call__(self, image: np.ndarray) -> av.VideoFrame:
+        import av
+
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame.pts, self._count = self._count, self._count + 1
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+
+class _SoundTrack:
+    """The sound stream of a container."""
+
+    def __init__(self, container: Any, codec: str | None, first: Audio | None) -> None:
+        import av
+
+        assert codec is not None and first is not None
+        layout = {1: "mono", 2: "stereo"}.get(first.channels, f"{first.channels}c")
+        rate = 48000 if codec == "libopus" else first.rate
+        self._container, self._layout, self._rate, self._channels = container, layout, first.rate, first.channels
+        self._stream = container.add_stream(codec, rate=rate, layout=layout)
+        self._resampler = av.AudioResampler(self._stream.format.name, layout, rate)
+        self._at = 0
+
+    def add(self, audio: Audio) -> None:
+        """Encode the next piece."""
+        import av
+
+        if (audio.rate, audio.channels) != (self._rate, self._channels):
+            raise FormatError(
+                f"sound of {audio.rate} Hz and {audio.channels} channels follows sound of {self._rate} Hz "
+                f"and {self._channels}; it must stay the same"
+            )
+        if not len(audio.samples):
+            return
+        packed = np.ascontiguousarray(audio.samples.clip(-1.0, 1.0)).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=self._layout)
+        frame.sample_rate, frame.pts, frame.time_base = self._rate, self._at, Fraction(1, self._rate)
+        self._at += len(audio.samples)
+        self._encode(self._resampler.resample(frame))
+
+    def finish(self) -> None:
+        """Encode what is still held back."""
+        self._encode(self._resampler.resample(None))
+        self._container.mux(self._stream.encode(None))
+
+    def _encode(self, frames: list[Any]) -> None:
+        for frame in frames:
+            self._container.mux(self._stream.encode(frame))
+
+
+class FolderEncoder:
+    """A folder of numbered png files and frames.json with the rate."""
+
+    def __init__(self, path: Path, fps: Fraction) -> None:
+        self._path, self._fps, self._count = path, fps, 0
+
+    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
+        """Write each frame as 000000.png, 000001.png ...; sound is left out."""
+        from PIL import Image
+
+        for image in frames:
+            Image.fromarray(np.ascontiguousarray(image)).save(self._path / f"{self._count:06d}.png")
+            self._count += 1
+
+    def finish(self) -> None:
+        """State the rate."""
+        (self._path / RATE_FILE).write_text(json.dumps({"fps": str(self._fps)}) + "\n")
+
+    def abort(self) -> None:
+        """Nothing is held open."""
+
+
+class StillEncoder:
+    """One jpg, bmp or tif."""
+
+    def __init__(self, path: Path, suffix: str) -> None:
+        self._path, self._suffix, self._written = path, suffix, False
+
+    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
+        """Write the one frame."""
+        from PIL import Image
+
+        if self._written or len(frames) != 1:
+            raise FormatError(f"{self._suffix} holds one frame; use .png, .webp or .gif for a video")
+        quality = {"quality": 95, "subsampling": 0} if self._suffix in (".jpg", ".jpeg") else {}
+        Image.fromarray(np.ascontiguousarray(frames[0])).save(self._path, **quality)
+        self._written = True
+
+    def finish(self) -> None:
+        """All is written already."""
+
+    def abort(self) -> None:
+        """Nothing is held open."""
+
+
+class ArrayEncoder:
+    """An npz; frames wait in a temporary file until their number is known, so memory stays flat."""
+
+    def __init__(self, path: Path, fps: Fraction, shape: tuple[int, int], audio: bool) -> None:
+        self._path, self._fps, self._shape, self._keep_audio = path, fps, shape, audio
+        self._frames = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed by finish or abort)
+        self._count, self._sounds = 0, list[Audio]()
+
+    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
+        """Keep frames and sound."""
+        self._frames.write(np.ascontiguousarray(frames).data)
+        self._count += len(frames)
+        if audio and self._keep_audio:
+            self._sounds.append(audio)
+
+    def finish(self) -> None:
+        """Pack everything."""
+        self._frames.seek(0)
+        with self._frames, zipfile.ZipFile(self._path, "w", zipfile.ZIP_DEFLATED) as archive:
+            with archive.open("frames.npy", "w", force_zip64=True) as file:
+                header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape, 3)}
+                np.lib.format.write_array_header_1_0(file, header)
+                shutil.copyfileobj(self._frames, file, 1 << 20)
+            _store(archive, "fps", np.array(str(self._fps)))
+            if self._sounds:
+                _store(archive, "audio", np.concatenate([s.samples for s in self._sounds]))
+                _store(archive, "audio_rate", np.array(self._sounds[0].rate))
+
+    def abort(self) -> None:
+        """Drop the temporary file."""
+        self._frames.close()
+
+
+def _store(archive: zipfile.ZipFile, name: str, value: np.ndarray) -> None:
+    with archive.open(f"{name}.npy", "w") as file:
+        np.lib.format.write_array(file, value, allow_pickle=False)

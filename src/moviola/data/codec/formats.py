@@ -1,0 +1,127 @@
+"""Which file extensions are known, and what each is read and written with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from moviola.core.errors import FormatError, VideoReadError
+
+DEFAULT_FPS = Fraction(25)
+"""The rate of what states none: a still image, or a frame folder without frames.json."""
+
+CONTAINER_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+VIDEO_SUFFIXES = (*CONTAINER_SUFFIXES, ".gif", ".apng", ".npz")
+"""Files that hold a video."""
+
+STILL_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".webp", *STILL_SUFFIXES)
+"""Files that hold one picture (png and webp may also be animated)."""
+
+Kind = Literal["container", "image", "npz", "folder"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How one kind of file is encoded by FFmpeg.
+
+    Args:
+        muxer: FFmpeg's name of the container.
+        codec: the encoder, and `lossless_codec` the one that keeps every RGB value (None: there is none).
+        pixels: pixel formats one may ask for, the default first.
+        audio: the audio encoder, None where the container holds no sound.
+        crf: the default and the largest constant rate factor, None where the encoder has none.
+        max_fps: the highest rate the container can state, None for no limit.
+        options: encoder options; `muxer_options`: container options.
+    """
+
+    muxer: str
+    codec: str
+    lossless_codec: str | None
+    pixels: tuple[str, ...]
+    audio: str | None = None
+    crf: tuple[int, int] | None = None
+    max_fps: int | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    muxer_options: dict[str, str] = field(default_factory=dict)
+
+
+def _h264(muxer: str, **muxer_options: str) -> Encoding:
+    return Encoding(
+        muxer, "libx264", "libx264rgb", ("yuv420p", "yuv444p"), "aac", (17, 51), muxer_options=muxer_options
+    )
+
+
+ENCODINGS: dict[str, Encoding] = {
+    ".mp4": _h264("mp4", movflags="+faststart"),
+    ".m4v": _h264("mp4", movflags="+faststart"),
+    ".mov": _h264("mov", movflags="+faststart"),
+    ".mkv": _h264("matroska"),
+    ".webm": Encoding(
+        "webm",
+        "libvpx-vp9",
+        "libvpx-vp9",
+        ("yuv420p", "yuv444p"),
+        "libopus",
+        (24, 63),
+        options={"deadline": "good", "cpu-used": "4", "row-mt": "1", "b": "0"},
+    ),
+    ".gif": Encoding("gif", "gif", None, ("pal8",), max_fps=50, muxer_options={"loop": "0"}),
+    ".webp": Encoding("webp", "libwebp_anim", "libwebp_anim", ("yuv420p",), muxer_options={"loop": "0"}),
+    ".png": Encoding("apng", "apng", "apng", ("rgb24",), muxer_options={"plays": "0"}),
+    ".apng": Encoding("apng", "apng", "apng", ("rgb24",), muxer_options={"plays": "0"}),
+}
+WRITE_SUFFIXES = (*ENCODINGS, ".npz", *STILL_SUFFIXES)
+
+
+def read_kind(path: str | os.PathLike[str]) -> tuple[Path, Kind]:
+    """Say what `path` holds, by being a folder or by its extension.
+
+    Returns:
+        the path, and "container", "image", "npz" or "folder".
+
+    Raises:
+        VideoReadError: nothing is there, it is empty, or may not be read. FormatError: an unknown extension.
+    """
+    where = Path(path)
+    if where.is_dir():
+        return where, "folder"
+    suffix = where.suffix.lower()
+    known = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
+    if not where.exists():
+        raise VideoReadError(f"no such file or folder: {where}")
+    if suffix not in known:
+        raise FormatError(f"{where}: unknown extension {suffix or '(none)'}; known: {' '.join(known)}")
+    try:
+        if where.stat().st_size == 0:
+            raise VideoReadError(f"{where} is empty (0 bytes)")
+        with where.open("rb"):
+            pass
+    except OSError as error:
+        raise VideoReadError(f"{where} cannot be read: {error.strerror}") from None
+    if suffix in CONTAINER_SUFFIXES:
+        return where, "container"
+    return where, "npz" if suffix == ".npz" else "image"
+
+
+def write_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the lower-case extension that decides how `path` is written, "" for a folder of frames.
+
+    A folder of frames is meant by a path that ends in a slash or is a folder already.
+
+    Raises:
+        FormatError: an extension nothing is written with.
+    """
+    text = os.fspath(path)
+    if text.endswith(("/", os.sep)) or Path(text).is_dir():
+        return ""
+    suffix = Path(text).suffix.lower()
+    if suffix not in WRITE_SUFFIXES:
+        raise FormatError(
+            f"{text}: cannot write extension {suffix or '(none)'}; "
+            f"known: {' '.join(WRITE_SUFFIXES)}, or a path that ends in / for a folder of frames"
+        )
+    return suffix

@@ -1,0 +1,181 @@
+"""Reading pictures: gif, webp, png (still or animated), other stills, and folders of frames, with Pillow."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moviola.core.errors import VideoReadError
+from moviola.core.rates import as_rate
+from moviola.data.codec.convert import over_white
+from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES
+from moviola.data.codec.info import Info
+from moviola.data.codec.structure import frame_delays
+from moviola.data.codec.timing import constant_rate
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+RATE_FILE = "frames.json"
+"""In a frame folder: {"fps": "24000/1001"}."""
+_TICKS = {".gif": Fraction(1, 100), ".webp": Fraction(1, 1000)}
+_SHOWN_WHEN_ZERO = Fraction(1, 10)  # what browsers make of a delay of 0
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn Pillow's errors into VideoReadError."""
+    from PIL import Image
+
+    try:
+        yield
+    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VideoReadError(f"{path} is not a picture that can be decoded ({reason})") from None
+
+
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """Return a Pillow image as uint8 (H, W, 3): alpha over white, 16-bit grey rounded to 8."""
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return np.repeat(((wide + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return np.asarray(image)
+    if image.has_transparency_data:
+        return over_white(np.asarray(image.convert("RGBA")))
+    return np.asarray(image.convert("RGB"))
+
+
+class PictureReader:
+    """Frames of one picture file by index.
+
+    Args:
+        path: a gif, png, apng, webp or still.
+
+    Raises:
+        VideoReadError: no picture, or cut short.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from PIL import Image
+
+        self.path = path
+        with _reading(path), Image.open(path) as image:
+            self._size, self._mode, self._format = image.size, image.mode, (image.format or "").lower()
+            self._turned = 5 <= image.getexif().get(0x0112, 1) <= 8
+        delays = frame_delays(path)
+        self.count = len(delays)
+        if not self.count:
+            raise VideoReadError(f"{path} holds no frames")
+        self.fps, self._variable = _rate(delays, _TICKS.get(path.suffix.lower(), Fraction(1, 10**6)))
+
+    def info(self) -> Info:
+        """Describe the file."""
+        width, height = self._size[::-1] if self._turned else self._size
+        return Info(
+            self.path, self.count, height, width, self.fps, float(self.count / self.fps), self._format, self._mode,
+            False, 0, self._variable,
+        )  # fmt: skip
+
+    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats.
+
+        Raises:
+            VideoReadError: a frame cannot be decoded.
+        """
+        from PIL import Image, ImageOps
+
+        with _reading(self.path), Image.open(self.path) as image:
+            hidden = 1 if image.info.get("default_image") and self.count > 1 else 0
+            for i in wanted:
+                if i + hidden:
+                    image.seek(i + hidden)
+                image.load()
+                yield to_rgb(ImageOps.exif_transpose(image) if self.count == 1 else image)
+
+
+def _rate(delays: list[Fraction], tick: Fraction) -> tuple[Fraction, bool]:
+    """Return the rate behind frame durations in seconds, and whether it varies."""
+    if len(delays) == 1:
+        return (1 / delays[0] if delays[0] else DEFAULT_FPS), False
+    shown = [d or _SHOWN_WHEN_ZERO for d in delays]
+    if len(set(shown)) == 1:
+        return 1 / shown[0], False
+    times = np.array([0, *(int(t / tick) for t in accumulate(shown))], np.int64)
+    rate = constant_rate(times, tick, [])
+    return (rate, False) if rate else (len(shown) / sum(shown, Fraction(0)), True)
+
+
+class FolderReader:
+    """Frames of a folder of pictures, in natural order of their names (2 before 10).
+
+    Args:
+        path: the folder; `frames.json` in it may state the rate, else it is 25.
+
+    Raises:
+        VideoReadError: no pictures in it, or a rate that is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            names = [p for p in path.iterdir() if _is_frame(p)]
+        except OSError as error:
+            raise VideoReadError(f"{path} cannot be read: {error.strerror}") from None
+        if not names:
+            raise VideoReadError(f"{path} holds no frames ({' '.join(IMAGE_SUFFIXES)})")
+        self._files = sorted(names, key=natural_key)
+        self.count, self.fps = len(names), _folder_rate(path)
+
+    def info(self) -> Info:
+        """Describe the folder by its first picture."""
+        first = PictureReader(self._files[0]).info()
+        return Info(
+            self.path, self.count, first.height, first.width, self.fps, float(self.count / self.fps), first.codec,
+            first.pixel_format, False, 0, False,
+        )  # fmt: skip
+
+    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `wanted`.
+
+        Raises:
+            VideoReadError: a picture cannot be decoded, or has another size than the one before.
+        """
+        shape = None
+        for i in wanted:
+            frame = next(PictureReader(self._files[i]).frames([0]))
+            if shape is not None and frame.shape != shape:
+                raise VideoReadError(
+                    f"{self._files[i]} is {frame.shape[0]}x{frame.shape[1]} among frames of {shape[0]}x{shape[1]}; "
+                    "the frames of a folder need one size"
+                )
+            shape = frame.shape
+            yield frame
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Return the key that sorts names with numbers by their numbers."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(1, int(part), "") if i % 2 else (0, 0, part) for i, part in enumerate(parts)]
+
+
+def _is_frame(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _folder_rate(path: Path) -> Fraction:
+    stated = path / RATE_FILE
+    if not stated.exists():
+        return DEFAULT_FPS
+    try:
+        return as_rate(json.loads(stated.read_text())["fps"])
+    except (OSError, ValueError, TypeError, KeyError):
+        raise VideoReadError(f'{stated} must hold {{"fps": a number above 0, or "24000/1001"}}') from None

@@ -1,0 +1,280 @@
+"""Captions of a closed vocabulary: text to slots, slots to text.
+
+A grammar has slots (hair, action, ...), each with a few values. A caption fills slots; a slot that is not said is
+0, value k of a slot is k + 1. The row of slots is what the networks see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from moviola.core.config import Config
+from moviola.core.errors import PromptError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Value(Config):
+    """One value of a slot.
+
+    Attributes:
+        name: how captions say it ("green hair").
+        heads: words that open the slot and allow this value ("hair", "haired").
+        words: words before a head that single it out ("green", "messy").
+        phrases: word sequences that mean this value wherever they stand ("walks", "to the left").
+    """
+
+    name: str
+    heads: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+
+
+class Slot(Config):
+    """A question a caption may answer.
+
+    Attributes:
+        name: of the slot.
+        values: the possible answers.
+        visible: a single frame shows the answer, so it need not be said when an image is given.
+    """
+
+    name: str
+    values: tuple[Value, ...] = Field(min_length=1)
+    visible: bool = False
+
+
+class Rule(Config):
+    """Where `slot` has value `value`, slot `then` can only have one of the values `only` (all by name)."""
+
+    slot: str
+    value: str
+    then: str
+    only: tuple[str, ...]
+
+
+@dataclass
+class Parse:
+    """What a caption says: for each slot the values it allows (None: not said), and what was not understood."""
+
+    allowed: list[frozenset[int] | None]
+    unknown: list[tuple[str, list[str]]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Grammar(Config):
+    """A closed caption language.
+
+    Attributes:
+        template: a caption with `{slot}` places; empty for a grammar of words (see `from_captions`).
+        slots: in the order of the networks' inputs.
+        rules: combinations that do not exist.
+        ignore: words that say nothing ("a", "person").
+    """
+
+    template: str = ""
+    slots: tuple[Slot, ...]
+    rules: tuple[Rule, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    @classmethod
+    def from_captions(cls, captions: Iterable[str]) -> Grammar:
+        """Learn a grammar of words: slot i is the i-th word of a caption, its values all words seen anywhere.
+
+        This is the one-hot matrix by which the source document represents a sentence. Such captions are taken as
+        they are: nothing is drawn for what they leave out.
+
+        Raises:
+            PromptError: when there is no word in any caption.
+        """
+        split = [_words(c) for c in captions]
+        words = sorted({w for c in split for w in c})
+        if not words:
+            raise PromptError("the captions hold no words; a caption file has the columns file and caption")
+        values = tuple(Value(name=w) for w in words)
+        return cls(slots=tuple(Slot(name=f"word{i + 1}", values=values) for i in range(max(map(len, split)))))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of values of each slot."""
+        return tuple(len(slot.values) for slot in self.slots)
+
+    def vocabulary(self) -> list[str]:
+        """Every word that means something, sorted."""
+        if not self.template:
+            return [value.name for value in self.slots[0].values]
+        words: set[str] = set()
+        for slot in self.slots:
+            for value in slot.values:
+                words.update(value.heads, value.words)
+                words.update(w for p in value.phrases for w in p.split())
+        return sorted(words - set(self.ignore))
+
+    def caption(self, slots: np.ndarray | list[int]) -> str:
+        """Return the caption of a row of slots; a slot that is 0 is not said."""
+        names = {s.name: s.values[int(k) - 1].name if k else "" for s, k in zip(self.slots, slots, strict=True)}
+        text = self.template.format(**names) if self.template else " ".join(names.values())
+        return re.sub(r"\s+", " ", re.sub(r"(\s,)+", ",", text)).strip(" ,")
+
+    def parse(self, text: str) -> Parse:
+        """Read a caption.
+
+        Raises:
+            PromptError: when it is empty, holds no known word, or contradicts itself.
+        """
+        tokens = _words(text)
+        if not tokens:
+            raise PromptError("the prompt is empty; say for example: " + self.example())
+        if not self.template:
+            return self._parse_words(tokens)
+        used = [False] * len(tokens)
+        parse = Parse([None] * len(self.slots))
+        for index in range(len(self.slots)):
+            self._phrases(index, tokens, used, parse)
+        for index in range(len(self.slots)):
+            self._heads(index, tokens, used, parse)
+        self._leftovers(tokens, used, parse)
+        self._apply_rules(parse)
+        return parse
+
+    def fill(self, parse: Parse, rng: np.random.Generator, *, seen: bool = False) -> np.ndarray:
+        """Choose a value for every slot, at random where the caption leaves it open; int64 (S,), values 1..n.
+
+        Args:
+            parse: what `parse` returned.
+            rng: source of randomness.
+            seen: a frame is given, so visible slots that the caption leaves open stay 0.
+        """
+        import numpy as np
+
+        if not self.template:
+            return np.array([min(a) + 1 if a else 0 for a in parse.allowed], dtype=np.int64)
+        # One draw a slot, said or not, so that saying one thing more does not change the others.
+        draws = rng.random(len(self.slots))
+        chosen = [
+            sorted(allowed or range(len(slot.values))) for slot, allowed in zip(self.slots, parse.allowed, strict=True)
+        ]
+        row = np.array([c[int(d * len(c))] + 1 for c, d in zip(chosen, draws, strict=True)], dtype=np.int64)
+        for s, v, t, only in self._rule_indices():
+            if row[s] == v + 1 and row[t] - 1 not in only:
+                row[t] = only[int(draws[t] * len(only))] + 1
+        if seen:
+            open_ = [slot.visible and a is None for slot, a in zip(self.slots, parse.allowed, strict=True)]
+            row[np.array(open_)] = 0
+        return row
+
+    def example(self) -> str:
+        """A caption to show: the first value of every slot, or the first words."""
+        if not self.template:
+            return " ".join(value.name for value in self.slots[0].values[:4])
+        row = [1] * len(self.slots)
+        for s, v, t, only in self._rule_indices():
+            if row[s] == v + 1 and row[t] - 1 not in only:
+                row[t] = only[0] + 1
+        return self.caption(row)
+
+    def allows(self, slots: np.ndarray | list[int]) -> bool:
+        """Whether a full row of slots breaks no rule."""
+        return all(int(slots[s]) != v + 1 or int(slots[t]) - 1 in only for s, v, t, only in self._rule_indices())
+
+    # -- parsing ------------------------------------------------------------------------------------------
+
+    def _narrow(self, index: int, values: frozenset[int], parse: Parse) -> None:
+        before = parse.allowed[index]
+        both = values if before is None else before & values
+        if not both:
+            slot = self.slots[index]
+            said = " and ".join(sorted(slot.values[i].name for group in (before or (), values) for i in list(group)[:1]))
+            raise PromptError(f"the prompt says two things of the {slot.name}: {said}; choose one")
+        parse.allowed[index] = both
+
+    def _phrases(self, index: int, tokens: list[str], used: list[bool], parse: Parse) -> None:
+        table: dict[tuple[str, ...], set[int]] = {}
+        for k, value in enumerate(self.slots[index].values):
+            for phrase in value.phrases:
+                table.setdefault(tuple(phrase.split()), set()).add(k)
+        for words in sorted(table, key=len, reverse=True):
+            n = len(words)
+            for i in range(len(tokens) - n + 1):
+                if tuple(tokens[i : i + n]) == words and not any(used[i : i + n]):
+                    used[i : i + n] = [True] * n
+                    self._narrow(index, frozenset(table[words]), parse)
+
+    def _heads(self, index: int, tokens: list[str], used: list[bool], parse: Parse) -> None:
+        values = self.slots[index].values
+        words = {w for v in values for w in v.words}
+        for i, token in enumerate(tokens):
+            found = frozenset(k for k, v in enumerate(values) if token in v.heads)
+            if not found or used[i]:
+                continue
+            used[i] = True
+            said: list[str] = []
+            j = i - 1
+            while j >= 0 and not used[j] and tokens[j] in words:
+                said.append(tokens[j])
+                used[j] = True
+                j -= 1
+            fits = frozenset(k for k in found if all(w in values[k].words for w in said))
+            if not fits:
+                known = ", ".join(values[k].name for k in sorted(found))
+                raise PromptError(f"there is no {' '.join([*reversed(said), token])}; there is: {known}")
+            self._narrow(index, fits, parse)
+
+    def _leftovers(self, tokens: list[str], used: list[bool], parse: Parse) -> None:
+        known = self.vocabulary()
+        for token, seen in zip(tokens, used, strict=True):
+            if not seen and token not in self.ignore:
+                parse.unknown.append((token, nearest(token, known)))
+        if all(a is None for a in parse.allowed):
+            hints = "; ".join(f"{w!r}: did you mean {' or '.join(n)}?" for w, n in parse.unknown if n)
+            raise PromptError(f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}")
+
+    def _parse_words(self, tokens: list[str]) -> Parse:
+        place = {value.name: k for k, value in enumerate(self.slots[0].values)}
+        parse = Parse([None] * len(self.slots))
+        known = [t for t in tokens if t in place]
+        parse.unknown = [(t, nearest(t, place)) for t in tokens if t not in place]
+        if not known:
+            hints = "; ".join(f"{w!r}: did you mean {' or '.join(n)}?" for w, n in parse.unknown if n)
+            raise PromptError(f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}")
+        if len(known) > len(self.slots):
+            raise PromptError(f"the prompt has {len(known)} words; this model was trained on captions of up to {len(self.slots)}")
+        for i, token in enumerate(known):
+            parse.allowed[i] = frozenset({place[token]})
+        return parse
+
+    # -- rules --------------------------------------------------------------------------------------------
+
+    def _rule_indices(self) -> list[tuple[int, int, int, list[int]]]:
+        place = {slot.name: i for i, slot in enumerate(self.slots)}
+        number = {(s.name, v.name): k for s in self.slots for k, v in enumerate(s.values)}
+        return [
+            (place[r.slot], number[r.slot, r.value], place[r.then], [number[r.then, o] for o in r.only])
+            for r in self.rules
+        ]
+
+    def _apply_rules(self, parse: Parse) -> None:
+        for s, v, t, only in self._rule_indices():
+            first, then, fits = parse.allowed[s], parse.allowed[t], frozenset(only)
+            if first == frozenset({v}):
+                if then is not None and not then & fits:
+                    if self.slots[s].visible and not self.slots[t].visible:  # what is done outweighs what is worn
+                        parse.allowed[s] = frozenset(range(len(self.slots[s].values))) - {v}
+                        fits = then
+                    names = " or ".join(self.slots[t].values[o].name for o in only)
+                    parse.notes.append(f"{self.slots[s].values[v].name!r} exists only with {names!r}; one of them gave way")
+                    then = None
+                parse.allowed[t] = fits if then is None else then & fits
+            elif then is not None and not then & fits:
+                every = first if first is not None else frozenset(range(len(self.slots[s].values)))
+                parse.allowed[s] = (every - {v}) or every
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower().replace("'s", ""))

@@ -1,0 +1,363 @@
+"""The layouts a data set can have, and the clips in them: video files, frame folders, strips.
+
+A clip knows where its bytes are (a `Store`) and reads any of its frames; nothing is decoded before it is asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal, get_args
+
+from moviola.core.errors import ConfigError, FormatError, InputError, VideoReadError
+from moviola.core.rates import as_rate
+from moviola.data.stores import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    from moviola.core.video import Video
+
+Layout = Literal["videos", "frames", "strips"]
+RATE_FILE = "frames.json"
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+_PEEK_FOLDERS, _PEEK_FILES = 8, 3
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What a clip is, without its pixels: frames, height and width in px, rate in Hz."""
+
+    frames: int
+    height: int
+    width: int
+    fps: Fraction
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return float(self.frames / self.fps)
+
+
+@dataclass(frozen=True)
+class Clip(ABC):
+    """One clip of a data set.
+
+    Args:
+        store: where its files are.
+        name: its name in the store; unique in a source.
+        label: its class, or None.
+        fps: the rate given to clips that have none of their own, Hz.
+    """
+
+    store: Store
+    name: str
+    label: str | None
+    fps: Fraction
+
+    @abstractmethod
+    def info(self) -> ClipInfo:
+        """Return size, length and rate; decodes as little as it can."""
+
+    @abstractmethod
+    def read(self, indices: Sequence[int] | None = None) -> Video:
+        """Return the frames `indices` (in that order; None: all). `VideoReadError` when they cannot be decoded."""
+
+    @abstractmethod
+    def files(self) -> Sequence[str]:
+        """Return the names of the files it is made of."""
+
+    def stream(self, batch: int = 64) -> Iterator[Video]:
+        """Yield the clip in pieces of at most `batch` frames; memory does not grow with its length."""
+        total = self.info().frames
+        for start in range(0, total, batch):
+            yield self.read(range(start, min(start + batch, total)))
+
+    @property
+    def where(self) -> str:
+        """How to tell a person about this clip."""
+        return self.store.where(self.name)
+
+    def _checked(self, indices: Sequence[int] | None, total: int) -> list[int]:
+        wanted = list(range(total)) if indices is None else [int(i) for i in indices]
+        if not wanted:
+            raise InputError(f"{self.where}: no frames asked for")
+        if min(wanted) < 0 or max(wanted) >= total:
+            raise InputError(f"{self.where}: frames {min(wanted)} to {max(wanted)} asked for, it has {total}")
+        return wanted
+
+
+@dataclass(frozen=True)
+class VideoClip(Clip):
+    """A video file; in a zip, a temporary copy while it is being decoded."""
+
+    def info(self) -> ClipInfo:
+        """See `Clip`."""
+        from moviola.data import codec
+
+        with self._opened() as path:
+            found = codec.probe(path)
+        return ClipInfo(found.frames, found.height, found.width, found.fps)
+
+    def read(self, indices: Sequence[int] | None = None) -> Video:
+        """See `Clip`."""
+        from moviola.core.video import Video
+        from moviola.data import codec
+
+        with self._opened() as path:
+            if indices is None:
+                return codec.read(path)
+            return Video(codec.read_frames_at(path, [int(i) for i in indices]), fps=codec.probe(path).fps)
+
+    def files(self) -> Sequence[str]:
+        """See `Clip`."""
+        return (self.name,)
+
+    def stream(self, batch: int = 64) -> Iterator[Video]:
+        """See `Clip`."""
+        from moviola.data import codec
+
+        with self._opened() as path:
+            yield from codec.stream(path, batch=batch)
+
+    @contextmanager
+    def _opened(self) -> Iterator[str]:
+        with self.store.as_file(self.name) as path:
+            try:
+                yield str(path)
+            except InputError as error:  # a member of a zip is named by the zip, not by its temporary copy
+                raise type(error)(str(error).replace(str(path), self.where)) from error
+
+
+@dataclass(frozen=True)
+class FramesClip(Clip):
+    """A folder of numbered images of one size; `frames.json` among them may state their rate."""
+
+    images: tuple[str, ...] = ()
+    rate_file: str = ""
+
+    def info(self) -> ClipInfo:
+        """See `Clip`."""
+        with open_image(self.store, self.images[0]) as first:
+            turned = 5 <= first.getexif().get(0x0112, 1) <= 8
+            width, height = (first.height, first.width) if turned else first.size
+        return ClipInfo(len(self.images), height, width, self._rate())
+
+    def read(self, indices: Sequence[int] | None = None) -> Video:
+        """See `Clip`."""
+        import numpy as np
+
+        from moviola.core.video import Video
+
+        wanted = self._checked(indices, len(self.images))
+        decoded = {i: image_array(self.store, self.images[i]) for i in sorted(set(wanted))}
+        frames = [decoded[i] for i in wanted]
+        for i, frame in zip(wanted, frames, strict=True):
+            if frame.shape != frames[0].shape:
+                raise VideoReadError(
+                    f"{self.store.where(self.images[i])} is {frame.shape[1]}x{frame.shape[0]} among frames of "
+                    f"{frames[0].shape[1]}x{frames[0].shape[0]}; one clip has one size"
+                )
+        return Video(np.stack(frames), fps=self._rate())
+
+    def files(self) -> Sequence[str]:
+        """See `Clip`."""
+        return (*self.images, self.rate_file) if self.rate_file else self.images
+
+    def _rate(self) -> Fraction:
+        if not self.rate_file:
+            return self.fps
+        try:
+            return as_rate(json.loads(self.store.read_bytes(self.rate_file))["fps"])
+        except (ConfigError, ValueError, TypeError, KeyError):
+            where = self.store.where(self.rate_file)
+            raise VideoReadError(f'{where} must hold {{"fps": a number above 0, or "24000/1001"}}') from None
+
+
+@dataclass(frozen=True)
+class StripClip(Clip):
+    """One image of N square frames in a row (the layout of MoCoGAN's data)."""
+
+    def info(self) -> ClipInfo:
+        """See `Clip`."""
+        with open_image(self.store, self.name) as image:
+            if not is_strip(image.width, image.height):
+                raise VideoReadError(
+                    f"{self.where} is {image.width}x{image.height}: not a strip of square frames side by side"
+                )
+            return ClipInfo(image.width // image.height, image.height, image.height, self.fps)
+
+    def read(self, indices: Sequence[int] | None = None) -> Video:
+        """See `Clip`."""
+        import numpy as np
+
+        from moviola.core.video import Video
+
+        wanted = self._checked(indices, self.info().frames)
+        strip = image_array(self.store, self.name)
+        side = strip.shape[0]
+        frames = strip.reshape(side, -1, side, 3).transpose(1, 0, 2, 3)
+        return Video(np.ascontiguousarray(frames[wanted]), fps=self.fps)
+
+    def files(self) -> Sequence[str]:
+        """See `Clip`."""
+        return (self.name,)
+
+
+def is_strip(width: int, height: int) -> bool:
+    """Return whether an image of this size (px) is two or more squares in a row."""
+    return height > 0 and width >= 2 * height and width % height == 0
+
+
+@contextmanager
+def open_image(store: Store, name: str) -> Iterator[Image]:
+    """Open an image of a store; its pixels are decoded only when used.
+
+    Raises:
+        VideoReadError: it is missing, no image, damaged or absurdly large; the message names it.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    data = io.BytesIO(store.read_bytes(name))
+    try:
+        with Image.open(data) as image:
+            yield image
+    except UnidentifiedImageError:
+        raise VideoReadError(f"{store.where(name)} is not an image that can be read") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise VideoReadError(f"{store.where(name)} cannot be decoded: {error}") from None
+
+
+def image_array(store: Store, name: str) -> np.ndarray:
+    """Return an image as uint8 (H, W, 3), upright; grey is repeated, transparency is laid over white."""
+    from PIL import ImageOps
+
+    from moviola.data.codec.images import to_rgb
+
+    with open_image(store, name) as image:
+        image.load()
+        return to_rgb(ImageOps.exif_transpose(image))
+
+
+def detect(store: Store) -> Layout:
+    """Return the layout of a store.
+
+    Any video file: `videos`. Else images, a few of each folder being looked at: `videos` when they are animated,
+    `strips` when they are two or more squares in a row, otherwise `frames`.
+
+    Raises:
+        FormatError: there is neither video nor image.
+    """
+    videos, images, _ = _by_kind(store)
+    if videos:
+        return "videos"
+    if not images:
+        raise FormatError(
+            f"{store.root} holds no videos and no images; a data set is videos, folders of frames, strips, "
+            "a zip of these, or a list file"
+        )
+    seen = _peek(store, images)
+    if seen and all(animated for _, _, animated in seen):
+        return "videos"
+    return "strips" if seen and all(is_strip(width, height) for width, height, _ in seen) else "frames"
+
+
+def find_clips(store: Store, layout: Layout, fps: Fraction) -> tuple[list[Clip], list[tuple[str, str]]]:
+    """List the clips of a store, without opening them.
+
+    Args:
+        store: the files.
+        layout: how to read them.
+        fps: the rate of clips that have none of their own, Hz.
+
+    Returns:
+        The clips in natural order, and (name, reason) of each file that is left out.
+    """
+    videos, images, others = _by_kind(store)
+    rates = {name for name in others if name.rpartition("/")[2] == RATE_FILE}
+    skipped = [(name, "neither video nor image") for name in others if name not in rates]
+    clips: list[Clip]
+    if layout == "videos":
+        clips = [VideoClip(store, name, label_of(name), fps) for name in videos or images]
+        skipped += [(name, "an image in a set of videos") for name in images if videos]
+    elif layout == "strips":
+        clips = [StripClip(store, name, label_of(name), fps) for name in images]
+        skipped += [(name, "a video in a set of strips") for name in videos]
+    else:
+        folders = _folders(images)
+        loose = folders.pop("", []) if len(folders) > 1 else []
+        clips = [_frames_clip(store, name, frames, rates, fps) for name, frames in folders.items()]
+        skipped += [(name, "an image beside frame folders") for name in loose]
+        skipped += [(name, "a video in a set of frame folders") for name in videos]
+    if not clips:
+        raise FormatError(f"{store.root} has no clips in layout {layout!r}")
+    return clips, skipped
+
+
+def label_of(name: str) -> str | None:
+    """Return the first folder of a clip's name, or None for a clip that lies in none."""
+    parts = PurePosixPath(name).parts
+    return parts[0] if len(parts) > 1 else None
+
+
+def suffix_of(name: str) -> str:
+    """Return the suffix in small letters, with its dot."""
+    return PurePosixPath(name).suffix.lower()
+
+
+def _by_kind(store: Store) -> tuple[list[str], list[str], list[str]]:
+    from moviola.data.codec.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+    videos, images, others = [], [], []
+    for name in store.names():
+        suffix = suffix_of(name)
+        if suffix in IMAGE_SUFFIXES:
+            images.append(name)
+        elif suffix in VIDEO_SUFFIXES:
+            videos.append(name)
+        elif name.rpartition("/")[2] == RATE_FILE or not _accompanies(name):
+            others.append(name)
+    return videos, images, others
+
+
+def _frames_clip(
+    store: Store, folder: str, frames: Sequence[str], rates: set[str], fps: Fraction
+) -> FramesClip:
+    rate = f"{folder}/{RATE_FILE}" if folder else RATE_FILE
+    name = folder or store.root.stem
+    return FramesClip(store, name, label_of(folder), fps, tuple(frames), rate if rate in rates else "")
+
+
+def _accompanies(name: str) -> bool:
+    """Return whether a file goes with a data set without being part of it: captions, notes, licences."""
+    last = PurePosixPath(name)
+    return last.suffix.lower() in {".csv", ".jsonl", ".json", ".md", ".txt"} or last.stem.isupper()
+
+
+def _folders(images: Sequence[str]) -> dict[str, list[str]]:
+    folders: dict[str, list[str]] = {}
+    for name in images:
+        folders.setdefault(name.rpartition("/")[0], []).append(name)
+    return folders
+
+
+def _peek(store: Store, images: Sequence[str]) -> list[tuple[int, int, bool]]:
+    """Return width, height and whether it moves of some images; those that cannot be read are passed over."""
+    folders = list(_folders(images).values())
+    step = max(1, len(folders) // _PEEK_FOLDERS)
+    seen = []
+    for folder in folders[::step][:_PEEK_FOLDERS]:
+        for name in folder[:_PEEK_FILES]:
+            try:
+                with open_image(store, name) as image:
+                    seen.append((*image.size, bool(getattr(image, "is_animated", False))))
+            except VideoReadError:
+                continue
+    return seen

@@ -1,0 +1,152 @@
+"""Training samples without state: sample n of a run is a function of (seed, n) alone.
+
+Nothing has to be saved to resume, and one device or eight see the same samples: rank r of w, at step s, takes the
+numbers `(s * w + r) * batch ...`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moviola.core.seeds import numpy_generator
+from moviola.data.grammar import Grammar
+
+Batch = dict[str, Tensor]
+Sample = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One captioned clip that can be asked for any of its frames.
+
+    Attributes:
+        slots: int64 (S,), the caption.
+        length: number of frames (of one cycle, where `cyclic`).
+        cyclic: frame numbers count on over the end.
+        read: frame numbers, int (N,), to uint8 (N, H, W, 3).
+    """
+
+    slots: np.ndarray
+    length: int
+    cyclic: bool
+    read: Callable[[np.ndarray], np.ndarray]
+
+
+class Clips(Protocol):
+    """A set of captioned clips to draw from."""
+
+    grammar: Grammar
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """Draw one clip at random."""
+        ...
+
+
+class Samples(Protocol):
+    """Makes one training sample from a random generator."""
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """Return named arrays of equal shapes for every call."""
+        ...
+
+
+class FirstFrames:
+    """(frame, slots, other): a frame to make, its caption, and a caption of another clip.
+
+    Args:
+        clips: where clips come from.
+        any_phase: take any frame of the clip, not only its first.
+    """
+
+    def __init__(self, clips: Clips, *, any_phase: bool = False) -> None:
+        self.clips, self.any_phase = clips, any_phase
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """Return frame uint8 (H, W, 3), slots int64 (S,), other int64 (S,)."""
+        clip = self.clips.draw(rng)
+        index = int(rng.integers(clip.length)) if self.any_phase else 0
+        other = clip.slots.copy()
+        for _ in range(8):
+            other = self.clips.draw(rng).slots
+            if not np.array_equal(other, clip.slots):
+                break
+        return {"frame": clip.read(np.array([index]))[0], "slots": clip.slots, "other": other}
+
+
+class Histories:
+    """(history, count, future, slots): frames before, how many are real, and the frames to predict.
+
+    Args:
+        clips: where clips come from.
+        history: K, places in the history.
+        future: number of frames to predict.
+        single: share of samples whose history is one frame (0.3 in the form that works); the rest are uniform
+            over 2..K.
+        restart: in a share of the single-frame histories that frame is the clip's first, as it is when generating.
+    """
+
+    def __init__(
+        self, clips: Clips, history: int = 10, future: int = 1, single: float = 0.3, restart: float = 0.7
+    ) -> None:
+        self.clips, self.history, self.future = clips, history, future
+        self.single, self.restart = single, restart
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots."""
+        clip = self.clips.draw(rng)
+        room = clip.length if clip.cyclic else clip.length - self.future
+        most = self.history if clip.cyclic else min(self.history, room)
+        alone = rng.random() < self.single or most < 2
+        count = 1 if alone else int(rng.integers(2, most + 1))
+        start = int(rng.integers(clip.length if clip.cyclic else room - count + 1))
+        if rng.random() < self.restart and clip.cyclic:
+            start = 0
+        frames = clip.read(np.arange(start, start + count + self.future))
+        history = np.zeros((self.history, *frames.shape[1:]), np.uint8)
+        history[self.history - count :] = frames[:count]
+        return {"history": history, "count": np.int64(count), "future": frames[count:], "slots": clip.slots}
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stack samples into tensors; uint8 stays uint8."""
+    return {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
+
+
+class Loader:
+    """Batches by step number, one step ahead in a thread.
+
+    Args:
+        samples: makes one sample.
+        batch: samples a batch, on this rank.
+        seed: of the run.
+        rank, world: place in and size of a distributed run.
+    """
+
+    def __init__(self, samples: Samples, batch: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.samples, self.batch, self.seed = samples, batch, seed
+        self.rank, self.world = rank, world
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._ahead: tuple[int, Future[Batch]] | None = None
+
+    def make(self, step: int) -> Batch:
+        """Make the batch of `step` (from 0)."""
+        first = (step * self.world + self.rank) * self.batch
+        return collate([self.samples.sample(numpy_generator(self.seed, first + i)) for i in range(self.batch)])
+
+    def __call__(self, step: int) -> Batch:
+        """Return the batch of `step` and begin with the next."""
+        ready = self._ahead
+        batch = ready[1].result() if ready and ready[0] == step else self.make(step)
+        self._ahead = (step + 1, self._pool.submit(self.make, step + 1))
+        return batch
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,31 @@
+"""Config of the next-frame U-Net."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from moviola.core.config import Config
+
+
+class NextFrameConfig(Config):
+    """Sizes of `NextFrameUNet`.
+
+    Attributes:
+        slots: number of values of each caption slot.
+        size: H = W of a frame in pixels; a multiple of 16.
+        history: K, the largest number of frames the network sees.
+        widths: C at 1/2, 1/4, 1/8 and 1/16 of the size.
+        condition: D of the caption vector.
+        caption: "film" steers every decoder block; "concat" joins the caption to the bottleneck only, the
+            form of the source document, kept for comparison.
+    """
+
+    family: Literal["nextframe"] = "nextframe"
+    slots: tuple[int, ...] = Field(min_length=1)
+    size: int = Field(64, ge=16, multiple_of=16)
+    history: int = Field(10, ge=1)
+    widths: tuple[int, int, int, int] = (24, 48, 96, 160)
+    condition: int = Field(128, ge=8)
+    caption: Literal["film", "concat"] = "film"

@@ -1,0 +1,119 @@
+"""The captioned next-frame U-Net.
+
+Source: the "Videogeneration" project: a 3-D U-Net over the current frame and up to nine before it, with a dense
+network-in-network at the bottleneck that also sees the caption; the output is one frame.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moviola.core.weights import PretrainedMixin
+from moviola.models.nextframe.config import NextFrameConfig
+from moviola.nn.conv import DownBlock3d, FiLMBlock
+from moviola.nn.norm import FiLM
+from moviola.nn.slots import SlotEmbedding
+
+_CODE = 16  # channels of the bottleneck on its way through the dense network
+_HIDDEN = 256  # its hidden width
+
+
+class _Dense(nn.Module):
+    """The network-in-network: flatten, join the caption, two dense layers, back to a volume, added to the input.
+
+    Its hidden layer knows what is to be drawn and where in the motion the clip is; it is handed on as well.
+    """
+
+    def __init__(self, channels: int, cells: int, condition: int) -> None:
+        super().__init__()
+        self.cells = cells
+        self.squeeze = nn.Conv2d(channels, _CODE, 1)
+        self.dense1 = nn.Linear(_CODE * cells + condition, _HIDDEN)
+        self.dense2 = nn.Linear(_HIDDEN, _CODE * cells)
+        self.expand = nn.Conv2d(_CODE, channels, 1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        flat = self.squeeze(x).flatten(1)
+        hidden = F.silu(self.dense1(torch.cat([flat, condition], dim=1)))
+        return x + self.expand(F.silu(self.dense2(hidden)).view(x.shape[0], _CODE, *x.shape[2:])), hidden
+
+
+class NextFrameUNet(PretrainedMixin, nn.Module):
+    """Predict the next frame from a caption and up to `history` frames.
+
+    The history is right-aligned: the newest frame is always last; empty places before the first frame are zero
+    and marked by a mask channel. The result is a drawn frame plus the newest one times a mask; the mask is not
+    squashed, since a sigmoid there saturates early in training and the network stays with copying.
+
+    Args:
+        config: sizes.
+    """
+
+    config_class = NextFrameConfig
+
+    def __init__(self, config: NextFrameConfig) -> None:
+        super().__init__()
+        self.config = config
+        w0, w1, w2, w3 = config.widths
+        d, film = config.condition, config.caption == "film"
+        self.caption = SlotEmbedding(config.slots, d)
+        steer = d if film else 1
+        self.stem = DownBlock3d(13, w0, space=1, refine=False)
+        self.newest = nn.Conv2d(12, w0, 3, padding=1)
+        self.down1, self.down2, self.down3 = DownBlock3d(w0, w1), DownBlock3d(w1, w2), DownBlock3d(w2, w3)
+        self.dense = _Dense(w3, (config.size // 32) ** 2 * 4, d)
+        self.steer = nn.Linear(_HIDDEN, d) if film else None
+        self.mid = FiLMBlock(w3, w3, steer)
+        self.up2 = FiLMBlock(w3, w2, steer, upsample=True)
+        self.fuse2 = nn.Conv2d(2 * w2, w2, 1)
+        self.up1 = FiLMBlock(w2, w1, steer, upsample=True)
+        self.fuse1 = nn.Conv2d(2 * w1, w1, 1)
+        self.up0 = FiLMBlock(w1, w0, steer, upsample=True)
+        self.fuse0 = nn.Conv2d(3 * w0, w1, 1)
+        self.film = FiLM(w1, steer)
+        self.last = nn.Conv2d(w1, w1, 3, padding=1)
+        self.head = nn.Conv2d(w1, 16, 3, padding=1)
+
+    def forward(self, history: Tensor, count: Tensor, slots: Tensor) -> Tensor:
+        """Predict one frame.
+
+        Args:
+            history: float32 (B, K, 3, H, W) in [-1, 1], newest frame last.
+            count: int64 (B,), how many of the K frames are real (the last `count`), 1..K.
+            slots: int64 (B, S).
+
+        Returns:
+            float32 (B, 3, H, W); in [-1, 1] up to the last layer's overshoot.
+        """
+        caption = self.caption(slots)
+        volume = self._volume(history, count)
+        newest = self.newest(volume[:, :12, -1])
+        s0 = self.stem(volume)
+        s1 = self.down1(s0)
+        s2 = self.down2(s1)
+        x = _squash(self.down3(s2))
+        x, hidden = self.dense(x, caption)
+        steer = torch.zeros_like(caption[:, :1]) if self.steer is None else caption + F.silu(self.steer(hidden))
+        x = self.mid(x, steer)
+        x = self.fuse2(torch.cat([self.up2(x, steer), s2[:, :, -1]], dim=1))
+        x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))
+        x = self.fuse0(torch.cat([self.up0(x, steer), s0[:, :, -1], newest], dim=1))
+        x = x + self.last(F.silu(self.film(x, steer)))
+        x = F.pixel_shuffle(self.head(F.silu(x)), 2).to(history.dtype)
+        return torch.addcmul(x[:, :3], x[:, 3:], history[:, -1])
+
+    def _volume(self, history: Tensor, count: Tensor) -> Tensor:
+        """Return (B, 13, K, H/2, W/2): pixels folded by two, and the mask of real frames."""
+        b, k = history.shape[:2]
+        real = (torch.arange(k, device=count.device) >= k - count[:, None]).to(history.dtype)
+        pixels = F.pixel_unshuffle((history * real[..., None, None, None]).flatten(0, 1), 2)
+        pixels = pixels.unflatten(0, (b, k)).transpose(1, 2)
+        mask = real[:, None, :, None, None].expand(b, 1, k, *pixels.shape[3:])
+        return torch.cat([pixels, mask], dim=1)
+
+
+def _squash(x: Tensor) -> Tensor:
+    """Drop the time axis: the newest slice, which after the last stride has seen the whole history."""
+    return x[:, :, -1]

@@ -1,0 +1,1 @@
+"""Shared layers, one idea a file."""

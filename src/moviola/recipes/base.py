@@ -1,0 +1,90 @@
+"""What a whole training run is: a config that can build itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from moviola.core.config import Config
+from moviola.core.errors import ConfigError
+from moviola.data.loader import Clips, Samples
+from moviola.models.textvideo import TextVideoConfig
+from moviola.training.loop import Objective, TrainerConfig
+
+
+class DataConfig(Config):
+    """Which clips to train on.
+
+    Attributes:
+        kind: "sprites" (part sheets), "actions" (Weizmann strips), "digits" (drawn), "videos" (captioned videos of
+            any layout).
+        path: the data; not needed for digits.
+        size: H = W in pixels of videos and digits.
+        count: number of drawn digits clips.
+        unsaid: chance that a caption leaves visible slots unsaid, so that a given image can answer for them.
+    """
+
+    kind: Literal["sprites", "actions", "digits", "videos"]
+    path: Path | None = None
+    size: int = Field(64, ge=16, multiple_of=16)
+    count: int = Field(256, ge=1)
+    unsaid: float = Field(0.0, ge=0, le=1)
+
+    def open(self, *, held: bool = False, moments: bool = False) -> Clips:
+        """Open the training clips, or with `held` the ones held out.
+
+        Raises:
+            ConfigError: when the kind needs a path and there is none.
+        """
+        from moviola.data import captioned
+        from moviola.data.actions import ActionClips
+
+        if self.kind == "digits":
+            return captioned.DrawnClips("digits", self.count, int(held), size=self.size, frames=16, elements=(1, 1))
+        if self.path is None:
+            raise ConfigError(f"the {self.kind} data need a path; give --data PATH")
+        if not self.path.exists():
+            raise ConfigError(f"no data at {self.path}; give --data an existing folder")
+        if self.kind == "sprites":
+            return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid)
+        if self.kind == "actions":
+            return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid)
+        return captioned.VideoClips(self.path, self.size, held=held)
+
+
+class Run(Protocol):
+    """A whole training run as a config."""
+
+    recipe: str
+    part: str
+    data: DataConfig
+    trainer: TrainerConfig
+
+    def build(self) -> tuple[Objective, Samples]:
+        """Make the networks, on the CPU, and the samples."""
+        ...
+
+    def manifest(self) -> TextVideoConfig:
+        """What the model folder says of itself."""
+        ...
+
+    def with_overrides(self, overrides: list[str]) -> Run:
+        """Apply `--set` pairs."""
+        ...
+
+    def to_json(self) -> str:
+        """Serialise."""
+        ...
+
+
+Recipe = Callable[[Path | None], Run]
+
+_FPS = {"sprites": 8.0, "actions": 12.5, "digits": 8.0, "videos": 25.0}
+
+
+def manifest(data: DataConfig, size: int) -> TextVideoConfig:
+    """Return the manifest of a model trained on `data`."""
+    return TextVideoConfig(size=size, fps=_FPS[data.kind], frames=16, grammar=data.open().grammar)

@@ -1,0 +1,132 @@
+"""Training runs of the next-frame U-Net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from moviola.core.config import Config
+from moviola.core.seeds import derive, numpy_generator
+from moviola.data.loader import Batch, Clips, Histories, Samples, collate
+from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
+from moviola.models.textvideo import NEXT, TextVideoConfig
+from moviola.recipes.base import DataConfig, manifest
+from moviola.training.loop import Objective, TrainerConfig
+from moviola.training.objectives.nextframe import NextFrameObjective, NextFrameObjectiveConfig
+from moviola.training.schedule import Schedule
+
+_SHOWN = 6
+
+
+class NextFrameRun(Config):
+    """A run that trains `NextFrameUNet`.
+
+    Attributes:
+        recipe: which recipe made it.
+        part: the model folder's part that it fills.
+        data, model, objective, trainer: its parts.
+        single: share of single-frame histories.
+        restart: share of the histories that begin at a cycle's first frame.
+    """
+
+    recipe: str
+    part: Literal["next"] = NEXT
+    data: DataConfig
+    model: NextFrameConfig
+    objective: NextFrameObjectiveConfig = NextFrameObjectiveConfig()
+    trainer: TrainerConfig
+    single: float = Field(0.3, ge=0, le=1)
+    restart: float = Field(0.7, ge=0, le=1)
+
+    def build(self) -> tuple[Objective, Samples]:
+        """Make the network, seeded, and the samples."""
+        torch.manual_seed(derive(self.trainer.seed, "weights") % 2**63)
+        network = NextFrameUNet(self.model)
+        history, objective = self.model.history, self.objective
+        samples = Histories(self.data.open(), history, objective.unroll, self.single, self.restart)
+        shown = _shown(self.data.open(held=True), history) if self.trainer.sample_every else None
+        return NextFrameObjective(network, objective, shown), samples
+
+    def manifest(self) -> TextVideoConfig:
+        """What the model folder says of itself."""
+        return manifest(self.data, self.model.size)
+
+
+def _shown(clips: Clips, history: int) -> Batch:
+    samples = Histories(clips, history, future=12, single=1.0, restart=1.0)
+    return collate([samples.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
+
+
+def _slots(data: DataConfig) -> tuple[int, ...]:
+    return data.open().grammar.sizes
+
+
+def nextframe_debug(path: Path | None = None) -> NextFrameRun:
+    """Drawn digits at 32x32; under 30 s on a CPU; needs no data."""
+    data = DataConfig(kind="digits", path=path, size=32, count=64)
+    return NextFrameRun(
+        recipe="nextframe_debug",
+        data=data,
+        model=NextFrameConfig(slots=_slots(data), size=32, widths=(8, 16, 24, 32), condition=32),
+        trainer=TrainerConfig(steps=40, batch=8, log_every=5, sample_every=40, save_every=20),
+    )
+
+
+def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
+    """The embedded model `sprites`, next frame."""
+    data = DataConfig(kind="sprites", path=path, unsaid=0.15)
+    return NextFrameRun(
+        recipe="nextframe_sprites",
+        data=data,
+        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=14000),
+        trainer=TrainerConfig(
+            steps=18000, batch=16, precision="bf16", channels_last=True, threads=1,
+            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+        ),
+    )
+
+
+def nextframe_sprites_concat(path: Path | None = None) -> NextFrameRun:
+    """The form of the source document, for comparison: caption joined to the bottleneck, uniform histories."""
+    run = nextframe_sprites(path)
+    return run.model_copy(
+        update={
+            "recipe": "nextframe_sprites_concat",
+            "model": run.model.model_copy(update={"caption": "concat"}),
+            "single": 0.1,
+            "restart": 0.0,
+        }
+    )
+
+
+def nextframe_actions(path: Path | None = None) -> NextFrameRun:
+    """The embedded model `actions`, next frame."""
+    data = DataConfig(kind="actions", path=path, unsaid=0.5)
+    return NextFrameRun(
+        recipe="nextframe_actions",
+        data=data,
+        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=4000),
+        trainer=TrainerConfig(
+            steps=6000, batch=16, precision="bf16", channels_last=True, threads=1,
+            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+        ),
+    )
+
+
+def nextframe_videos(path: Path | None = None) -> NextFrameRun:
+    """Anyone's captioned videos."""
+    data = DataConfig(kind="videos", path=path)
+    return NextFrameRun(
+        recipe="nextframe_videos",
+        data=data,
+        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
+        trainer=TrainerConfig(steps=20000, schedule=Schedule(kind="cosine", warmup=100, floor=0.02)),
+    )
+
+
+RECIPES = (nextframe_debug, nextframe_sprites, nextframe_sprites_concat, nextframe_actions, nextframe_videos)

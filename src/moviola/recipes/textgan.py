@@ -1,0 +1,122 @@
+"""Training runs of the text-to-frame GAN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from moviola.core.config import Config
+from moviola.core.seeds import derive, numpy_generator
+from moviola.data.loader import FirstFrames, Samples, collate
+from moviola.models.textgan import CriticConfig, FrameCritic, FrameGenerator, TextGANConfig
+from moviola.models.textvideo import FIRST, TextVideoConfig
+from moviola.recipes.base import DataConfig, manifest
+from moviola.training.loop import Objective, TrainerConfig
+from moviola.training.objectives.textgan import TextGANObjective, TextGANObjectiveConfig
+from moviola.training.schedule import Schedule
+
+_SHOWN = 14
+
+
+class TextGANRun(Config):
+    """A run that trains `FrameGenerator` against `FrameCritic`.
+
+    Attributes:
+        recipe: which recipe made it.
+        part: the model folder's part that it fills.
+        data, model, critic, objective, trainer: its parts.
+    """
+
+    recipe: str
+    part: Literal["first"] = FIRST
+    data: DataConfig
+    model: TextGANConfig
+    critic: CriticConfig
+    objective: TextGANObjectiveConfig = TextGANObjectiveConfig()
+    trainer: TrainerConfig
+
+    def build(self) -> tuple[Objective, Samples]:
+        """Make both networks, seeded, and the samples."""
+        torch.manual_seed(derive(self.trainer.seed, "weights") % 2**63)
+        generator, critic = FrameGenerator(self.model), FrameCritic(self.critic)
+        clips = self.data.open(moments=True)
+        shown = None
+        if self.trainer.sample_every:
+            held = FirstFrames(clips if self.data.kind == "actions" else self.data.open(held=True))
+            shown = collate([held.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
+        return TextGANObjective(generator, critic, self.objective, shown), FirstFrames(clips)
+
+    def manifest(self) -> TextVideoConfig:
+        """What the model folder says of itself."""
+        return manifest(self.data, self.model.size)
+
+
+def _slots(data: DataConfig) -> tuple[int, ...]:
+    return data.open().grammar.sizes
+
+
+def textgan_debug(path: Path | None = None) -> TextGANRun:
+    """Drawn digits at 32x32; under 30 s on a CPU; needs no data."""
+    data = DataConfig(kind="digits", path=path, size=32, count=64)
+    slots = _slots(data)
+    return TextGANRun(
+        recipe="textgan_debug",
+        data=data,
+        model=TextGANConfig(slots=slots, size=32, latent=8, widths=(32, 24, 16, 12), condition=32),
+        critic=CriticConfig(slots=slots, size=32, widths=(8, 16, 24, 32), condition=32),
+        objective=TextGANObjectiveConfig(r1_every=8),
+        trainer=TrainerConfig(steps=40, batch=8, log_every=5, sample_every=40, save_every=20),
+    )
+
+
+def textgan_sprites(path: Path | None = None) -> TextGANRun:
+    """The embedded model `sprites`, first frame."""
+    data = DataConfig(kind="sprites", path=path)
+    slots = _slots(data)
+    return TextGANRun(
+        recipe="textgan_sprites",
+        data=data,
+        model=TextGANConfig(slots=slots),
+        critic=CriticConfig(slots=slots),
+        objective=TextGANObjectiveConfig(paired=20.0, adversarial=0.3, adversarial_from=6000),
+        trainer=TrainerConfig(
+            steps=8000, batch=32, precision="bf16", channels_last=True, threads=1,
+            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+        ),
+    )
+
+
+def textgan_actions(path: Path | None = None) -> TextGANRun:
+    """The embedded model `actions`, first frame."""
+    data = DataConfig(kind="actions", path=path)
+    slots = _slots(data)
+    return TextGANRun(
+        recipe="textgan_actions",
+        data=data,
+        model=TextGANConfig(slots=slots),
+        critic=CriticConfig(slots=slots),
+        objective=TextGANObjectiveConfig(paired=20.0, adversarial=0.3, adversarial_from=1500),
+        trainer=TrainerConfig(
+            steps=3000, batch=32, precision="bf16", channels_last=True, threads=1,
+            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+        ),
+    )
+
+
+def textgan_videos(path: Path | None = None) -> TextGANRun:
+    """First frames of anyone's captioned videos; a plain GAN, since one caption may fit many frames."""
+    data = DataConfig(kind="videos", path=path)
+    slots = _slots(data)
+    return TextGANRun(
+        recipe="textgan_videos",
+        data=data,
+        model=TextGANConfig(slots=slots, latent=128),
+        critic=CriticConfig(slots=slots),
+        objective=TextGANObjectiveConfig(paired=1.0),
+        trainer=TrainerConfig(steps=50000),
+    )
+
+
+RECIPES = (textgan_debug, textgan_sprites, textgan_actions, textgan_videos)

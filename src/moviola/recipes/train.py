@@ -1,0 +1,83 @@
+"""Running a recipe: `OUT/` becomes a model folder, with the run's own files in `OUT/runs/PART/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from moviola.core.errors import ConfigError, OutputError
+from moviola.models.textvideo import write_manifest
+from moviola.recipes.base import Run
+from moviola.training import checkpoint
+from moviola.training.distributed import join, leave
+from moviola.training.loop import Trainer, save_config
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a finished run leaves: the model folder, the part that was trained, and its steps."""
+
+    output: Path
+    part: str
+    steps: int
+    resumed_from: int
+
+
+def train(run: Run, output: str | Path, *, resume: bool = False, device: str = "cpu", quiet: bool = False) -> Trained:
+    """Train `run` and write its averaged network to `output/PART`.
+
+    Args:
+        run: what to train.
+        output: the model folder; made if its parent exists.
+        resume: go on from the newest checkpoint there (from the start if there is none).
+        device: "cpu", "cuda", "mps" or "auto".
+        quiet: no progress bar.
+
+    Returns:
+        Where the model is.
+
+    Raises:
+        OutputError: when the folder holds a run of this part and `resume` is not set, or cannot be written.
+        ConfigError: when the run there was made with other settings.
+        NonFiniteError: when a loss was not finite.
+    """
+    output = Path(output)
+    folder = output / "runs" / run.part
+    _check(run, output, folder, resume)
+    if run.trainer.threads:
+        torch.set_num_threads(run.trainer.threads)
+    place = join(device)
+    try:
+        objective, samples = run.build()
+        trainer = Trainer(run.trainer, objective, samples, folder, place, quiet)
+        if place.main:
+            write_manifest(run.manifest(), output)
+            save_config(run, folder)  # type: ignore[arg-type]
+        resumed = trainer.step if resume and trainer.resume() else 0
+        trainer.run()
+        if place.main:
+            module: Any = trainer.best_modules()[run.part]
+            module.save_pretrained(output / run.part, half=True)
+    finally:
+        leave()
+    return Trained(output, run.part, trainer.step, resumed)
+
+
+def _check(run: Run, output: Path, folder: Path, resume: bool) -> None:
+    if not output.parent.is_dir():
+        raise OutputError(f"no folder {output.parent} to put {output.name} in; make it first")
+    if not resume and checkpoint.latest(folder / "checkpoints"):
+        raise OutputError(f"{folder} already holds a run; go on with --resume, or choose another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {folder}: {error.strerror or error}") from None
+    config = folder / "run.json"
+    if resume and config.exists():
+        old = type(run).load(config)  # type: ignore[attr-defined]
+        changed = [k for k in ("model", "critic") if getattr(old, k, None) != getattr(run, k, None)]
+        if changed:
+            raise ConfigError(f"the run in {folder} was made with another {' and '.join(changed)}; start in another folder")

@@ -1,0 +1,108 @@
+"""Data parallel over `torch.distributed`, by averaging gradients.
+
+The wrapper class of PyTorch hooks on one backward pass a step; alternating GAN steps, R1's double backward and
+latents that only some ranks touch do not fit it. Here every rank runs the same code and gradients are averaged in
+flat buckets before the optimizer steps, which gives the same numbers (without overlap of sending and computing).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this process stands: rank 0..world-1, and its device."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def main(self) -> bool:
+        """Whether this is rank 0, the one that writes."""
+        return self.rank == 0
+
+
+def join(device: str) -> Place:
+    """Join the group that `torchrun` announced in the environment; alone otherwise.
+
+    Args:
+        device: "cpu", "cuda", "mps", or "auto" (cuda, then mps, then cpu).
+    """
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    kind = pick_device(device)
+    if kind.type == "cuda" and kind.index is None:
+        kind = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if kind.type == "cuda" else "gloo")
+    return Place(rank, world, kind)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called `name`; "auto" is cuda, then mps, then cpu."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def leave() -> None:
+    """Leave the group, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def broadcast(modules: Iterable[nn.Module], world: int) -> None:
+    """Give every rank rank 0's weights and buffers."""
+    if world > 1:
+        for module in modules:
+            for tensor in (*module.parameters(), *module.buffers()):
+                dist.broadcast(tensor.data, 0)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
+    """Replace each gradient by its mean over ranks; a missing one counts as zero."""
+    if world == 1:
+        return
+    tensors: list[Tensor] = []
+    for p in parameters:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+        tensors.append(p.grad)
+    flat = torch.cat([t.flatten() for t in tensors])
+    dist.all_reduce(flat)
+    flat /= world
+    start = 0
+    for t in tensors:
+        t.copy_(flat[start : start + t.numel()].view_as(t))
+        start += t.numel()
+
+
+def average_scalars(values: dict[str, float], world: int) -> dict[str, float]:
+    """Return the mean over ranks of named numbers (the same names on every rank)."""
+    if world == 1:
+        return values
+    flat = torch.tensor([values[k] for k in sorted(values)], dtype=torch.float64)
+    if dist.get_backend() == "nccl":
+        flat = flat.float().cuda()
+    dist.all_reduce(flat)
+    return dict(zip(sorted(values), (flat / world).tolist(), strict=True))
+
+
+def any_rank(flag: bool, world: int) -> bool:
+    """Return whether any rank says yes, so that all stop at the same step."""
+    if world == 1:
+        return flag
+    value = torch.tensor([float(flag)])
+    if dist.get_backend() == "nccl":
+        value = value.cuda()
+    dist.all_reduce(value)
+    return bool(value.item() > 0)

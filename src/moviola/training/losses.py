@@ -1,0 +1,40 @@
+"""Loss terms that more than one family uses. Inputs are float; results are scalars."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def hinge_critic(real: Tensor, *fakes: Tensor) -> Tensor:
+    """Hinge loss of a critic: E[max(0, 1 - real)] + mean over `fakes` of E[max(0, 1 + fake)].
+
+    Source: Lim and Ye 2017, "Geometric GAN", eq. 4; with a mismatched-caption score among `fakes` it is the
+    matching-aware loss of Reed et al. 2016, algorithm 1.
+    """
+    return F.relu(1 - real).mean() + torch.stack([F.relu(1 + f).mean() for f in fakes]).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """Hinge loss of a generator: -E[fake]."""
+    return -fake.mean()
+
+
+def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
+    """R1: E[|grad_x score|^2] at real inputs (unweighted).
+
+    Source: Mescheder et al. 2018, "Which Training Methods for GANs do actually Converge?", eq. 9.
+
+    Args:
+        score: (B,), computed from `real`.
+        real: the input, requiring grad.
+    """
+    (grad,) = torch.autograd.grad(score.sum(), real, create_graph=True)
+    return grad.square().flatten(1).sum(dim=1).mean()
+
+
+def edge_l1(a: Tensor, b: Tensor) -> Tensor:
+    """Mean absolute difference of horizontal and vertical pixel differences of (B, C, H, W) images."""
+    d = a - b
+    return d.diff(dim=-1).abs().mean() + d.diff(dim=-2).abs().mean()

@@ -1,0 +1,101 @@
+"""Training the next-frame U-Net: pixel and edge differences, noisy histories, short roll-outs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from moviola.core.config import Config
+from moviola.core.ranges import to_network
+from moviola.data.loader import Batch
+from moviola.models.nextframe import NextFrameUNet, push
+from moviola.training.loop import Context, Terms
+from moviola.training.losses import edge_l1
+from moviola.training.previews import preview_rollouts
+
+
+class NextFrameObjectiveConfig(Config):
+    """Settings of `NextFrameObjective`.
+
+    Attributes:
+        learning_rate: of AdamW.
+        weight_decay: of AdamW.
+        edges: weight of the edge term.
+        square: weight of the mean squared error beside the absolute one.
+        noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
+        unroll: frames predicted in a row, each from the ones before, once `unroll_from` steps are done.
+        unroll_from: first step with more than one.
+    """
+
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    edges: float = Field(0.5, ge=0)
+    square: float = Field(1.0, ge=0)
+    noise: float = Field(0.15, ge=0)
+    unroll: int = Field(1, ge=1)
+    unroll_from: int = Field(0, ge=0)
+
+
+class NextFrameObjective:
+    """Mean absolute error of the next frames.
+
+    The captions' effect comes from single-frame histories (see `moviola.data.loader.Histories`); noise and roll-outs
+    teach the network to mend its own mistakes.
+
+    Args:
+        network: to train.
+        config: settings.
+        shown: batches of samples for the preview videos.
+    """
+
+    averaged = ("next",)
+
+    def __init__(self, network: NextFrameUNet, config: NextFrameObjectiveConfig, shown: Batch | None = None) -> None:
+        self.network, self.config, self.shown = network, config, shown
+        self.modules: dict[str, nn.Module] = {"next": network}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """One AdamW."""
+        c = self.config
+        return {
+            "next": torch.optim.AdamW(
+                self.network.parameters(), lr=c.learning_rate, betas=(0.9, 0.99), weight_decay=c.weight_decay
+            )
+        }
+
+    def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
+        """One step."""
+        return context.update("next", lambda micro, i: self._loss(micro, context, i), micros)
+
+    def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
+        history = self._noisy(to_network(micro["history"]), context.generator("noise", number))
+        future, count = to_network(micro["future"]), micro["count"]
+        unroll = self.config.unroll if context.step >= self.config.unroll_from else 1
+        pixel, edges, square = (history.new_zeros(()) for _ in range(3))
+        for k in range(min(unroll, future.shape[1])):
+            frame = self.network(history, count, micro["slots"])
+            pixel = pixel + (frame - future[:, k]).abs().mean() / unroll
+            square = square + (frame - future[:, k]).square().mean() / unroll
+            edges = edges + edge_l1(frame, future[:, k]) / unroll
+            history, count = push(history, count, frame.detach().clamp(-1, 1))
+        return {"loss": pixel + self.config.edges * edges + self.config.square * square, "l1": pixel, "mse": square}
+
+    def _noisy(self, history: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.config.noise:
+            return history
+        b = history.shape[0]
+        draw = torch.rand(b, 2, generator=generator)
+        std = (draw[:, 0] * self.config.noise * (draw[:, 1] < 0.5)).to(history)
+        fine = torch.randn(history.shape, generator=generator)
+        coarse = torch.randn(*history.shape[:3], *(s // 8 for s in history.shape[3:]), generator=generator)
+        coarse = F.interpolate(coarse.flatten(0, 1), size=history.shape[3:], mode="nearest").view(history.shape)
+        return history + std[:, None, None, None, None] * (0.7 * fine + 0.7 * coarse).to(history)
+
+    def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
+        """Write roll-outs of the shown samples."""
+        if self.shown is not None:
+            preview_rollouts(modules["next"], self.shown, folder / f"next-{step:06d}.png")  # type: ignore[arg-type]

@@ -1,0 +1,39 @@
+"""Pictures of how a run is doing: real above generated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from moviola.core.ranges import from_network, to_network
+from moviola.data.loader import Batch
+from moviola.models.nextframe import NextFrameUNet, rollout
+from moviola.models.textgan import FrameGenerator
+
+
+def preview_frames(generator: FrameGenerator, shown: Batch, path: Path) -> None:
+    """Write one row of real frames over one row of generated frames of the same captions."""
+    device = next(generator.parameters()).device
+    noise = torch.zeros(shown["slots"].shape[0], generator.config.latent, device=device)
+    made = from_network(generator(shown["slots"].to(device), noise)).cpu().numpy()
+    _write([shown["frame"].numpy(), made], path)
+
+
+def preview_rollouts(network: NextFrameUNet, shown: Batch, path: Path) -> None:
+    """Write, for every shown clip, a row of real frames over a row of frames rolled out from the first."""
+    device = next(network.parameters()).device
+    real = shown["future"].numpy()
+    first = to_network(shown["history"][:, -1]).to(device)
+    made = from_network(rollout(network, first, shown["slots"].to(device), real.shape[1] + 1)).cpu().numpy()
+    rows = []
+    for i in range(real.shape[0]):
+        rows += [np.concatenate([shown["history"][i, -1:].numpy(), real[i]]), made[i]]
+    _write(rows, path)
+
+
+def _write(rows: list[np.ndarray], path: Path) -> None:
+    picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+    Image.fromarray(picture).save(path)

@@ -1,0 +1,70 @@
+"""Every verb and sub-verb explains itself, with an example that would parse."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from moviola.cli.main import VERBS, load_verb, run
+
+
+def every_command() -> list[list[str]]:
+    """All verbs, and the sub-verbs of groups, as the words one types."""
+    words = []
+    for verb in VERBS:
+        try:
+            command = load_verb(verb)
+        except ImportError:  # reported by the tests below, which load it again
+            command = None
+        words.append([verb])
+        words += [[verb, name] for name in getattr(command, "commands", {})]
+    return words
+
+
+COMMANDS = every_command()
+LEAVES = [words for words in COMMANDS if sum(other[: len(words)] == words for other in COMMANDS) == 1]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help(words, capsys):
+    """`--help` exits 0, prints on stdout only and describes every option."""
+    assert run([*words, "--help"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.startswith(f"Usage: moviola {' '.join(words)}")
+    assert "Args:" not in printed.out
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_help_has_an_example_that_parses(words, capsys, check_words):
+    """There is at least one example, it is this command, and its options exist."""
+    assert run([*words, "--help"]) == 0
+    out = capsys.readouterr().out
+    examples = [line.strip() for line in out.partition("Example:")[2].splitlines() if line.strip()]
+    assert examples
+    for line in examples:
+        typed = shlex.split(line)
+        assert typed[: len(words) + 1] == ["moviola", *words]
+        check_words(typed[1:])
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_every_option_is_described(words):
+    """No option or argument without a help text."""
+    command = load_verb(words[0])
+    for word in words[1:]:
+        command = command.commands[word]
+    silent = [
+        param.name for param in command.params if param.name != "help" and not getattr(param, "help", "")
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_every_verb_speaks_json(words):
+    """Every command has `--json`."""
+    command = load_verb(words[0])
+    for word in words[1:]:
+        command = command.commands[word]
+    assert "--json" in {opt for param in command.params for opt in param.opts}
