@@ -9,7 +9,8 @@ from numbers import Rational, Real
 from moviola.core.errors import ConfigError
 
 MAX_FPS = 1000
-_BROADCAST = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120))
+BROADCAST = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120))
+"""Rates of television: n * 1000/1001."""
 
 Rate = Fraction | int | float | str
 
@@ -29,7 +30,9 @@ def as_rate(fps: Rate) -> Fraction:
     """
     rate = _parse(fps)
     if rate is None or not 0 < rate <= MAX_FPS:
-        raise ConfigError(f"a frame rate is a number above 0 and at most {MAX_FPS}, such as 25 or 24000/1001, got {fps!r}")
+        raise ConfigError(
+            f"a frame rate is a number above 0 and at most {MAX_FPS}, such as 25 or 24000/1001, got {fps!r}"
+        )
     return rate
 
 
@@ -53,7 +56,7 @@ def _from_decimal(value: float) -> Fraction:
     """Turn a decimal rate into the fraction it stands for."""
     if value == int(value):
         return Fraction(int(value))
-    near = min(_BROADCAST, key=lambda rate: abs(float(rate) - value))
+    near = min(BROADCAST, key=lambda rate: abs(float(rate) - value))
     if abs(float(near) - value) < 0.005:
         return near
     return Fraction(value).limit_denominator(1001)

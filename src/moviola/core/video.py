@@ -138,7 +138,9 @@ class Video:
             key = slice(index, index + 1)
         chosen = range(len(self))[key]
         if not chosen:
-            raise InputError(f"no frame in [{key.start}:{key.stop}:{key.step}] of a video of {len(self)} frames")
+            raise InputError(
+                f"no frame in [{key.start}:{key.stop}:{key.step}] of a video of {len(self)} frames"
+            )
         fps = self.fps / abs(chosen.step)
         audio = None
         if self.audio and chosen.step > 0:
@@ -165,7 +167,7 @@ class Video:
         Raises:
             ConfigError: the rectangle is empty or leaves the frame.
         """
-        inside = 0 <= top and 0 <= left and top + height <= self.height and left + width <= self.width
+        inside = min(top, left) >= 0 and top + height <= self.height and left + width <= self.width
         if not inside or height < 1 or width < 1:
             raise ConfigError(
                 f"crop of {height}x{width} at row {top}, column {left} does not lie inside {self.height}x{self.width}"
@@ -301,7 +303,8 @@ def _require_same(videos: Sequence[Video], what: str, key: Any, noun: str) -> No
     for i, value in enumerate(values):
         if value != values[0]:
             raise InputError(
-                f"videos to be {what} need one {noun}; number 1 has {_show(values[0])}, number {i + 1} has {_show(value)}"
+                f"videos to be {what} need one {noun}; "
+                f"number 1 has {_show(values[0])}, number {i + 1} has {_show(value)}"
             )
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from moviola.core.video import Video
 
 FORMAT = 1
-_BATCH = 64
+_BATCH = 16
 
 
 class CacheConfig(Config):
@@ -143,7 +143,7 @@ class CachedSource:
         wanted = np.arange(len(frames)) if indices is None else np.asarray(indices, dtype=np.int64)
         if not len(wanted) or wanted.min() < 0 or wanted.max() >= len(frames):
             raise InputError(
-                f"{self.names[index]}: frames {list(wanted)[:4]} asked for, it has {len(frames)}"
+                f"{self.names[index]}: frames {wanted.tolist()[:4]} asked for, it has {len(frames)}"
             )
         return Video(frames[wanted], fps=fps)
 

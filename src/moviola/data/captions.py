@@ -141,7 +141,7 @@ def _csv_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
         for row in reader:
             yield reader.line_num, {key: row[columns[key]] for key in ("file", "caption")}
     except csv.Error as error:
-        raise InputError(f"{where} line {reader.line_num}: not CSV: {error}") from None
+        raise InputError(f"{where} line {reader.reader.line_num}: not CSV: {error}") from None
 
 
 def _jsonl_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:

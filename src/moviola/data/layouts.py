@@ -74,7 +74,7 @@ class Clip(ABC):
     def files(self) -> Sequence[str]:
         """Return the names of the files it is made of."""
 
-    def stream(self, batch: int = 64) -> Iterator[Video]:
+    def stream(self, batch: int = 16) -> Iterator[Video]:
         """Yield the clip in pieces of at most `batch` frames; memory does not grow with its length."""
         total = self.info().frames
         for start in range(0, total, batch):
@@ -120,7 +120,7 @@ class VideoClip(Clip):
         """See `Clip`."""
         return (self.name,)
 
-    def stream(self, batch: int = 64) -> Iterator[Video]:
+    def stream(self, batch: int = 16) -> Iterator[Video]:
         """See `Clip`."""
         from moviola.data import codec
 
@@ -206,6 +206,12 @@ class StripClip(Clip):
         frames = strip.reshape(side, -1, side, 3).transpose(1, 0, 2, 3)
         return Video(np.ascontiguousarray(frames[wanted]), fps=self.fps)
 
+    def stream(self, batch: int = 16) -> Iterator[Video]:
+        """See `Clip`: a strip is decoded whole, once."""
+        whole = self.read()
+        for start in range(0, len(whole), batch):
+            yield whole[start : start + batch]
+
     def files(self) -> Sequence[str]:
         """See `Clip`."""
         return (self.name,)
@@ -264,7 +270,7 @@ def detect(store: Store) -> Layout:
             "a zip of these, or a list file"
         )
     seen = _peek(store, images)
-    if seen and all(animated for _, _, animated in seen):
+    if _all_move(seen):
         return "videos"
     return "strips" if seen and all(is_strip(width, height) for width, height, _ in seen) else "frames"
 
@@ -285,8 +291,10 @@ def find_clips(store: Store, layout: Layout, fps: Fraction) -> tuple[list[Clip],
     skipped = [(name, "neither video nor image") for name in others if name not in rates]
     clips: list[Clip]
     if layout == "videos":
-        clips = [VideoClip(store, name, label_of(name), fps) for name in videos or images]
-        skipped += [(name, "an image in a set of videos") for name in images if videos]
+        if not videos and _all_move(_peek(store, images)):
+            videos, images = images, []
+        clips = [VideoClip(store, name, label_of(name), fps) for name in videos]
+        skipped += [(name, "an image in a set of videos") for name in images]
     elif layout == "strips":
         clips = [StripClip(store, name, label_of(name), fps) for name in images]
         skipped += [(name, "a video in a set of strips") for name in videos]
@@ -338,7 +346,9 @@ def _frames_clip(
 def _accompanies(name: str) -> bool:
     """Return whether a file goes with a data set without being part of it: captions, notes, licences."""
     last = PurePosixPath(name)
-    return last.suffix.lower() in {".csv", ".jsonl", ".json", ".md", ".txt"} or last.stem.isupper()
+    return last.suffix.lower() in {".csv", ".jsonl", ".json", ".md", ".txt"} or any(
+        word in last.name.upper() for word in ("README", "LICENSE", "COPYING", "NOTICE")
+    )
 
 
 def _folders(images: Sequence[str]) -> dict[str, list[str]]:
@@ -346,6 +356,10 @@ def _folders(images: Sequence[str]) -> dict[str, list[str]]:
     for name in images:
         folders.setdefault(name.rpartition("/")[0], []).append(name)
     return folders
+
+
+def _all_move(seen: Sequence[tuple[int, int, bool]]) -> bool:
+    return bool(seen) and all(animated for _, _, animated in seen)
 
 
 def _peek(store: Store, images: Sequence[str]) -> list[tuple[int, int, bool]]:

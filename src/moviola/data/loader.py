@@ -87,26 +87,29 @@ class Histories:
         clips: where clips come from.
         history: K, places in the history.
         future: number of frames to predict.
-        single: share of samples whose history is one frame (0.3 in the form that works); the rest are uniform
-            over 2..K.
-        restart: in a share of the single-frame histories that frame is the clip's first, as it is when generating.
+        single: share of samples whose history is one frame (0.3 in the form that works).
+        full: share whose history has no empty place, as in all but the first steps of a roll-out; the rest are
+            uniform over 2..K.
+        restart: share of the single and partial histories that begin at the first frame of the clip's cycle, as
+            they do when generating; the others, and all full ones, begin anywhere.
     """
 
     def __init__(
-        self, clips: Clips, history: int = 10, future: int = 1, single: float = 0.3, restart: float = 0.7
+        self, clips: Clips, history: int = 10, future: int = 1, single: float = 0.3, full: float = 0.35,
+        restart: float = 0.8,
     ) -> None:
         self.clips, self.history, self.future = clips, history, future
-        self.single, self.restart = single, restart
+        self.single, self.full, self.restart = single, full, restart
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots."""
         clip = self.clips.draw(rng)
-        room = clip.length if clip.cyclic else clip.length - self.future
+        room = clip.length - (0 if clip.cyclic else self.future)
         most = self.history if clip.cyclic else min(self.history, room)
-        alone = rng.random() < self.single or most < 2
-        count = 1 if alone else int(rng.integers(2, most + 1))
+        draw = rng.random()
+        count = 1 if draw < self.single else most if draw < self.single + self.full else int(rng.integers(1, most + 1))
         start = int(rng.integers(clip.length if clip.cyclic else room - count + 1))
-        if rng.random() < self.restart and clip.cyclic:
+        if clip.cyclic and count < self.history and rng.random() < self.restart:
             start = 0
         frames = clip.read(np.arange(start, start + count + self.future))
         history = np.zeros((self.history, *frames.shape[1:]), np.uint8)

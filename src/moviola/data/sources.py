@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -109,8 +110,8 @@ class Source:
     @cached_property
     def labels(self) -> dict[str, int]:
         """Label to number of clips, sorted by label; clips without one are not counted."""
-        found = [item.label for item in self._items if item.label is not None]
-        return {label: found.count(label) for label in sorted(set(found))}
+        found = Counter(item.label for item in self._items if item.label is not None)
+        return {label: found[label] for label in sorted(found)}
 
     def info(self, index: int) -> ClipInfo:
         """Return frames, size and rate of clip `index`; raises `VideoReadError` for one that cannot be opened."""
@@ -129,7 +130,7 @@ class Source:
         """
         return self[index].clip.read(indices)
 
-    def stream(self, index: int, batch: int = 64) -> Iterator[Video]:
+    def stream(self, index: int, batch: int = 16) -> Iterator[Video]:
         """Yield clip `index` in pieces of at most `batch` frames; memory does not grow with its length."""
         return self[index].clip.stream(batch)
 
@@ -347,11 +348,13 @@ def _find_captions(store: Store, names: list[str], captions: str | Path | None) 
 def _named_captions(path: Path, names: list[str], root: Path | None) -> dict[str, str]:
     """Read a caption file outside the data set: its names count from the data set's root or from its own folder."""
 
+    known = set(names)
+
     def elsewhere(file: str) -> str | None:
         target = path.parent / file
         if root is not None and target.is_relative_to(root):
             inner = target.relative_to(root).as_posix()
-            if inner in names:
+            if inner in known:
                 return inner
         return "" if target.exists() else None
 

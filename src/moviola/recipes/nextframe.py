@@ -29,7 +29,8 @@ class NextFrameRun(Config):
         part: the model folder's part that it fills.
         data, model, objective, trainer: its parts.
         single: share of single-frame histories.
-        restart: share of the histories that begin at a cycle's first frame.
+        full: share of histories without an empty place.
+        restart: share of the other histories that begin at a cycle's first frame.
     """
 
     recipe: str
@@ -39,14 +40,15 @@ class NextFrameRun(Config):
     objective: NextFrameObjectiveConfig = NextFrameObjectiveConfig()
     trainer: TrainerConfig
     single: float = Field(0.3, ge=0, le=1)
-    restart: float = Field(0.7, ge=0, le=1)
+    full: float = Field(0.35, ge=0, le=1)
+    restart: float = Field(0.8, ge=0, le=1)
 
     def build(self) -> tuple[Objective, Samples]:
         """Make the network, seeded, and the samples."""
         torch.manual_seed(derive(self.trainer.seed, "weights") % 2**63)
         network = NextFrameUNet(self.model)
         history, objective = self.model.history, self.objective
-        samples = Histories(self.data.open(), history, objective.unroll, self.single, self.restart)
+        samples = Histories(self.data.open(), history, objective.unroll, self.single, self.full, self.restart)
         shown = _shown(self.data.open(held=True), history) if self.trainer.sample_every else None
         return NextFrameObjective(network, objective, shown), samples
 
@@ -98,6 +100,7 @@ def nextframe_sprites_concat(path: Path | None = None) -> NextFrameRun:
             "recipe": "nextframe_sprites_concat",
             "model": run.model.model_copy(update={"caption": "concat"}),
             "single": 0.1,
+            "full": 0.0,
             "restart": 0.0,
         }
     )

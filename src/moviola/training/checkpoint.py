@@ -65,10 +65,12 @@ def write(folder: str | Path, step: int, state: dict[str, Any], keep: int = 2) -
     final, temporary = folder / f"step-{step:08d}", folder / f".writing-{step:08d}"
     tensors, tree = flatten(state)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for left in folder.glob(".writing-*"):  # by a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         temporary.mkdir(parents=True)
         _write_synced(temporary / "state.safetensors", save(tensors))
         _write_synced(temporary / "state.json", json.dumps(tree).encode())
+        _sync_folder(temporary)
         if final.exists():
             shutil.rmtree(final)
         os.replace(temporary, final)
@@ -120,7 +122,10 @@ def read(path: str | Path) -> dict[str, Any]:
         tensors = load((path / "state.safetensors").read_bytes())
         return unflatten(tensors, json.loads((path / "state.json").read_text()))
     except Exception as error:
-        raise WeightsError(f"the checkpoint {path} is damaged: {error}; remove it to resume from the one before") from None
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"the checkpoint {path} is damaged: {reason}; remove it to resume from the one before"
+        ) from None
 
 
 def rng_state(device: torch.device) -> dict[str, Tensor]:

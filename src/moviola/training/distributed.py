@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 
 
 @dataclass(frozen=True)
@@ -69,40 +69,43 @@ def broadcast(modules: Iterable[nn.Module], world: int) -> None:
 
 
 def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
-    """Replace each gradient by its mean over ranks; a missing one counts as zero."""
+    """Replace each gradient by its mean over ranks.
+
+    A gradient that is missing on some ranks counts as zero there; one missing on every rank stays missing.
+    """
     if world == 1:
         return
-    tensors: list[Tensor] = []
-    for p in parameters:
-        if p.grad is None:
-            p.grad = torch.zeros_like(p)
-        tensors.append(p.grad)
-    flat = torch.cat([t.flatten() for t in tensors])
+    held = [p for p in parameters if p.requires_grad]
+    if not held:
+        return
+    there = torch.tensor([float(p.grad is not None) for p in held]).to(held[0].device)
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in held]
+    flat = torch.cat([there, *(g.flatten() for g in grads)])
     dist.all_reduce(flat)
-    flat /= world
-    start = 0
-    for t in tensors:
-        t.copy_(flat[start : start + t.numel()].view_as(t))
-        start += t.numel()
+    anywhere, means = (flat[: len(held)] > 0).tolist(), flat[len(held) :] / world
+    pieces = means.split([p.numel() for p in held])
+    for p, grad, some, mean in zip(held, grads, anywhere, pieces, strict=True):
+        p.grad = grad.copy_(mean.view_as(grad)) if some else None
 
 
-def average_scalars(values: dict[str, float], world: int) -> dict[str, float]:
+def average_scalars(values: dict[str, float], place: Place) -> dict[str, float]:
     """Return the mean over ranks of named numbers (the same names on every rank)."""
-    if world == 1:
+    if place.world == 1:
         return values
-    flat = torch.tensor([values[k] for k in sorted(values)], dtype=torch.float64)
-    if dist.get_backend() == "nccl":
-        flat = flat.float().cuda()
+    flat = torch.tensor([values[k] for k in values], dtype=torch.float64).to(_wire(place))
     dist.all_reduce(flat)
-    return dict(zip(sorted(values), (flat / world).tolist(), strict=True))
+    return dict(zip(values, (flat / place.world).tolist(), strict=True))
 
 
-def any_rank(flag: bool, world: int) -> bool:
+def any_rank(flag: bool, place: Place) -> bool:
     """Return whether any rank says yes, so that all stop at the same step."""
-    if world == 1:
+    if place.world == 1:
         return flag
-    value = torch.tensor([float(flag)])
-    if dist.get_backend() == "nccl":
-        value = value.cuda()
+    value = torch.tensor([float(flag)]).to(_wire(place))
     dist.all_reduce(value)
     return bool(value.item() > 0)
+
+
+def _wire(place: Place) -> torch.device:
+    """Where a tensor must be to be sent: NCCL sends from the GPU, gloo from memory."""
+    return place.device if dist.get_backend() == "nccl" else torch.device("cpu")

@@ -196,9 +196,9 @@ class Trainer:
         for key, module in self.objective.modules.items():
             module.load_state_dict(state["modules"][key])
         for key, ema in self.ema.items():
-            ema.module.load_state_dict(state["ema"][key])
+            ema.module.load_state_dict(state["ema"].get(key, state["modules"][key]))
         for key, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][key])
+            _load_optimizer(optimizer, state["optimizers"][key])
         checkpoint.set_rng_state(state["rng"], self.place.device)
 
     def resume(self) -> bool:
@@ -243,7 +243,7 @@ class Trainer:
             self.step += 1
             last = self.step == every.steps
             if every.log_every and (self.step % every.log_every == 0 or last):
-                scalars = average_scalars(scalars, self.place.world)
+                scalars = average_scalars(scalars, self.place)
                 now = time.perf_counter()
                 scalars["steps_per_second"] = (self.step - since) / max(now - clock, 1e-9)
                 clock, since = now, self.step
@@ -252,7 +252,7 @@ class Trainer:
             tick(1, _short(scalars))
             if self.place.main and every.sample_every and (self.step % every.sample_every == 0 or last):
                 self._write_samples()
-            halt = any_rank(stopped(), self.place.world)
+            halt = any_rank(stopped(), self.place)
             if last or halt or (every.save_every and self.step % every.save_every == 0):
                 self._save()
             if halt and not last:
@@ -291,6 +291,19 @@ def _channels_last(module: nn.Module) -> None:
             p.data = p.data.contiguous(
                 memory_format=torch.channels_last if p.dim() == 4 else torch.channels_last_3d
             )
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load the moments; the settings (learning rate, betas ...) stay those of this run.
+
+    A moment takes its parameter's memory order again, so that the same kernels run as before the stop.
+    """
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state["state"], "param_groups": groups})
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.dim():
+                moments[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _short(scalars: dict[str, float]) -> str:

@@ -24,7 +24,9 @@ from moviola.data.toys.motion import MOTIONS
 )
 @settings(max_examples=30)
 def test_any_size_and_length_and_the_caption_says_the_truth(index, seed, size, most, frames):
-    config = Config(size=size, elements=(1, most), frames=frames, periods=(4, 6), travel=(0.1, 0.4), any_phase=True)
+    config = Config(
+        size=size, elements=(1, most), frames=frames, periods=(4, 6), travel=(0.1, 0.4), any_phase=True
+    )
     clip = make(index, seed, config)
     assert clip.video.frames.shape == (frames, *config.shape, 3)
     elements = clip.truth["elements"]
@@ -36,7 +38,9 @@ def test_any_size_and_length_and_the_caption_says_the_truth(index, seed, size, m
         height, width = config.shape
         centres, radius = element["centres"], element["radius"]
         assert centres.shape == (frames, 2) and element["angles"].shape == (frames,)
-        assert (centres >= radius - 1e-6).all() and (centres <= np.array([width, height]) - radius + 1e-6).all()
+        assert (centres >= radius - 1e-6).all() and (
+            centres <= np.array([width, height]) - radius + 1e-6
+        ).all()
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
@@ -47,7 +51,9 @@ def test_the_period_is_exact(motion):
         period, frames = clip.truth["period"], clip.video.frames
         assert period in (6, 9, 18)
         np.testing.assert_array_equal(frames[period:], frames[:-period])
-        assert all((frames[0] != frames[k]).any() for k in range(1, 6 if period > 6 else 4) if k != period // 2)
+        assert all(
+            (frames[0] != frames[k]).any() for k in range(1, 6 if period > 6 else 4) if k != period // 2
+        )
 
 
 @pytest.mark.parametrize("motion", [m for m in MOTIONS if not m.startswith("spin")])
@@ -86,7 +92,10 @@ def test_a_spin_turns_the_ink_about_the_centre_by_the_angle(motion):
 
 def test_seed_and_index_make_different_clips_and_settings_do_not_shift_the_draws():
     base = make(0, 0, Config(size=32))
-    assert base.caption != make(1, 0, Config(size=32)).caption or base.caption != make(2, 0, Config(size=32)).caption
+    assert (
+        base.caption != make(1, 0, Config(size=32)).caption
+        or base.caption != make(2, 0, Config(size=32)).caption
+    )
     assert any((make(i, 0).video.frames != make(i, 1).video.frames).any() for i in range(3))
     assert make(0, 0, Config(size=32, any_phase=True)).caption == base.caption
 
@@ -105,7 +114,9 @@ def test_elements_keep_apart_where_there_is_room():
     assert np.mean(np.array(gaps) > 2 * first["radius"]) > 0.8
 
 
-@pytest.mark.parametrize("values", [{"size": 4}, {"elements": [2, 1]}, {"motions": ["hops"]}, {"fps": 0}, {"sise": 8}])
+@pytest.mark.parametrize(
+    "values", [{"size": 4}, {"elements": [2, 1]}, {"motions": ["hops"]}, {"fps": 0}, {"sise": 8}]
+)
 def test_settings_out_of_range_are_refused(values):
     with pytest.raises(ConfigError, match="Config"):
         Config.make(values)
@@ -122,14 +133,18 @@ def test_handwritten_digits_from_idx_files(tmp_path):
         images[k, 6:22, 6 : 8 + k % 10] = 255  # the wider, the larger the digit
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(idx(images)))
-    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(20, dtype=np.uint8) % 10)))
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(
+        gzip.compress(idx(np.arange(20, dtype=np.uint8) % 10))
+    )
     config = Config(size=48, glyphs=path, elements=(1, 1))
     for index in range(10):
         clip = make(index, 0, config)
         element = clip.truth["elements"][0]
         assert element["sample"] % 10 == int(element["name"])
         ink = clip.video.frames[0, ..., 0].astype(float).sum() / 255
-        assert ink == pytest.approx(16 * (2 + element["sample"] % 10) * (2 * element["radius"] / 28) ** 2, rel=0.15)
+        assert ink == pytest.approx(
+            16 * (2 + element["sample"] % 10) * (2 * element["radius"] / 28) ** 2, rel=0.15
+        )
 
 
 def test_idx_files_that_are_none(tmp_path):

@@ -12,7 +12,10 @@ from moviola.data.toys.motion import MOTIONS
 from moviola.data.toys.phrases import Said, parse_caption, say_caption
 
 SAID = st.builds(
-    Said, name=st.sampled_from(icons.NAMES), colour=st.sampled_from(list(icons.COLOURS)), motion=st.sampled_from(MOTIONS)
+    Said,
+    name=st.sampled_from(icons.NAMES),
+    colour=st.sampled_from(list(icons.COLOURS)),
+    motion=st.sampled_from(MOTIONS),
 )
 
 
@@ -27,7 +30,10 @@ def test_the_words():
     three = [*two, Said("8", None, "spin-counter-clockwise")]
     assert say_caption(one) == "a 3 moves left and right"
     assert say_caption(two) == "a 3 moves left and right and a 7 orbits clockwise"
-    assert say_caption(three) == "a 3 moves left and right, a 7 orbits clockwise and an 8 spins counter-clockwise"
+    assert (
+        say_caption(three)
+        == "a 3 moves left and right, a 7 orbits clockwise and an 8 spins counter-clockwise"
+    )
     assert digits.parse(" A 3 moves  left and right and an 8 spins CLOCKWISE") == [
         Said("3", None, "left-right"),
         Said("8", None, "spin-clockwise"),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _SEEK_GAP = 32  # frames: a nearer key frame is cheaper to decode up to than to jump to
 # what the known extensions may hold; a playlist in disguise could name other files
-_OPTIONS = {"format_whitelist": "mov,matroska,webm,avi,mp4,mpegts,mpeg,gif,apng,png_pipe,h264,hevc", "protocol_whitelist": "file"}
+_OPTIONS = {"format_whitelist": "mov,mp4,matroska,webm,avi", "protocol_whitelist": "file"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +71,11 @@ def open_container(path: Path) -> InputContainer:
         VideoReadError: it is no video file, or is damaged.
     """
     import av
-    import av.logging
+    from av.error import FFmpegError
 
     try:
         return av.open(str(path), "r", options=_OPTIONS, metadata_errors="replace")
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         check_whole(path)
         raise VideoReadError(f"{path} is not a video that can be decoded ({_reason(error)})") from None
 
@@ -115,7 +115,7 @@ def packet_index(path: Path) -> PacketIndex:
 
 @lru_cache(maxsize=64)
 def _build_index(name: str, _size: int, _mtime: int, _inode: int) -> PacketIndex:
-    import av
+    from av.error import FFmpegError
 
     path = Path(name)
     check_whole(path)
@@ -123,8 +123,10 @@ def _build_index(name: str, _size: int, _mtime: int, _inode: int) -> PacketIndex
         stream = video_stream(container, path)
         codec = stream.codec_context.name
         try:
-            rows = [_row(p) for p in container.demux(stream) if p.size and not p.is_discard and _shown(p, codec)]
-        except av.error.FFmpegError as error:
+            rows = [
+                _row(p) for p in container.demux(stream) if p.size and not p.is_discard and _shown(p, codec)
+            ]
+        except FFmpegError as error:
             raise VideoReadError(f"{path} is damaged ({_reason(error)})") from None
         if not rows:
             raise VideoReadError(f"{path} holds no frames")
@@ -154,7 +156,9 @@ def _index_of(
         usable = bool((np.diff(pts) > 0).all())
     if not usable:
         fps = stated[0] if stated else DEFAULT_FPS
-        return PacketIndex(empty[:, 0], empty, len(rows), tick, fps, False, stream.codec_context.name, has_audio)
+        return PacketIndex(
+            empty[:, 0], empty, len(rows), tick, fps, False, stream.codec_context.name, has_audio
+        )
     rate = constant_rate(pts, tick, stated) if len(pts) > 1 else (stated or [DEFAULT_FPS])[0]
     fps = rate or mean_rate(pts, tick) or DEFAULT_FPS
     return PacketIndex(pts, keys, len(pts), tick, fps, rate is None, stream.codec_context.name, has_audio)
@@ -237,37 +241,40 @@ class ContainerReader:
         self, container: InputContainer, stream: VideoStream, key: int, stamps: list[int]
     ) -> Iterator[av.VideoFrame]:
         """Decode from key frame number `key` and give the frames with these ascending time stamps."""
-        left, unsent, at = set(stamps), set(stamps), 0
+        at = 0
+        for frame in self._fed(container, stream, key, set(stamps)):
+            if frame.pts is None or frame.pts > stamps[at]:
+                raise _Unexpected
+            if frame.pts == stamps[at]:
+                at += 1
+                yield frame
+                if at == len(stamps):
+                    return
+        raise _Unexpected
+
+    def _fed(
+        self, container: InputContainer, stream: VideoStream, key: int, unsent: set[int]
+    ) -> Iterator[av.VideoFrame]:
+        """Give what the decoder makes of the packets from a key frame to the last of `unsent`.
+
+        Unwanted pictures that no other picture refers to are skipped; once all wanted ones are in, the decoder is
+        emptied instead of fed on.
+        """
+        context = stream.codec_context
         for packet in self._packets_from(container, stream, key):
             skip = "DEFAULT" if packet.pts in unsent else "NONREF"
-            if stream.codec_context.skip_frame != skip:
-                stream.codec_context.skip_frame = skip
+            if context.skip_frame != skip:
+                context.skip_frame = skip
             unsent.discard(packet.pts)
-            for frame in _decode(self.path, stream, packet if packet.size else None):
-                if frame.pts in left:
-                    if frame.pts != stamps[at]:
-                        raise _Unexpected
-                    at += 1
-                    left.discard(frame.pts)
-                    yield frame
-            if not left:
-                return
+            yield from _decode(self.path, stream, packet if packet.size else None)
             if not unsent and packet.size:
-                for frame in _decode(self.path, stream, None):
-                    if at < len(stamps) and frame.pts == stamps[at]:
-                        at += 1
-                        yield frame
-                break
-        if at < len(stamps):
-            raise _Unexpected
+                yield from _decode(self.path, stream, None)
+                return
 
     def _packets_from(self, container: InputContainer, stream: VideoStream, key: int) -> Iterator[Any]:
         """Give the packets from a key frame on (the last, empty one flushes the decoder)."""
         dts = int(self.index.keys[key, 1])
-        if key > 0:
-            container.seek(dts, stream=stream)
-        else:
-            container.seek(min(dts, int(self.index.keys[0, 0])), stream=stream)
+        container.seek(dts, stream=stream)
         begun = False
         for packet in container.demux(stream):
             if not begun:
@@ -281,7 +288,7 @@ class ContainerReader:
     def _from_start(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode everything from the beginning and give the wanted frames."""
         targets, exact = set(wanted), len(self.index.pts) > 0
-        position = {int(p): i for i, p in enumerate(self.index.pts)}
+        position: dict[int | None, int] = {int(p): i for i, p in enumerate(self.index.pts)}
         seen = 0
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
@@ -305,12 +312,14 @@ class _Unexpected(Exception):
 
 
 def _decode(path: Path, stream: VideoStream, packet: Any) -> list[av.VideoFrame]:
-    import av
+    from av.error import EOFError as Finished
+    from av.error import FFmpegError
 
     try:
         return stream.codec_context.decode(packet)
-    except av.error.EOFError:
+    except Finished:
         return []
-    except av.error.FFmpegError as error:
-        where = "" if packet is None or packet.pts is None else f" near {float(packet.pts * packet.time_base):.2f} s"
+    except FFmpegError as error:
+        stamp = getattr(packet, "pts", None)
+        where = "" if stamp is None else f" near {float(stamp * packet.time_base):.2f} s"
         raise VideoReadError(f"{path} is damaged{where} ({_reason(error)})") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -40,7 +40,9 @@ class RgbConverter:
         how = How.BILINEAR  # 4:2:0 of 8 bits has a fast exact-enough path; the rest takes the careful one
         if frame.format.name not in _PLAIN:
             how = How.BICUBIC | How.ACCURATE_RND | How.FULL_CHR_H_INT | How.FULL_CHR_H_INP
-        made = self._reformatter.reformat(frame, format="rgba" if alpha else "rgb24", interpolation=how, threads=1)
+        made = self._reformatter.reformat(
+            frame, format="rgba" if alpha else "rgb24", interpolation=how, threads=1
+        )
         image = made.to_ndarray()
         if alpha:
             image = over_white(image)
@@ -57,7 +59,7 @@ def display_turn(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
     """
     from av.sidedata.sidedata import Type
 
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    data = cast(Any, frame.side_data).get(Type.DISPLAYMATRIX)
     if data is None:
         return (False, False, False)
     a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(data), "<i4")[:5])

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,17 +22,27 @@ from moviola.data.codec.options import WriteOptions
 if TYPE_CHECKING:
     import av
 
+_SOUND_BITS = 96_000  # bits per second and channel
+
 
 class Encoder(Protocol):
     """What every kind of output offers."""
 
-    def add(self, frames: np.ndarray, audio: Audio | None) -> None: ...
-    def finish(self) -> None: ...
-    def abort(self) -> None: ...
+    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
+        """Append uint8 (T, H, W, 3) and the sound that goes with it."""
+        ...
+
+    def finish(self) -> None:
+        """Complete the output and close it."""
+        ...
+
+    def abort(self) -> None:
+        """Close what is open; the caller removes it."""
+        ...
 
 
 class ContainerEncoder:
-    """mp4, mov, mkv, webm, gif, webp and apng by FFmpeg; memory holds the frames the encoder looks ahead.
+    """mp4, mov, mkv, webm, gif and apng by FFmpeg; memory holds the frames the encoder looks ahead.
 
     Args:
         path: the file to write. suffix: which decides the format. fps: frames per second. options: checked ones.
@@ -39,7 +50,13 @@ class ContainerEncoder:
     """
 
     def __init__(
-        self, path: Path, suffix: str, fps: Fraction, options: WriteOptions, shape: tuple[int, int], audio: Audio | None
+        self,
+        path: Path,
+        suffix: str,
+        fps: Fraction,
+        options: WriteOptions,
+        shape: tuple[int, int],
+        audio: Audio | None,
     ) -> None:
         import av
 
@@ -53,7 +70,9 @@ class ContainerEncoder:
         self._to_yuv = _YuvConverter(self._pixels, shape[0])
         self._palette = _Palette(shape, fps) if suffix == ".gif" else None
         self._stream = self._add_video(fps, shape)
-        self._sound = _SoundTrack(self._container, self._encoding.audio, audio) if self._keeps(audio) else None
+        self._sound = (
+            _SoundTrack(self._container, self._encoding.audio, audio) if self._keeps(audio) else None
+        )
 
     def _keeps(self, audio: Audio | None) -> bool:
         return audio is not None and self._options.audio and self._encoding.audio is not None
@@ -67,10 +86,8 @@ class ContainerEncoder:
             options["crf"] = "0" if lossless else f"{crf:g}"
         if codec in ("libx264", "libx264rgb"):
             options["preset"] = self._options.preset
-        if codec in ("libvpx-vp9", "libwebp_anim") and lossless:
+        if codec == "libvpx-vp9" and lossless:
             options["lossless"] = "1"
-        if codec == "libwebp_anim" and not lossless:
-            options["quality"] = "90"
         stream: Any = self._container.add_stream(str(codec), rate=fps, options=options)
         stream.height, stream.width = shape
         stream.pix_fmt = self._pixels
@@ -97,8 +114,6 @@ class ContainerEncoder:
 
     def abort(self) -> None:
         """Close the file, whatever state it is in."""
-        from contextlib import suppress
-
         with suppress(Exception):
             self._container.close()
 
@@ -149,10 +164,13 @@ class _Palette:
     """RGB to 256 colours chosen for each frame (FFmpeg's palettegen and paletteuse)."""
 
     def __init__(self, shape: tuple[int, int], fps: Fraction) -> None:
-        import av.filter
+        from av import VideoFormat
+        from av.filter import Graph
 
-        self._graph = graph = av.filter.Graph()
-        source = graph.add_buffer(width=shape[1], height=shape[0], format="rgb24", time_base=1 / fps)
+        self._graph = graph = Graph()
+        source = graph.add_buffer(
+            width=shape[1], height=shape[0], format=VideoFormat("rgb24"), time_base=1 / fps
+        )
         split = graph.add("split")
         colours = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
         use = graph.add("paletteuse", "new=1:dither=sierra2_4a")
@@ -183,8 +201,10 @@ class _SoundTrack:
         assert codec is not None and first is not None
         layout = {1: "mono", 2: "stereo"}.get(first.channels, f"{first.channels}c")
         rate = 48000 if codec == "libopus" else first.rate
-        self._container, self._layout, self._rate, self._channels = container, layout, first.rate, first.channels
+        self._container, self._layout = container, layout
+        self._rate, self._channels = first.rate, first.channels
         self._stream = container.add_stream(codec, rate=rate, layout=layout)
+        self._stream.bit_rate = _SOUND_BITS * first.channels
         self._resampler = av.AudioResampler(self._stream.format.name, layout, rate)
         self._at = 0
 
@@ -249,7 +269,8 @@ class StillEncoder:
 
         if self._written or len(frames) != 1:
             raise FormatError(f"{self._suffix} holds one frame; use .png, .webp or .gif for a video")
-        quality = {"quality": 95, "subsampling": 0} if self._suffix in (".jpg", ".jpeg") else {}
+        jpeg = self._suffix in (".jpg", ".jpeg")
+        quality: dict[str, Any] = {"quality": 95, "subsampling": 0} if jpeg else {}
         Image.fromarray(np.ascontiguousarray(frames[0])).save(self._path, **quality)
         self._written = True
 

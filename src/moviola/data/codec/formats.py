@@ -70,11 +70,10 @@ ENCODINGS: dict[str, Encoding] = {
         options={"deadline": "good", "cpu-used": "4", "row-mt": "1", "b": "0"},
     ),
     ".gif": Encoding("gif", "gif", None, ("pal8",), max_fps=50, muxer_options={"loop": "0"}),
-    ".webp": Encoding("webp", "libwebp_anim", "libwebp_anim", ("yuv420p",), muxer_options={"loop": "0"}),
     ".png": Encoding("apng", "apng", "apng", ("rgb24",), muxer_options={"plays": "0"}),
     ".apng": Encoding("apng", "apng", "apng", ("rgb24",), muxer_options={"plays": "0"}),
 }
-WRITE_SUFFIXES = (*ENCODINGS, ".npz", *STILL_SUFFIXES)
+WRITE_SUFFIXES = (*ENCODINGS, ".webp", ".npz", *STILL_SUFFIXES)
 
 
 def read_kind(path: str | os.PathLike[str]) -> tuple[Path, Kind]:

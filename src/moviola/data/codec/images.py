@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moviola.core.errors import VideoReadError
-from moviola.core.rates import as_rate
+from moviola.core.rates import BROADCAST, as_rate
 from moviola.data.codec.convert import over_white
 from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES
 from moviola.data.codec.info import Info
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RATE_FILE = "frames.json"
 """In a frame folder: {"fps": "24000/1001"}."""
 _TICKS = {".gif": Fraction(1, 100), ".webp": Fraction(1, 1000)}
+# rates to believe in where rounded times leave several
+_LIKELY = (*map(Fraction, range(1, 121)), *BROADCAST)
 _SHOWN_WHEN_ZERO = Fraction(1, 10)  # what browsers make of a delay of 0
 
 
@@ -110,7 +112,7 @@ def _rate(delays: list[Fraction], tick: Fraction) -> tuple[Fraction, bool]:
     if len(set(shown)) == 1:
         return 1 / shown[0], False
     times = np.array([0, *(int(t / tick) for t in accumulate(shown))], np.int64)
-    rate = constant_rate(times, tick, [])
+    rate = constant_rate(times, tick, _LIKELY)
     return (rate, False) if rate else (len(shown) / sum(shown, Fraction(0)), True)
 
 

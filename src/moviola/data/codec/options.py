@@ -46,9 +46,13 @@ class WriteOptions:
         if self.pix_fmt is not None:
             known = encoding.pixels if encoding else ("rgb24",)
             if self.pix_fmt not in known:
-                raise UnknownNameError.of(f"pixel format of {suffix or 'a frame folder'}", self.pix_fmt, known)
+                raise UnknownNameError.of(
+                    f"pixel format of {suffix or 'a frame folder'}", self.pix_fmt, known
+                )
             if self.lossless and self.pix_fmt != "rgb24":
-                raise ConfigError(f"lossless keeps RGB, so it cannot be written as {self.pix_fmt}; leave pix_fmt out")
+                raise ConfigError(
+                    f"lossless keeps RGB, so it cannot be written as {self.pix_fmt}; leave pix_fmt out"
+                )
         if encoding and encoding.max_fps and fps > encoding.max_fps:
             raise FormatError(
                 f"{suffix} holds at most {encoding.max_fps} frames a second, got {float(fps):g}; "
@@ -69,7 +73,7 @@ class WriteOptions:
         """
         encoding = ENCODINGS[suffix]
         if self.lossless:
-            return {"libvpx-vp9": "gbrp", "libwebp_anim": "bgra"}.get(encoding.codec, "rgb24")
+            return "gbrp" if encoding.codec == "libvpx-vp9" else "rgb24"
         odd = encoding.codec == "libx264" and (height % 2 or width % 2)
         if odd and self.pix_fmt == "yuv420p":
             raise FormatError(

@@ -30,8 +30,13 @@ class Reader(Protocol):
     count: int
     fps: Fraction
 
-    def info(self) -> Info: ...
-    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]: ...
+    def info(self) -> Info:
+        """Describe the file."""
+        ...
+
+    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats."""
+        ...
 
 
 def open_reader(path: PathLike) -> Reader:
@@ -41,7 +46,12 @@ def open_reader(path: PathLike) -> Reader:
         VideoReadError: missing, empty, damaged or no video. FormatError: an unknown extension.
     """
     where, kind = read_kind(path)
-    readers = {"container": ContainerReader, "image": PictureReader, "npz": ArrayReader, "folder": FolderReader}
+    readers = {
+        "container": ContainerReader,
+        "image": PictureReader,
+        "npz": ArrayReader,
+        "folder": FolderReader,
+    }
     return readers[kind](where)
 
 

@@ -13,6 +13,7 @@ from moviola.core.video import Audio
 from moviola.data.codec.container import open_container
 
 _LEAD = Fraction(1)  # seconds decoded before the first wanted sample, so that the decoder has settled
+_JUMP = Fraction(1, 20)  # seconds: stamps are rounded (to milliseconds in mkv), so only a larger step is a gap
 
 
 class SoundReader:
@@ -61,24 +62,29 @@ class SoundReader:
     def _decoded(self, start: Fraction) -> Iterator[tuple[int, np.ndarray]]:
         """Give (first sample after the origin, float32 (N, channels)) in order of time."""
         import av
+        from av.error import FFmpegError
 
         with open_container(self._path) as container:
             stream = container.streams.audio[0]
             tick = stream.time_base or Fraction(1, 1000)
             if start > _LEAD:
                 container.seek(int((start - _LEAD) / tick), stream=stream)
-            resampler = None
+            resampler, at = None, None
             try:
                 for frame in container.decode(stream):
                     if resampler is None:
                         rate, layout = frame.sample_rate, frame.layout
                         self._format = (rate, layout.nb_channels)
                         resampler = av.AudioResampler("flt", layout, rate)
-                    begin = round((Fraction(frame.pts or 0) * (frame.time_base or tick) - self._origin) * rate)
+                    time = Fraction(frame.pts or 0) * (frame.time_base or tick) - self._origin
+                    if at is None or abs(time - Fraction(at, rate)) > _JUMP:
+                        at = round(time * rate)
                     frame.pts = None
                     for made in resampler.resample(frame):
                         samples = made.to_ndarray().reshape(-1, self._format[1])
-                        yield begin, samples
-                        begin += len(samples)
-            except av.error.FFmpegError as error:
-                raise VideoReadError(f"{self._path}: its sound cannot be decoded ({error.strerror})") from None
+                        yield at, samples
+                        at += len(samples)
+            except FFmpegError as error:
+                raise VideoReadError(
+                    f"{self._path}: its sound cannot be decoded ({error.strerror})"
+                ) from None

@@ -15,7 +15,20 @@ from typing import BinaryIO
 
 from moviola.core.errors import VideoReadError
 
-_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx", b"uuid", b"meta"}
+_BOXES = {
+    b"ftyp",
+    b"moov",
+    b"mdat",
+    b"free",
+    b"skip",
+    b"wide",
+    b"pnot",
+    b"moof",
+    b"styp",
+    b"sidx",
+    b"uuid",
+    b"meta",
+}
 
 
 def check_whole(path: Path) -> None:

@@ -19,6 +19,7 @@ from moviola.data.codec.encoders import ArrayEncoder, ContainerEncoder, Encoder,
 from moviola.data.codec.formats import ENCODINGS, STILL_SUFFIXES, write_suffix
 from moviola.data.codec.images import RATE_FILE
 from moviola.data.codec.options import WriteOptions
+from moviola.data.codec.webp import WebpEncoder
 
 _INLINE_SIDE = 256  # pixels: smaller videos are shown larger in notebooks
 
@@ -127,6 +128,8 @@ class Writer:
     def _open(self, path: Path, shape: tuple[int, int], audio: Audio | None) -> Encoder:
         if not self._suffix:
             return FolderEncoder(path, self.fps)
+        if self._suffix == ".webp":
+            return WebpEncoder(path, self.fps, shape, self._options.lossless)
         if self._suffix in STILL_SUFFIXES:
             return StillEncoder(path, self._suffix)
         if self._suffix in ENCODINGS:
@@ -136,12 +139,12 @@ class Writer:
     @contextmanager
     def _errors(self) -> Iterator[None]:
         """Turn what the file system or FFmpeg says into one line."""
-        import av
+        from av.error import FFmpegError
 
         try:
             with output_errors(self.path):
                 yield
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             height, width = self._shape
             raise FormatError(
                 f"cannot write {self.path}: {self._suffix} does not take {width}x{height} at {self.fps} fps "
@@ -168,7 +171,9 @@ def _check_frame_folder(path: Path) -> None:
     for entry in path.iterdir():
         frame = entry.suffix.lower() == ".png" and entry.stem.isdigit()
         if not frame and entry.name != RATE_FILE:
-            raise OutputError(f"cannot write {path}: the folder holds {entry.name}; name a new or empty folder")
+            raise OutputError(
+                f"cannot write {path}: the folder holds {entry.name}; name a new or empty folder"
+            )
 
 
 def to_html(video: Video) -> str:

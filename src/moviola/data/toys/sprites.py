@@ -18,6 +18,8 @@ from pydantic import Field
 from moviola.core.config import Config as BaseConfig
 from moviola.core.errors import FormatError
 from moviola.core.seeds import derive, numpy_generator
+from moviola.core.video import Video
+from moviola.data.toys import ToyClip
 from moviola.data.toys.sprites_words import ACTIONS, FACINGS, GRAMMAR
 
 CELL = 64
@@ -52,6 +54,20 @@ class Config(BaseConfig):
     size: int = Field(64, ge=64, multiple_of=64)
     frames: int | None = Field(None, ge=1)
     fps: int = Field(8, ge=1)
+
+
+def make(index: int, seed: int, config: Config) -> ToyClip:
+    """Make clip `index` of the set `seed`: the same arguments give the same bytes.
+
+    Returns:
+        The video, its caption, and as truth the chosen `slots` by name and the cycle's `period` in frames.
+    """
+    slots = random_slots(numpy_generator(seed, "sprites", index))
+    period = cycle_length(slots)
+    frames = clip_frames(sheets(str(config.parts)), slots, range(config.frames or period))
+    names = {s.name: s.values[k - 1].name for s, k in zip(GRAMMAR.slots, slots, strict=True)}
+    video = Video(frames, config.fps).scale(config.size // CELL)
+    return ToyClip(video, GRAMMAR.caption(slots), {"slots": names, "period": period, "held_out": held_out(slots)})
 
 
 class Sheets:
@@ -138,7 +154,7 @@ def random_slots(rng: np.random.Generator, held: bool | None = None) -> np.ndarr
     return np.array([*look, action + 1, facing + 1], dtype=np.int64)
 
 
-def clip_frames(parts: Sheets, slots: np.ndarray, phases: Sequence[int] | np.ndarray) -> np.ndarray:
+def clip_frames(parts: Sheets, slots: np.ndarray, phases: Sequence[int] | range | np.ndarray) -> np.ndarray:
     """Draw frames `phases` (counted on, over the cycle's end) of the clip `slots`; uint8 (T, 64, 64, 3)."""
     length = cycle_length(slots)
     wanted = [int(p) % length for p in phases]

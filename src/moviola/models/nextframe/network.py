@@ -16,7 +16,7 @@ from moviola.nn.conv import DownBlock3d, FiLMBlock
 from moviola.nn.norm import FiLM
 from moviola.nn.slots import SlotEmbedding
 
-_CODE = 16  # channels of the bottleneck on its way through the dense network
+_CODE = 16  # channels of the bottleneck on its way into the dense network
 _HIDDEN = 256  # its hidden width
 
 
@@ -28,16 +28,14 @@ class _Dense(nn.Module):
 
     def __init__(self, channels: int, cells: int, condition: int) -> None:
         super().__init__()
-        self.cells = cells
         self.squeeze = nn.Conv2d(channels, _CODE, 1)
         self.dense1 = nn.Linear(_CODE * cells + condition, _HIDDEN)
-        self.dense2 = nn.Linear(_HIDDEN, _CODE * cells)
-        self.expand = nn.Conv2d(_CODE, channels, 1)
+        self.dense2 = nn.Linear(_HIDDEN, channels * cells)
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         flat = self.squeeze(x).flatten(1)
         hidden = F.silu(self.dense1(torch.cat([flat, condition], dim=1)))
-        return x + self.expand(F.silu(self.dense2(hidden)).view(x.shape[0], _CODE, *x.shape[2:])), hidden
+        return x + self.dense2(hidden).view_as(x), hidden
 
 
 class NextFrameUNet(PretrainedMixin, nn.Module):
@@ -59,10 +57,11 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         w0, w1, w2, w3 = config.widths
         d, film = config.condition, config.caption == "film"
         self.caption = SlotEmbedding(config.slots, d)
+        self.length = nn.Embedding(config.history + 1, d) if film else None
         steer = d if film else 1
-        self.stem = DownBlock3d(13, w0, space=1, refine=False)
+        self.stem = DownBlock3d(13, w0 // 2, space=1, refine=False)
         self.newest = nn.Conv2d(12, w0, 3, padding=1)
-        self.down1, self.down2, self.down3 = DownBlock3d(w0, w1), DownBlock3d(w1, w2), DownBlock3d(w2, w3)
+        self.down1, self.down2, self.down3 = DownBlock3d(w0 // 2, w1), DownBlock3d(w1, w2), DownBlock3d(w2, w3)
         self.dense = _Dense(w3, (config.size // 32) ** 2 * 4, d)
         self.steer = nn.Linear(_HIDDEN, d) if film else None
         self.mid = FiLMBlock(w3, w3, steer)
@@ -71,7 +70,7 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         self.up1 = FiLMBlock(w2, w1, steer, upsample=True)
         self.fuse1 = nn.Conv2d(2 * w1, w1, 1)
         self.up0 = FiLMBlock(w1, w0, steer, upsample=True)
-        self.fuse0 = nn.Conv2d(3 * w0, w1, 1)
+        self.fuse0 = nn.Conv2d(2 * w0 + w0 // 2, w1, 1)
         self.film = FiLM(w1, steer)
         self.last = nn.Conv2d(w1, w1, 3, padding=1)
         self.head = nn.Conv2d(w1, 16, 3, padding=1)
@@ -88,6 +87,8 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
             float32 (B, 3, H, W); in [-1, 1] up to the last layer's overshoot.
         """
         caption = self.caption(slots)
+        if self.length is not None:
+            caption = caption + self.length(count)
         volume = self._volume(history, count)
         newest = self.newest(volume[:, :12, -1])
         s0 = self.stem(volume)

@@ -1,0 +1,192 @@
+"""What a data set holds: counts, sizes, rates, lengths, and which clips are short or broken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from moviola.core.errors import InputError, VideoReadError
+from moviola.data.layouts import ClipInfo
+from moviola.data.sources import Source
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from moviola.core.video import Video
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least, middle and greatest of some numbers, and their sum; all 0 where there are none."""
+
+    min: float
+    median: float
+    max: float
+    total: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Summarise `values`."""
+        if not values:
+            return cls(0, 0, 0, 0)
+        return cls(min(values), median(values), max(values), sum(values))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What `survey` found.
+
+    Args:
+        path, layout: of the source.
+        clips: number of clips, broken ones included.
+        frames: over the clips that can be read.
+        seconds: their durations.
+        sizes: ("WIDTHxHEIGHT", clips), most common first.
+        rates: (frames per second, clips), most common first.
+        labels: label to clips.
+        captions: number of clips with a caption.
+        short: (name, frames) of clips with fewer frames than asked for.
+        broken: (name, reason) of clips that cannot be read.
+        skipped: (name, reason) of files that are no clips.
+        decoded: whether every frame was decoded, or only what the files say of themselves.
+    """
+
+    path: str
+    layout: str
+    clips: int
+    frames: Spread
+    seconds: Spread
+    sizes: list[tuple[str, int]]
+    rates: list[tuple[float, int]]
+    labels: dict[str, int]
+    captions: int
+    short: list[tuple[str, int]]
+    broken: list[tuple[str, str]]
+    skipped: list[tuple[str, str]]
+    decoded: bool
+
+
+def survey(
+    source: Source,
+    min_frames: int = 16,
+    decode: bool = True,
+    tick: Callable[[], object] = lambda: None,
+) -> Survey:
+    """Look at every clip of a source.
+
+    Args:
+        source: the data set.
+        min_frames: clips with fewer frames are named as short.
+        decode: decode every frame, which finds files that are damaged within; otherwise only the files' own
+            statements are read, which is much faster.
+        tick: called after each clip.
+    """
+    infos: list[ClipInfo] = []
+    short: list[tuple[str, int]] = []
+    broken: list[tuple[str, str]] = []
+    for index, item in enumerate(source):
+        try:
+            info = decoded_info(source, index) if decode else item.info
+        except InputError as error:
+            broken.append((item.name, " ".join(str(error).split())))
+        else:
+            infos.append(info)
+            if info.frames < min_frames:
+                short.append((item.name, info.frames))
+        tick()
+    return Survey(
+        path=str(source.path),
+        layout=source.layout,
+        clips=len(source),
+        frames=Spread.of([info.frames for info in infos]),
+        seconds=Spread.of([info.duration for info in infos]),
+        sizes=_counted(f"{info.width}x{info.height}" for info in infos),
+        rates=_counted(float(info.fps) for info in infos),
+        labels=source.labels,
+        captions=sum(item.caption is not None for item in source),
+        short=short,
+        broken=broken,
+        skipped=list(source.skipped),
+        decoded=decode,
+    )
+
+
+def decoded_info(source: Source, index: int) -> ClipInfo:
+    """Decode clip `index` piece by piece and return what was really found.
+
+    Raises:
+        VideoReadError: it cannot be decoded to its end, changes its size, or holds fewer frames than it says.
+    """
+    stated = source.info(index)
+    frames = 0
+    for piece in source.stream(index):
+        if (piece.height, piece.width) != (stated.height, stated.width):
+            raise VideoReadError(
+                f"{source[index].clip.where}: frames of {piece.width}x{piece.height} from frame {frames} on, "
+                f"{stated.width}x{stated.height} before"
+            )
+        frames += len(piece)
+    if frames < stated.frames:
+        raise VideoReadError(
+            f"{source[index].clip.where}: only {frames} of {stated.frames} frames can be decoded"
+        )
+    return ClipInfo(frames, stated.height, stated.width, stated.fps)
+
+
+def contact_sheet(
+    source: Source, names: Sequence[str], rows: int = 12, columns: int = 8, side: int = 96
+) -> np.ndarray:
+    """Draw one picture of a source: a clip a row, from its first frame to its last.
+
+    Args:
+        source: the data set.
+        names: clips that can be read; `rows` of them are shown, spread evenly.
+        rows, columns: clips, and frames of each.
+        side: of one square cell, px; frames are fitted into it on white.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        InputError: `names` is empty.
+    """
+    import numpy as np
+
+    from moviola.core.video import Video
+
+    if not names:
+        raise InputError(f"{source.path} holds no clip that can be shown")
+    chosen = [names[i] for i in _evenly(len(names), rows)]
+    where = {name: index for index, name in enumerate(source.names)}
+    cells = []
+    for name in chosen:
+        count = source.info(where[name]).frames
+        cells.append(_fit(source.read(where[name], _evenly(count, columns, repeat=True)), side))
+    return Video(np.concatenate(cells), fps=1).contact_sheet(columns=columns)
+
+
+def _fit(video: Video, side: int) -> np.ndarray:
+    """Return frames scaled into squares of `side` px, white around them."""
+    import numpy as np
+
+    longest = max(video.height, video.width)
+    height, width = (max(1, round(n * side / longest)) for n in (video.height, video.width))
+    small = video.resize(height, width) if (height, width) != (video.height, video.width) else video
+    cells = np.full((len(small), side, side, 3), 255, dtype=np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    cells[:, top : top + height, left : left + width] = small.frames
+    return cells
+
+
+def _evenly(count: int, wanted: int, repeat: bool = False) -> list[int]:
+    """Return up to `wanted` of 0 .. count-1, evenly spread; with `repeat` exactly `wanted`."""
+    number = wanted if repeat else min(wanted, count)
+    return [round(k * (count - 1) / max(1, number - 1)) for k in range(number)]
+
+
+def _counted(values: Iterable[str] | Iterable[float]) -> list:
+    found = Counter(values)
+    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -1,0 +1,109 @@
+"""Toys written to disk as a captioned data set that `moviola.data.sources.open_source` reads back."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from moviola.core.config import Config
+from moviola.core.errors import ConfigError, OutputError, UnknownNameError
+from moviola.data.captions import write_captions
+from moviola.data.toys import ToyClip, load_toy
+
+Format = Literal["mp4", "npz", "frames"]
+FORMATS: tuple[Format, ...] = ("mp4", "npz", "frames")
+_CRF = 0  # H.264 that loses nothing but the rounding from RGB to YUV: at most 2 or 3 of 255
+
+
+def write_dataset(
+    name: str,
+    count: int,
+    out: str | Path,
+    seed: int = 0,
+    config: Config | None = None,
+    format: Format = "mp4",
+    tick: Callable[[], object] = lambda: None,
+) -> Path:
+    """Make clips and write them with `captions.jsonl` (`file`, `caption`, `truth`), all or nothing.
+
+    Args:
+        name: a key of `moviola.data.toys.TOYS`.
+        count: number of clips; at least 1.
+        out: a new or empty folder; its parent exists.
+        seed: which set.
+        config: the toy's settings; None for its defaults.
+        format: `mp4` (lossless but for rounding), `npz` (exact) or `frames` (a folder of png each, exact).
+        tick: called after each clip.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError, UnknownNameError: a count below 1, a toy or format that does not exist.
+        OutputError: the folder holds something, or cannot be written.
+    """
+    toy = load_toy(name)
+    if count < 1:
+        raise ConfigError(f"the number of clips must be at least 1, not {count}")
+    if format not in FORMATS:
+        raise UnknownNameError.of("format", format, FORMATS)
+    digits = max(6, len(str(count - 1)))
+    suffix = "" if format == "frames" else f".{format}"
+    with _new_folder(Path(out)) as folder:
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for index in range(count):
+                clip = toy.make(index, seed, config)
+                file = f"{index:0{digits}d}{suffix}"
+                _write_clip(clip, folder / file, format)
+                tick()
+                yield {"file": file, "caption": clip.caption, "truth": to_json(clip.truth)}
+
+        write_captions(folder / "captions.jsonl", rows())
+    return Path(out)
+
+
+def to_json(value: Any) -> Any:
+    """Return a truth as plain JSON values; numbers are rounded to 6 decimals (a millionth of a pixel)."""
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if hasattr(value, "tolist"):
+        return to_json(value.tolist())
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _write_clip(clip: ToyClip, path: Path, format: Format) -> None:
+    from moviola.data import codec
+
+    if format == "mp4":
+        codec.write(clip.video, path, crf=_CRF, pix_fmt="yuv444p")
+    else:
+        codec.write(clip.video, f"{path}/" if format == "frames" else path)
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """Give a hidden folder beside `out` that takes its name at the end, and is gone after any failure."""
+    target = out if out.name not in ("", "..") else out.resolve()
+    if not target.parent.is_dir():
+        raise OutputError(f"cannot write {out}: there is no folder {target.parent}; make it first")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OutputError(f"{out} exists and is not an empty folder; name a new one")
+    beside = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
+    try:
+        beside.mkdir()
+        yield beside
+        if target.exists():
+            target.rmdir()
+        os.replace(beside, target)
+    except OSError as error:
+        raise OutputError(f"cannot write {out}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
