@@ -29,3 +29,49 @@ def shared() -> Path:
     if not (folder / "media").is_dir():
         pytest.skip(f"no real media at {folder}; set MOVIOLA_SHARED to the folder that holds media/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_grammar():
+    """Three slots: a colour that a frame shows, an action, and a side; who jumps can only go up."""
+    from moviola.data.grammar import Grammar, Rule, Slot, Value
+
+    colours = [Value(name=f"{c} hair", heads=("hair",), words=(c,)) for c in ("red", "green", "blue", "white")]
+    actions = [Value(name=a, phrases=(a, a[:-1])) for a in ("walks", "jumps", "waves")]
+    sides = [Value(name=s, phrases=(s,)) for s in ("left", "right", "up")]
+    return Grammar(
+        template="a person with {hair} {action} {side}",
+        slots=(
+            Slot(name="hair", values=tuple(colours), visible=True),
+            Slot(name="action", values=tuple(actions)),
+            Slot(name="side", values=tuple(sides), visible=True),
+        ),
+        rules=(Rule(slot="action", value="jumps", then="side", only=("up",)),),
+        ignore=("a", "person", "with", "and"),
+    )
+
+
+@pytest.fixture
+def tiny_model(small_grammar):
+    """A text-to-video model of 32x32 with random weights, large enough that every input matters."""
+    import torch
+
+    from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
+    from moviola.models.textgan import FrameGenerator, TextGANConfig
+    from moviola.models.textvideo import TextToVideo, TextVideoConfig
+
+    sizes, widths = small_grammar.sizes, (8, 8, 8, 8)
+    first = FrameGenerator(TextGANConfig(slots=sizes, size=32, latent=4, widths=widths, condition=8))
+    after = NextFrameUNet(NextFrameConfig(slots=sizes, size=32, history=4, widths=widths, condition=8))
+    generator = torch.Generator().manual_seed(7)
+    for network in (first, after):
+        for p in network.parameters():
+            p.data.normal_(0, 0.25, generator=generator)
+    config = TextVideoConfig(size=32, fps=12.5, frames=6, grammar=small_grammar)
+    return TextToVideo(config, first.eval(), after.eval())
+
+
+@pytest.fixture
+def tiny_folder(tiny_model, tmp_path):
+    """The tiny model, saved."""
+    return tiny_model.save_pretrained(tmp_path / "tiny")

@@ -38,7 +38,9 @@ def test_fractions_stay_exact(rate):
     assert as_rate(f"{rate.numerator}/{rate.denominator}") == rate
 
 
-@pytest.mark.parametrize("bad", [0, -1, 1001, float("nan"), float("inf"), "fast", "1/0", "", None, True, [25]])
+@pytest.mark.parametrize(
+    "bad", [0, -1, 1001, float("nan"), float("inf"), "fast", "1/0", "", None, True, [25]]
+)
 def test_no_rate(bad):
     with pytest.raises(ConfigError, match="frame rate"):
         as_rate(bad)

@@ -48,7 +48,12 @@ def test_what_is_no_video(frames):
         Video(frames, 25)
 
 
-@given(st.integers(1, 12), st.integers(-15, 15) | st.none(), st.integers(-15, 15) | st.none(), st.sampled_from([1, 2, 3, -1, -2]))
+@given(
+    st.integers(1, 12),
+    st.integers(-15, 15) | st.none(),
+    st.integers(-15, 15) | st.none(),
+    st.sampled_from([1, 2, 3, -1, -2]),
+)
 def test_slices_are_pythons(length, start, stop, step):
     video, wanted = numbered(length), list(range(length))[start:stop:step]
     if not wanted:
@@ -72,7 +77,9 @@ def test_sound_follows_the_slice():
     video = numbered(10, sound=True)
     for part, first, count in [(video[3:6], 300, 300), (video[2:8:2], 200, 600), (video[-1], 900, 100)]:
         assert part.audio is not None
-        np.testing.assert_allclose(part.audio.samples[:, 0], np.arange(first, first + count) / 10000, rtol=1e-6)
+        np.testing.assert_allclose(
+            part.audio.samples[:, 0], np.arange(first, first + count) / 10000, rtol=1e-6
+        )
     assert video[::-1].audio is None
 
 

@@ -16,7 +16,9 @@ from PIL import Image, ImageSequence
 from moviola.core.video import Video
 from moviola.data import codec
 
-RATES = st.sampled_from([Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25, 2), 8, 24, 25, 50, Fraction(17, 3)])
+RATES = st.sampled_from(
+    [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25, 2), 8, 24, 25, 50, Fraction(17, 3)]
+)
 SIDES = st.integers(1, 70)
 LOSSLESS = [".png", ".apng", ".npz", ".webp", ".mp4", ".mov", ".mkv", ".webm"]
 
@@ -52,7 +54,8 @@ def test_lossless_means_every_value(tmp_path, suffix, frames, height, width, fps
     path = codec.write(video, tmp_path / f"a{suffix}", lossless=True, preset="ultrafast")
     back = codec.read(path)
     assert (back.frames == video.frames).all()
-    if suffix != ".webp" or frames > 30:  # whole milliseconds leave several rates for a few frames
+    stills = (".png", ".apng") if frames == 1 else ()  # one picture has no rate
+    if suffix not in (".webp", *stills):  # whole milliseconds leave several rates for a few frames
         assert back.fps == video.fps
 
 
@@ -77,7 +80,15 @@ def test_lossy_keeps_size_rate_and_look(tmp_path, suffix, frames, height, width,
 @pytest.mark.parametrize("height", [96, 720])
 def test_colours_stay(tmp_path, height):
     """Flat colours come back within rounding, for us and for OpenCV, with BT.601 and BT.709."""
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 100, 50), (30, 180, 220)]
+    colours = [
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+        (255, 255, 255),
+        (0, 0, 0),
+        (200, 100, 50),
+        (30, 180, 220),
+    ]
     video = Video(np.stack([np.full((height, 64, 3), c, np.uint8) for c in colours]), 25)
     for pix_fmt, allowed in [("yuv444p", 1), ("yuv420p", 2)]:
         path = codec.write(video, tmp_path / "a.mp4", crf=0, pix_fmt=pix_fmt)
@@ -95,9 +106,9 @@ def test_opencv_sees_the_same_mp4(tmp_path):
 
 
 def test_crf_is_quality(tmp_path):
-    video = noisy(6, 64, 64)
-    fine = codec.write(video, tmp_path / "fine.mp4", crf=5)
-    coarse = codec.write(video, tmp_path / "coarse.mp4", crf=40)
+    video = moving(6, 256, 256)
+    fine = codec.write(video, tmp_path / "fine.mp4", crf=5, pix_fmt="yuv444p")
+    coarse = codec.write(video, tmp_path / "coarse.mp4", crf=45, pix_fmt="yuv444p")
     assert fine.stat().st_size > 3 * coarse.stat().st_size
     assert psnr(codec.read(fine).frames, video.frames) > psnr(codec.read(coarse).frames, video.frames) + 3
 
@@ -123,9 +134,9 @@ def test_rounded_delays_give_the_rate_back(tmp_path, frames, fps):
     for suffix, ticks in [(".gif", 100), (".webp", 1000)]:
         info = codec.probe(codec.write(moving(frames, 4, 4, fps), tmp_path / f"a{suffix}"))
         assert not info.variable_rate
-        assert abs(frames / info.fps - frames / Fraction(fps)) <= Fraction(1, ticks)
-    if frames > 40:
-        assert info.fps == fps
+        assert abs((frames - 1) / info.fps - (frames - 1) / Fraction(fps)) <= Fraction(1, ticks)
+        if frames > 40 and suffix == ".webp":
+            assert info.fps == fps
 
 
 def test_frame_folder(tmp_path):

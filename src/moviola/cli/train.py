@@ -40,8 +40,9 @@ def command(
 
     settings = [*(settings or []), *([f"trainer.seed={seed}"] if seed is not None else [])]
     run = find(recipe)(data).with_overrides(settings)
-    name = device if device != "auto" else str(pick_device("auto"))
-    result = train(run, output, resume=resume, device=name, quiet=quiet or json)
+    result = train(run, output, resume=resume, device=str(pick_device(device)), quiet=quiet or json)
+    if not result.main:
+        return
     seconds = round(time.perf_counter() - started, 3)
     log = output / "runs" / result.part / "log.jsonl"
     if json:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,3 +37,16 @@ def normal_rows(seed: int, indices: list[int], size: int) -> torch.Tensor:
     import torch
 
     return torch.stack([torch.randn(size, generator=torch_generator(seed, i)) for i in indices])
+
+
+@contextmanager
+def seeded(seed: int, *names: int | str) -> Iterator[None]:
+    """Seed PyTorch's default CPU generator inside the block, for layers that draw their own initial weights."""
+    import torch
+
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(derive(seed, *names))
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)

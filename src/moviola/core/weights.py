@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from moviola.core.config import Config
-from moviola.core.errors import OutputError, WeightsError
+from moviola.core.errors import ConfigError, OutputError, WeightsError
 
 if TYPE_CHECKING:
     import torch
@@ -127,7 +127,7 @@ class PretrainedMixin:
     """Adds `save_pretrained` and `from_pretrained` to an `nn.Module` whose only argument is its `config`."""
 
     config_class: type[Config]
-    config: Config
+    config: Any
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False) -> Path:
         """Write config and weights into `folder`; see `moviola.core.weights.save_pretrained`."""
@@ -144,7 +144,11 @@ class PretrainedMixin:
         written = values.pop("class", cls.__name__)
         if written != cls.__name__:
             raise WeightsError(f"{folder} holds a {written}, not a {cls.__name__}")
-        module: Any = cls(cls.config_class.make(values))  # type: ignore[call-arg]
+        try:
+            config = cls.config_class.make(values)
+        except ConfigError as error:
+            raise WeightsError(f"{Path(folder) / CONFIG_NAME} is no config of a {cls.__name__}: {error}") from None
+        module: Any = cls(config)  # type: ignore[call-arg]
         try:
             module.load_state_dict(load_tensors(Path(folder) / WEIGHTS_NAME))
         except RuntimeError as error:

@@ -66,7 +66,7 @@ GRAMMAR = Grammar(
              only=tuple(a.name for a, f in zip(_ACTION, FOLDERS, strict=True) if k in _WEARS[f]))
         for k, value in enumerate(_CLOTHES)
     ),
-    ignore=tuple("a an the person man woman someone somebody in with and wearing wears who is of his her their".split()),
+    ignore=tuple(["a", "an", "the", "person", "man", "woman", "someone", "somebody", "in", "with", "and", "wearing", "wears", "who", "is", "of", "his", "her", "their"]),
 )
 
 

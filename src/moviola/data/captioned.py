@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from moviola.core.errors import InputError
+from moviola.core.errors import InputError, PromptError
 from moviola.core.seeds import derive
 from moviola.data.cache import CacheConfig, open_cached
 from moviola.data.grammar import Grammar
@@ -51,15 +51,27 @@ class DrawnClips:
         toy: "digits" or "icons".
         count: number of different clips.
         seed: of the toy.
+        grammar: the captions to use; clips it cannot say are left out. None: learnt from the clips.
         config: settings of the toy, as its `Config` takes them.
+
+    Raises:
+        InputError: when the grammar says none of the clips.
     """
 
-    def __init__(self, toy: str, count: int, seed: int = 0, **config: Any) -> None:
+    def __init__(self, toy: str, count: int, seed: int = 0, *, grammar: Grammar | None = None, **config: Any) -> None:
         module = load_toy(toy)
         made = [module.make(i, seed, module.Config.make(config)) for i in range(count)]
-        self.grammar = Grammar.from_captions(clip.caption for clip in made)
+        self.toy, self.count, self.config = toy, count, config
+        self.grammar = grammar or Grammar.from_captions(clip.caption for clip in made)
+        made = [clip for clip in made if _says(self.grammar, clip.caption)]
+        if not made:
+            raise InputError(f"none of {count} {toy} clips can be said in the words of the others; draw more clips")
         self._frames = [clip.video.frames for clip in made]
         self._slots = [_slots(self.grammar, clip.caption) for clip in made]
+
+    def others(self, seed: int) -> DrawnClips:
+        """Return as many clips of another seed, said in the words of these."""
+        return DrawnClips(self.toy, self.count, seed, grammar=self.grammar, **self.config)
 
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw one of the clips."""
@@ -101,6 +113,13 @@ class VideoClips:
         k = self._keys[int(rng.integers(len(self._keys)))]
         frames = self._cache.frames(k)
         return Clip(self._slots[k], len(frames), cyclic=False, read=lambda index: np.asarray(frames[index]))
+
+
+def _says(grammar: Grammar, caption: str) -> bool:
+    try:
+        return not grammar.parse(caption).unknown
+    except PromptError:
+        return False
 
 
 def _slots(grammar: Grammar, caption: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from string import Formatter
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -119,8 +120,7 @@ class Grammar(Config):
     def caption(self, slots: np.ndarray | list[int]) -> str:
         """Return the caption of a row of slots; a slot that is 0 is not said."""
         names = {s.name: s.values[int(k) - 1].name if k else "" for s, k in zip(self.slots, slots, strict=True)}
-        text = self.template.format(**names) if self.template else " ".join(names.values())
-        return re.sub(r"\s+", " ", re.sub(r"(\s,)+", ",", text)).strip(" ,")
+        return _fill_template(self.template, names) if self.template else " ".join(filter(None, names.values()))
 
     def parse(self, text: str) -> Parse:
         """Read a caption.
@@ -157,10 +157,8 @@ class Grammar(Config):
             return np.array([min(a) + 1 if a else 0 for a in parse.allowed], dtype=np.int64)
         # One draw a slot, said or not, so that saying one thing more does not change the others.
         draws = rng.random(len(self.slots))
-        chosen = [
-            sorted(allowed or range(len(slot.values))) for slot, allowed in zip(self.slots, parse.allowed, strict=True)
-        ]
-        row = np.array([c[int(d * len(c))] + 1 for c, d in zip(chosen, draws, strict=True)], dtype=np.int64)
+        picks = [_pick(float(d), n, a) for d, n, a in zip(draws, self.sizes, parse.allowed, strict=True)]
+        row = np.array(picks, dtype=np.int64) + 1
         for s, v, t, only in self._rule_indices():
             if row[s] == v + 1 and row[t] - 1 not in only:
                 row[t] = only[int(draws[t] * len(only))] + 1
@@ -230,10 +228,18 @@ class Grammar(Config):
         known = self.vocabulary()
         for token, seen in zip(tokens, used, strict=True):
             if not seen and token not in self.ignore:
-                parse.unknown.append((token, nearest(token, known)))
+                parse.unknown.append((token, self._offers(token, known)))
         if all(a is None for a in parse.allowed):
             hints = "; ".join(f"{w!r}: did you mean {' or '.join(n)}?" for w, n in parse.unknown if n)
             raise PromptError(f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}")
+
+    def _offers(self, token: str, known: list[str]) -> list[str]:
+        """What may have been meant: values that use a known word, else words that look like an unknown one."""
+        if token not in known:
+            return nearest(token, known)
+        values = [v for slot in self.slots for v in slot.values]
+        said = [v.name for v in values if token in v.words or any(token in p.split() for p in v.phrases)]
+        return [name for name in said if name][:3]
 
     def _parse_words(self, tokens: list[str]) -> Parse:
         place = {value.name: k for k, value in enumerate(self.slots[0].values)}
@@ -260,6 +266,12 @@ class Grammar(Config):
         ]
 
     def _apply_rules(self, parse: Parse) -> None:
+        before = None
+        while before != parse.allowed:  # a value that gave way may leave others that break an earlier rule
+            before = list(parse.allowed)
+            self._apply_rules_once(parse)
+
+    def _apply_rules_once(self, parse: Parse) -> None:
         for s, v, t, only in self._rule_indices():
             first, then, fits = parse.allowed[s], parse.allowed[t], frozenset(only)
             if first == frozenset({v}):
@@ -274,6 +286,36 @@ class Grammar(Config):
             elif then is not None and not then & fits:
                 every = first if first is not None else frozenset(range(len(self.slots[s].values)))
                 parse.allowed[s] = (every - {v}) or every
+
+
+def _pick(draw: float, values: int, allowed: frozenset[int] | None) -> int:
+    """Choose one of `allowed` (None: all of 0 .. values - 1) by `draw` in [0, 1).
+
+    A draw that falls on an allowed value keeps it, so forbidding other values does not change it.
+    """
+    value = int(draw * values)
+    if allowed is None or value in allowed:
+        return value
+    return sorted(allowed)[int((draw * values - value) * len(allowed))]
+
+
+def _fill_template(template: str, names: dict[str, str]) -> str:
+    """Fill a template, leaving out what is not said ("") and the words that only lead to it.
+
+    Places joined by ", " or " and " are a list: what is said of it is joined anew, and where nothing is said the
+    word before it ("with", "in") goes too.
+    """
+    parts = [(before, names[name] if name else "") for before, name, *_ in Formatter().parse(template)]
+    text = ""
+    while parts:
+        before, first = parts.pop(0)
+        listed = [first]
+        while parts and parts[0][0] in (", ", " and "):
+            listed.append(parts.pop(0)[1])
+        said = [name for name in listed if name]
+        lead = before if said or len(before.split()) < 2 else before.rsplit(maxsplit=1)[0] + " "
+        text += lead + " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))
+    return " ".join(text.split())
 
 
 def _words(text: str) -> list[str]:

@@ -89,7 +89,7 @@ class Histories:
         future: number of frames to predict.
         single: share of samples whose history is one frame (0.3 in the form that works).
         full: share whose history has no empty place, as in all but the first steps of a roll-out; the rest are
-            uniform over 2..K.
+            uniform over 1..K. A clip with too few frames holds its last one.
         restart: share of the single and partial histories that begin at the first frame of the clip's cycle, as
             they do when generating; the others, and all full ones, begin anywhere.
     """
@@ -104,14 +104,15 @@ class Histories:
     def sample(self, rng: np.random.Generator) -> Sample:
         """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots."""
         clip = self.clips.draw(rng)
-        room = clip.length - (0 if clip.cyclic else self.future)
+        room = clip.length if clip.cyclic else max(1, clip.length - self.future)
         most = self.history if clip.cyclic else min(self.history, room)
         draw = rng.random()
         count = 1 if draw < self.single else most if draw < self.single + self.full else int(rng.integers(1, most + 1))
         start = int(rng.integers(clip.length if clip.cyclic else room - count + 1))
         if clip.cyclic and count < self.history and rng.random() < self.restart:
             start = 0
-        frames = clip.read(np.arange(start, start + count + self.future))
+        index = np.arange(start, start + count + self.future)
+        frames = clip.read(index if clip.cyclic else index.clip(max=clip.length - 1))
         history = np.zeros((self.history, *frames.shape[1:]), np.uint8)
         history[self.history - count :] = frames[:count]
         return {"history": history, "count": np.int64(count), "future": frames[count:], "slots": clip.slots}

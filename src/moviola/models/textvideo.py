@@ -14,7 +14,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from moviola.core.config import Config
-from moviola.core.errors import WeightsError
+from moviola.core.errors import ConfigError, WeightsError
 from moviola.core.weights import CONFIG_NAME, read_config, write_atomic
 from moviola.data.grammar import Grammar
 from moviola.models.nextframe import NextFrameUNet
@@ -65,7 +65,10 @@ def read_manifest(folder: str | Path) -> TextVideoConfig:
     values = read_config(folder)
     if values.get("family") != "text-to-video":
         raise WeightsError(f"{folder} holds no text-to-video model, but family {values.get('family')!r}")
-    return TextVideoConfig.make(values)
+    try:
+        return TextVideoConfig.make(values)
+    except ConfigError as error:
+        raise WeightsError(f"{Path(folder) / CONFIG_NAME} is no text-to-video config: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,9 @@ class TextToVideo:
         folder = Path(folder)
         config = read_manifest(folder)
         if not (folder / NEXT).is_dir():
-            raise WeightsError(f"{folder} has no next-frame network yet; train one into it with moviola train nextframe_...")
+            raise WeightsError(
+                f"{folder} has no next-frame network yet; train one into it with moviola train nextframe_..."
+            )
         first = FrameGenerator.from_pretrained(folder / FIRST) if (folder / FIRST).is_dir() else None
         return cls(config, first, NextFrameUNet.from_pretrained(folder / NEXT))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from moviola.core.errors import ConfigError, VideoReadError, WeightsError
+from moviola.core.rates import as_rate
 from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.core.video import Video
 from moviola.data import codec
@@ -58,10 +59,9 @@ def plan(
         PromptError: an empty prompt, one without a known word, or one that contradicts itself.
         VideoReadError: the image cannot be read.
         WeightsError: no image is given and the model has no first-frame network.
-        ConfigError: an fps that is not above 0.
+        ConfigError: an fps that is no frame rate.
     """
-    if fps is not None and not fps > 0:
-        raise ConfigError(f"fps is {fps:g}; it must be above 0")
+    rate = as_rate(model.config.fps if fps is None else fps)
     grammar = model.config.grammar
     parse = grammar.parse(prompt)
     notes = [f"{word!r} is not known and was ignored" + (f"; did you mean {' or '.join(near)}?" if near else "")
@@ -74,7 +74,6 @@ def plan(
     elif model.first is None:
         raise WeightsError("this model has no first-frame network; give a first frame with --image")
     slots = grammar.fill(parse, numpy_generator(seed, index, "slots"), seen=image is not None)
-    rate = Fraction(fps if fps is not None else model.config.fps).limit_denominator(1_000_000)
     return Plan(grammar.caption(slots), torch.from_numpy(slots), first, rate, tuple(notes))
 
 

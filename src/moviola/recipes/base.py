@@ -43,7 +43,8 @@ class DataConfig(Config):
         from moviola.data.actions import ActionClips
 
         if self.kind == "digits":
-            return captioned.DrawnClips("digits", self.count, int(held), size=self.size, frames=16, elements=(1, 1))
+            words = captioned.DrawnClips("digits", self.count, 0, size=self.size, frames=16, elements=(1, 1))
+            return words.others(seed=1) if held else words
         if self.path is None:
             raise ConfigError(f"the {self.kind} data need a path; give --data PATH")
         if not self.path.exists():
@@ -53,6 +54,24 @@ class DataConfig(Config):
         if self.kind == "actions":
             return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid)
         return captioned.VideoClips(self.path, self.size, held=held)
+
+
+    def open_for(self, slots: tuple[int, ...], size: int, **options: bool) -> Clips:
+        """Open the clips for a network of these caption slots and this frame size; see `open`.
+
+        Raises:
+            ConfigError: when the captions or frames do not fit the network.
+        """
+        clips = self.open(**options)
+        mine = self.size if self.kind in ("digits", "videos") else 64
+        if clips.grammar.sizes != tuple(slots):
+            raise ConfigError(
+                f"the captions of the data have the slots {list(clips.grammar.sizes)} and the network {list(slots)}; "
+                "set slots of model (and critic) to those of the data"
+            )
+        if mine != size:
+            raise ConfigError(f"the frames of the data are {mine} wide and the network's {size}; set model.size and data.size")
+        return clips
 
 
 class Run(Protocol):

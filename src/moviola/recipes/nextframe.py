@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import Field
 
 from moviola.core.config import Config
-from moviola.core.seeds import derive, numpy_generator
+from moviola.core.seeds import numpy_generator, seeded
 from moviola.data.loader import Batch, Clips, Histories, Samples, collate
 from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
 from moviola.models.textvideo import NEXT, TextVideoConfig
@@ -45,10 +44,11 @@ class NextFrameRun(Config):
 
     def build(self) -> tuple[Objective, Samples]:
         """Make the network, seeded, and the samples."""
-        torch.manual_seed(derive(self.trainer.seed, "weights") % 2**63)
-        network = NextFrameUNet(self.model)
+        with seeded(self.trainer.seed, "weights"):
+            network = NextFrameUNet(self.model)
         history, objective = self.model.history, self.objective
-        samples = Histories(self.data.open(), history, objective.unroll, self.single, self.full, self.restart)
+        clips = self.data.open_for(self.model.slots, self.model.size)
+        samples = Histories(clips, history, objective.unroll, self.single, self.full, self.restart)
         shown = _shown(self.data.open(held=True), history) if self.trainer.sample_every else None
         return NextFrameObjective(network, objective, shown), samples
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from moviola.core.config import Config
-from moviola.core.seeds import derive, numpy_generator
+from moviola.core.errors import ConfigError
+from moviola.core.seeds import numpy_generator, seeded
 from moviola.data.loader import FirstFrames, Samples, collate
 from moviola.models.textgan import CriticConfig, FrameCritic, FrameGenerator, TextGANConfig
 from moviola.models.textvideo import FIRST, TextVideoConfig
@@ -39,9 +38,11 @@ class TextGANRun(Config):
 
     def build(self) -> tuple[Objective, Samples]:
         """Make both networks, seeded, and the samples."""
-        torch.manual_seed(derive(self.trainer.seed, "weights") % 2**63)
-        generator, critic = FrameGenerator(self.model), FrameCritic(self.critic)
-        clips = self.data.open(moments=True)
+        with seeded(self.trainer.seed, "weights"):
+            generator, critic = FrameGenerator(self.model), FrameCritic(self.critic)
+        clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
+        if (self.critic.slots, self.critic.size) != (self.model.slots, self.model.size):
+            raise ConfigError("model and critic have different slots or sizes; set critic.slots and critic.size as well")
         shown = None
         if self.trainer.sample_every:
             held = FirstFrames(clips if self.data.kind == "actions" else self.data.open(held=True))

@@ -18,12 +18,16 @@ from moviola.training.loop import Trainer, save_config
 
 @dataclass(frozen=True)
 class Trained:
-    """What a finished run leaves: the model folder, the part that was trained, and its steps."""
+    """What a finished run leaves: the model folder, the part that was trained, and its steps.
+
+    `main` is false on all but one process of a distributed run.
+    """
 
     output: Path
     part: str
     steps: int
     resumed_from: int
+    main: bool = True
 
 
 def train(run: Run, output: str | Path, *, resume: bool = False, device: str = "cpu", quiet: bool = False) -> Trained:
@@ -63,7 +67,7 @@ def train(run: Run, output: str | Path, *, resume: bool = False, device: str = "
             module.save_pretrained(output / run.part, half=True)
     finally:
         leave()
-    return Trained(output, run.part, trainer.step, resumed)
+    return Trained(output, run.part, trainer.step, resumed, place.main)
 
 
 def _check(run: Run, output: Path, folder: Path, resume: bool) -> None:
@@ -80,4 +84,5 @@ def _check(run: Run, output: Path, folder: Path, resume: bool) -> None:
         old = type(run).load(config)  # type: ignore[attr-defined]
         changed = [k for k in ("model", "critic") if getattr(old, k, None) != getattr(run, k, None)]
         if changed:
-            raise ConfigError(f"the run in {folder} was made with another {' and '.join(changed)}; start in another folder")
+            parts = " and ".join(changed)
+            raise ConfigError(f"the run in {folder} was made with another {parts}; start in another folder")

@@ -148,9 +148,10 @@ def _index_of(
 ) -> PacketIndex:
     tick = stream.time_base or Fraction(1, 1000)
     empty = np.zeros((0, 2), np.int64)
-    usable = all(r[0] is not None and r[1] is not None for r in rows) and any(r[2] for r in rows)
+    usable = all(r[0] is not None for r in rows) and any(r[2] for r in rows)
     if usable:
-        keys = np.array(sorted((r[0], r[1]) for r in rows if r[2]), np.int64)
+        # mkv gives no decoding stamp for its first packets
+        keys = np.array(sorted((r[0], r[0] if r[1] is None else r[1]) for r in rows if r[2]), np.int64)
         pts = np.sort(np.array([r[0] for r in rows], np.int64))
         pts = pts[pts >= keys[0, 0]]  # what precedes the first key frame refers to pictures cut away
         usable = bool((np.diff(pts) > 0).all())
@@ -273,17 +274,15 @@ class ContainerReader:
 
     def _packets_from(self, container: InputContainer, stream: VideoStream, key: int) -> Iterator[Any]:
         """Give the packets from a key frame on (the last, empty one flushes the decoder)."""
-        dts = int(self.index.keys[key, 1])
+        pts, dts = (int(v) for v in self.index.keys[key])
         container.seek(dts, stream=stream)
         begun = False
         for packet in container.demux(stream):
-            if not begun:
-                if packet.dts is None or packet.dts > dts:
-                    raise _Unexpected
-                if packet.dts < dts:
-                    continue
-                begun = True
-            yield packet
+            begun = begun or (packet.is_keyframe and packet.pts == pts)
+            if begun:
+                yield packet
+            elif packet.pts is None or (packet.is_keyframe and packet.pts > pts):
+                raise _Unexpected
 
     def _from_start(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode everything from the beginning and give the wanted frames."""

@@ -111,7 +111,8 @@ def _rate(delays: list[Fraction], tick: Fraction) -> tuple[Fraction, bool]:
     shown = [d or _SHOWN_WHEN_ZERO for d in delays]
     if len(set(shown)) == 1:
         return 1 / shown[0], False
-    times = np.array([0, *(int(t / tick) for t in accumulate(shown))], np.int64)
+    # how long the last frame is held says nothing of the rate
+    times = np.array([0, *(int(t / tick) for t in accumulate(shown[:-1]))], np.int64)
     rate = constant_rate(times, tick, _LIKELY)
     return (rate, False) if rate else (len(shown) / sum(shown, Fraction(0)), True)
 

@@ -13,7 +13,9 @@ from moviola.core.video import Audio
 from moviola.data.codec.container import open_container
 
 _LEAD = Fraction(1)  # seconds decoded before the first wanted sample, so that the decoder has settled
-_JUMP = Fraction(1, 20)  # seconds: stamps are rounded (to milliseconds in mkv), so only a larger step is a gap
+_JUMP = Fraction(
+    1, 20
+)  # seconds: stamps are rounded (to milliseconds in mkv), so only a larger step is a gap
 
 
 class SoundReader:

@@ -20,7 +20,7 @@ from moviola.core.errors import FormatError
 from moviola.core.seeds import derive, numpy_generator
 from moviola.core.video import Video
 from moviola.data.toys import ToyClip
-from moviola.data.toys.sprites_words import ACTIONS, FACINGS, GRAMMAR
+from moviola.data.toys.sprites_words import ACTIONS, GRAMMAR
 
 CELL = 64
 BACKGROUND = (158, 190, 208)

@@ -109,7 +109,6 @@ GRAMMAR = Grammar(
     ),
     rules=(Rule(slot="action", value="falls", then="facing", only=("towards the viewer",)),),
     ignore=tuple(
-        "a an the person man woman someone somebody character hero figure with and in of who that is are wearing wears "
-        "has having to at on facing looking they their his her he she while it one".split()
+        ["a", "an", "the", "person", "man", "woman", "someone", "somebody", "character", "hero", "figure", "with", "and", "in", "of", "who", "that", "is", "are", "wearing", "wears", "has", "having", "to", "at", "on", "facing", "looking", "they", "their", "his", "her", "he", "she", "while", "it", "one"]
     ),
 )

@@ -50,6 +50,7 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
     """
 
     config_class = NextFrameConfig
+    config: NextFrameConfig
 
     def __init__(self, config: NextFrameConfig) -> None:
         super().__init__()

@@ -24,6 +24,7 @@ class FrameGenerator(PretrainedMixin, nn.Module):
     """
 
     config_class = TextGANConfig
+    config: TextGANConfig
 
     def __init__(self, config: TextGANConfig) -> None:
         super().__init__()

@@ -1,0 +1,129 @@
+"""Captioned clips: sprites, drawn toys, and videos of one's own."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from moviola.core.errors import InputError
+from moviola.core.video import Video
+from moviola.data import captioned
+from moviola.data.toys import sprites
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The decoded cache, inside the test's folder."""
+    monkeypatch.setenv("MOVIOLA_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def no_sheets(monkeypatch):
+    """Sprites that draw their phase as a grey level, so that no part sheets are needed."""
+
+    class Grey:
+        def draw(self, slots, phase):
+            return np.full((64, 64, 3), phase, np.uint8)
+
+    monkeypatch.setattr(sprites, "sheets", lambda folder: Grey())
+
+
+def test_sprite_clips_keep_to_their_side(no_sheets):
+    """Training clips are never held-out looks, held-out clips always; unsaid blanks only what a frame shows."""
+    for held in (False, True):
+        clips = captioned.SpriteClips("parts", held=held, unsaid=0.5)
+        drawn = [clips.draw(np.random.default_rng(i)) for i in range(200)]
+        full = [c.slots for c in drawn if c.slots.all()]
+        assert all(sprites.held_out(s) == held for s in full) and 70 < len(full) < 130
+        assert all(c.slots[6] for c in drawn)
+        assert any((c.slots[:6] == 0).all() for c in drawn)
+
+
+def test_sprite_clip_draws_what_was_said_before_blanking(no_sheets):
+    """The picture does not change with what the caption leaves out."""
+    clip = captioned.SpriteClips("parts").of(np.array([1, 2, 3, 4, 1, 2, 5, 4]))
+    assert clip.cyclic and clip.length == 13
+    clip.slots[:] = 0
+    assert clip.read(np.array([0, 12, 13]))[:, 0, 0, 0].tolist() == [0, 12, 0]
+
+
+def test_drawn_clips_and_others():
+    """Other clips are other pictures under the same words."""
+    clips = captioned.DrawnClips("digits", 6, size=32, frames=5, elements=(1, 1))
+    others = clips.others(seed=1)
+    assert others.grammar == clips.grammar
+    clip, other = clips.draw(np.random.default_rng(0)), others.draw(np.random.default_rng(0))
+    assert clip.length == 5 and not clip.cyclic
+    assert clip.read(np.array([4, 0])).shape == (2, 32, 32, 3)
+    assert not np.array_equal(clip.read(np.arange(5)), other.read(np.arange(5)))
+    assert 1 <= other.slots.max() <= max(clips.grammar.sizes)
+
+
+def test_drawn_clips_that_cannot_be_said(monkeypatch):
+    """One clip's words do not say another's."""
+    clips = captioned.DrawnClips("digits", 1, size=32, frames=2, elements=(1, 1))
+    seeds = iter(range(1, 50))
+    with pytest.raises(InputError, match="none of 1 digits"):
+        for seed in seeds:
+            clips.others(seed)
+
+
+def write_clips(folder, captions: list[str], frames: int = 4) -> None:
+    """Frame folders with a captions.jsonl beside them."""
+    for k, _ in enumerate(captions):
+        (folder / f"c{k:02d}").mkdir(parents=True)
+        for t in range(frames):
+            Image.fromarray(np.full((24, 24, 3), 8 * k + t, np.uint8)).save(folder / f"c{k:02d}" / f"{t}.png")
+    lines = [json.dumps({"file": f"c{k:02d}", "caption": c}) for k, c in enumerate(captions) if c]
+    if lines:
+        (folder / "captions.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_video_clips(tmp_path, cache):
+    """Words from the captions, frames at the asked size, and a split in which no clip is on both sides."""
+    data = tmp_path / "data"
+    write_clips(data, [f"a {w} star" for w in ("red", "blue", "green", "white", "black") * 6])
+    sides = {held: captioned.VideoClips(data, 16, held=held) for held in (False, True)}
+    assert sides[False].grammar == sides[True].grammar and sides[False].grammar.sizes == (7, 7, 7)
+    levels = {}
+    for held, clips in sides.items():
+        drawn = [clips.draw(np.random.default_rng(i)) for i in range(150)]
+        assert all(c.read(np.array([3, 0])).shape == (2, 16, 16, 3) and c.length == 4 for c in drawn)
+        levels[held] = {int(c.read(np.array([0]))[0, 0, 0, 0]) for c in drawn}
+        said = {clips.grammar.caption(c.slots) for c in drawn}
+        assert said <= {f"a {w} star" for w in ("red", "blue", "green", "white", "black")}
+    assert not levels[False] & levels[True] and len(levels[False] | levels[True]) == 30
+    assert len(levels[True]) <= 8
+
+
+def test_videos_without_captions(tmp_path, cache):
+    """Said, with what would be right."""
+    write_clips(tmp_path / "data", ["", ""])
+    with pytest.raises(InputError, match=r"captions\.jsonl") as error:
+        captioned.VideoClips(tmp_path / "data", 16)
+    assert "\n" not in str(error.value)
+
+
+def test_too_few_to_split(tmp_path, cache):
+    """One clip cannot be on both sides."""
+    write_clips(tmp_path / "data", ["a star"])
+    with pytest.raises(InputError, match="too few"):
+        for held in (False, True):
+            captioned.VideoClips(tmp_path / "data", 16, held=held)
+
+
+def test_video_files(tmp_path, cache):
+    """Real files, lossless enough to be told apart."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for k in range(12):
+        Video(np.full((3, 32, 32, 3), 20 * k, np.uint8), 10).save(data / f"v{k}.mp4")
+    (data / "captions.csv").write_text("file,caption\n" + "".join(f"v{k}.mp4,clip {k}\n" for k in range(12)))
+    clips = captioned.VideoClips(data, 32)
+    for i in range(20):
+        clip = clips.draw(np.random.default_rng(i))
+        number = int(clips.grammar.caption(clip.slots).split()[1])
+        assert abs(int(clip.read(np.array([2]))[0, 16, 16, 0]) - 20 * number) <= 3

@@ -1,0 +1,125 @@
+"""Samples by number: nothing depends on batch size, rank or order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moviola.data.grammar import Grammar
+from moviola.data.loader import Clip, FirstFrames, Histories, Loader, collate
+
+
+class Counting:
+    """Clips whose frame k is a picture of the number k + 1; the slot says which clip it is."""
+
+    grammar = Grammar.from_captions(["a b c d e f g h"])
+
+    def __init__(self, length: int = 20, cyclic: bool = False) -> None:
+        self.length, self.cyclic = length, cyclic
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        return Clip(np.array([rng.integers(1, 9)]), self.length, self.cyclic, self.read)
+
+    def read(self, index: np.ndarray) -> np.ndarray:
+        index = np.asarray(index)
+        if not self.cyclic and index.max(initial=0) >= self.length:
+            raise IndexError(index)
+        return np.broadcast_to((index % self.length + 1).astype(np.uint8)[:, None, None, None], (len(index), 2, 2, 3))
+
+
+class Numbers:
+    """A sample that is one random number."""
+
+    def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"x": rng.integers(0, 2**40, 3)}
+
+
+def test_ranks_share_the_samples_of_one_device():
+    """Rank r of w with batch b, together, see what one device with batch w*b sees, in its order."""
+    whole = Loader(Numbers(), 12, seed=3)
+    for world in (2, 3, 4):
+        parts = [Loader(Numbers(), 12 // world, 3, rank, world) for rank in range(world)]
+        for step in (0, 1, 7):
+            assert torch.equal(torch.cat([p.make(step)["x"] for p in parts]), whole.make(step)["x"])
+
+
+def test_steps_do_not_overlap_and_seeds_differ():
+    """Every number is used once; another seed gives other samples."""
+    loader = Loader(Numbers(), 4, seed=3)
+    rows = torch.cat([loader.make(s)["x"] for s in range(5)])
+    assert len(torch.unique(rows, dim=0)) == 20
+    assert not torch.equal(Loader(Numbers(), 4, seed=4).make(0)["x"], loader.make(0)["x"])
+
+
+def test_batches_by_step_in_any_order():
+    """One step ahead or out of order, the batch of a step is the same."""
+    loader = Loader(Numbers(), 4, seed=3)
+    try:
+        for step in (0, 1, 2, 7, 7, 0, 1):
+            assert torch.equal(loader(step)["x"], Loader(Numbers(), 4, seed=3).make(step)["x"])
+    finally:
+        loader.close()
+
+
+def test_an_error_in_the_thread_is_raised():
+    """A sample that fails ahead fails its step, not silently."""
+
+    class Bad:
+        def sample(self, rng):
+            raise ValueError("no frame")
+
+    loader = Loader(Bad(), 1, seed=0)
+    with pytest.raises(ValueError, match="no frame"):
+        loader(0)
+    loader.close()
+
+
+def test_collate():
+    """uint8 stays uint8, scalars become (B,)."""
+    batch = collate([{"a": np.zeros((2, 2), np.uint8), "n": np.int64(k)} for k in range(3)])
+    assert batch["a"].shape == (3, 2, 2) and batch["a"].dtype == torch.uint8
+    assert batch["n"].tolist() == [0, 1, 2]
+
+
+@given(
+    seed=st.integers(0, 2**32), cyclic=st.booleans(), length=st.integers(1, 30), history=st.integers(1, 10),
+    future=st.integers(1, 12), single=st.floats(0, 1), full=st.floats(0, 1),
+)
+def test_histories_are_right_aligned_and_followed_by_the_future(seed, cyclic, length, history, future, single, full):
+    """`count` consecutive frames at the right end, zeros before, the next frames after; short clips hold their last."""
+    samples = Histories(Counting(length, cyclic), history, future, single, full)
+    sample = samples.sample(np.random.default_rng(seed))
+    count, past, after = int(sample["count"]), sample["history"][:, 0, 0, 0], sample["future"][:, 0, 0, 0]
+    assert 1 <= count <= history and past.shape == (history,) and after.shape == (future,)
+    assert not past[: history - count].any()
+    seen = [*past[history - count :].tolist(), *after.tolist()]
+    step = (lambda k: k % length + 1) if cyclic else (lambda k: min(k + 1, length))
+    assert all(step(a) == b for a, b in zip(seen, seen[1:], strict=False)), seen
+    assert 1 <= seen[0] <= length
+
+
+def test_shares_of_histories():
+    """30 % single frames, 35 % full, the rest uniform; four single ones in five begin the cycle."""
+    samples = Histories(Counting(13, cyclic=True), 10, 1, single=0.3, full=0.35, restart=0.8)
+    drawn = [samples.sample(np.random.default_rng(i)) for i in range(4000)]
+    counts = np.array([int(s["count"]) for s in drawn])
+    share = {1: 0.3 + 0.035, 10: 0.35 + 0.035, 5: 0.035}
+    for count, p in share.items():
+        assert abs((counts == count).mean() - p) < 4.5 * (p * (1 - p) / len(counts)) ** 0.5
+    first = np.array([int(s["history"][-1, 0, 0, 0]) == 1 for s in drawn])[counts == 1]
+    p = 0.8 + 0.2 / 13
+    assert abs(first.mean() - p) < 4.5 * (p * (1 - p) / len(first)) ** 0.5
+
+
+@pytest.mark.parametrize("any_phase", [False, True])
+def test_first_frames(any_phase):
+    """The first frame (or any), its caption, and the caption of another clip."""
+    samples = FirstFrames(Counting(), any_phase=any_phase)
+    drawn = [samples.sample(np.random.default_rng(i)) for i in range(300)]
+    phases = {int(s["frame"][0, 0, 0]) for s in drawn}
+    assert phases == (set(range(1, 21)) if any_phase else {1})
+    assert all(not np.array_equal(s["slots"], s["other"]) for s in drawn)
+    assert drawn[0]["frame"].shape == (2, 2, 3)
