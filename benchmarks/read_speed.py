@@ -109,16 +109,18 @@ def report(path: Path, repeats: int) -> None:
     print(
         f"{path.name}: {length} frames; largest difference from OpenCV {agree}; random access exact: {exact}"
     )
-    print(
-        f"  whole file       ours {whole[0] * 1e3:7.1f} ms = {whole[0] / whole[1]:.2f}x OpenCV to one RGB array"
-    )
-    print(f"                                     {whole[0] / whole[2]:.2f}x OpenCV reading and discarding")
-    print(
-        f"  {len(indices)} in the middle ours {middle[0] * 1e3:7.1f} ms, {middle[1] / middle[0]:.1f}x faster than a seek a frame"
-    )
-    print(
-        f"                                     {middle[2] / middle[0]:.1f}x faster than one seek and plain reads"
-    )
+    rows = [
+        ("whole file", whole[0], f"{whole[0] / whole[1]:.2f}x OpenCV's time to one RGB array"),
+        ("", None, f"{whole[0] / whole[2]:.2f}x OpenCV's time to read and discard"),
+        (
+            f"{len(indices)} in the middle",
+            middle[0],
+            f"{middle[1] / middle[0]:.1f}x faster than a seek a frame",
+        ),
+        ("", None, f"{middle[2] / middle[0]:.1f}x faster than one seek and plain reads"),
+    ]
+    for what, seconds, ratio in rows:
+        print(f"  {what:<16} {'' if seconds is None else f'{seconds * 1e3:.1f} ms':>9}   {ratio}")
 
 
 def main() -> None:

@@ -299,3 +299,22 @@ def test_a_link_is_followed(tmp_path):
     codec.write(clip(5), tmp_path / "link.mp4")
     assert (tmp_path / "link.mp4").is_symlink()
     assert codec.probe(tmp_path / "real" / "a.mp4").frames == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["concat:a.mp4", "pipe:1.mp4", "a%03d.png", "a b \u00e9.webm", "x" * 245 + ".mp4"]
+)
+def test_odd_names_are_names(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    codec.write(clip(3), name)
+    assert len(codec.read(name)) == 3
+    assert only(tmp_path, name)
+
+
+def test_names_no_file_can_have(tmp_path):
+    with pytest.raises(OutputError) as error:
+        codec.write(clip(3), tmp_path / ("x" * 300 + ".mp4"))
+    assert one_line(error, "name too long")
+    with pytest.raises(VideoReadError) as read_error:
+        codec.read(tmp_path / ("x" * 300 + ".mp4"))
+    assert one_line(read_error, "no such file")

@@ -65,7 +65,7 @@ class Adversarial(Base):
     def optimizers(self):
         return {
             "made": torch.optim.Adam(self.made.parameters(), lr=1e-2, betas=(0.5, 0.9)),
-            "critic": torch.optim.AdamW(self.critic.parameters(), lr=5e-3),
+            "critic": torch.optim.AdamW(self.critic.parameters(), lr=5e-3, fused=True),
         }
 
     def step(self, micros, context):

@@ -11,7 +11,8 @@ from typing import Protocol
 class Tick(Protocol):
     """Called with the number of finished steps and a short text to show beside the bar."""
 
-    def __call__(self, advance: int = 1, text: str = "") -> None: ...
+    def __call__(self, advance: int = 1, text: str = "") -> None:
+        """Say that `advance` more steps are done."""
 
 
 def _nothing(advance: int = 1, text: str = "") -> None:

@@ -9,6 +9,7 @@ from numbers import Rational, Real
 from moviola.core.errors import ConfigError
 
 MAX_FPS = 1000
+_LARGEST = 2**31 - 1  # containers keep both parts in 32 bits
 BROADCAST = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120))
 """Rates of television: n * 1000/1001."""
 
@@ -29,7 +30,7 @@ def as_rate(fps: Rate) -> Fraction:
         ConfigError: not a number, or outside that range.
     """
     rate = _parse(fps)
-    if rate is None or not 0 < rate <= MAX_FPS:
+    if rate is None or not 0 < rate <= MAX_FPS or max(rate.numerator, rate.denominator) > _LARGEST:
         raise ConfigError(
             f"a frame rate is a number above 0 and at most {MAX_FPS}, such as 25 or 24000/1001, got {fps!r}"
         )

@@ -84,9 +84,9 @@ def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
         recipe="nextframe_sprites",
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
-        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=14000),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=13000),
         trainer=TrainerConfig(
-            steps=18000, batch=16, precision="bf16", channels_last=True, threads=1,
+            steps=16000, batch=16, precision="bf16", channels_last=True, threads=1,
             schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
         ),
     )

@@ -296,7 +296,7 @@ def _channels_last(module: nn.Module) -> None:
 def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load the moments; the settings (learning rate, betas ...) stay those of this run.
 
-    A moment takes its parameter's memory order again, so that the same kernels run as before the stop.
+    A moment takes its parameter's memory order again: fused kernels go wrong where the two differ.
     """
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state["state"], "param_groups": groups})

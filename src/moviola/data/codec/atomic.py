@@ -40,13 +40,13 @@ class Staging:
         self.target = Path(os.path.realpath(target))
         self._folder = folder
         parent = self.target.parent
-        if not parent.is_dir():
-            what = "is not a folder" if parent.exists() else "does not exist"
+        if not os.path.isdir(parent):
+            what = "is not a folder" if os.path.exists(parent) else "does not exist"
             raise OutputError(f"cannot write {target}: {target.parent} {what}; make it first")
-        if self.target.is_dir() and not folder:
+        if os.path.isdir(self.target) and not folder:
             raise OutputError(f"cannot write {target}: it is a folder; name a file")
         token = secrets.token_hex(4)
-        self.path = parent / f".{self.target.stem}.{token}.part{'' if folder else self.target.suffix}"
+        self.path = parent / f".{self.target.stem[:40]}.{token}.part{'' if folder else self.target.suffix}"
         with output_errors(target):
             if folder:
                 self.path.mkdir()

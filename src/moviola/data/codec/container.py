@@ -74,7 +74,7 @@ def open_container(path: Path) -> InputContainer:
     from av.error import FFmpegError
 
     try:
-        return av.open(str(path), "r", options=_OPTIONS, metadata_errors="replace")
+        return av.open(os.path.abspath(path), "r", options=_OPTIONS, metadata_errors="replace")
     except FFmpegError as error:
         check_whole(path)
         raise VideoReadError(f"{path} is not a video that can be decoded ({_reason(error)})") from None

@@ -86,19 +86,18 @@ def read_kind(path: str | os.PathLike[str]) -> tuple[Path, Kind]:
         VideoReadError: nothing is there, it is empty, or may not be read. FormatError: an unknown extension.
     """
     where = Path(path)
-    if where.is_dir():
+    if os.path.isdir(where):
         return where, "folder"
     suffix = where.suffix.lower()
     known = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
-    if not where.exists():
+    if not os.path.exists(where):
         raise VideoReadError(f"no such file or folder: {where}")
     if suffix not in known:
         raise FormatError(f"{where}: unknown extension {suffix or '(none)'}; known: {' '.join(known)}")
     try:
-        if where.stat().st_size == 0:
-            raise VideoReadError(f"{where} is empty (0 bytes)")
-        with where.open("rb"):
-            pass
+        with where.open("rb") as file:
+            if not file.read(1):
+                raise VideoReadError(f"{where} is empty (0 bytes)")
     except OSError as error:
         raise VideoReadError(f"{where} cannot be read: {error.strerror}") from None
     if suffix in CONTAINER_SUFFIXES:
@@ -115,7 +114,7 @@ def write_suffix(path: str | os.PathLike[str]) -> str:
         FormatError: an extension nothing is written with.
     """
     text = os.fspath(path)
-    if text.endswith(("/", os.sep)) or Path(text).is_dir():
+    if text.endswith(("/", os.sep)) or os.path.isdir(text):
         return ""
     suffix = Path(text).suffix.lower()
     if suffix not in WRITE_SUFFIXES:

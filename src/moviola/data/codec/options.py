@@ -62,7 +62,7 @@ class WriteOptions:
     def _check_crf(self, suffix: str, encoding: Encoding | None) -> None:
         if encoding is None or encoding.crf is None:
             raise ConfigError(f"{suffix or 'a frame folder'} has no crf; leave it out")
-        if not 0 <= (self.crf or 0) <= encoding.crf[1]:
+        if not isinstance(self.crf, (int, float)) or not 0 <= self.crf <= encoding.crf[1]:
             raise ConfigError(f"crf of {suffix} is 0 to {encoding.crf[1]}, got {self.crf}")
 
     def pixels(self, suffix: str, height: int, width: int) -> str:

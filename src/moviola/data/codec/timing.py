@@ -41,7 +41,7 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
 def mean_rate(ticks: np.ndarray, tick: Fraction) -> Fraction | None:
     """Return frames over time of ascending stamps, None where they do not advance."""
     span = int(ticks[-1] - ticks[0]) * tick
-    return Fraction(len(ticks) - 1) / span if span > 0 else None
+    return (Fraction(len(ticks) - 1) / span).limit_denominator(1001) if span > 0 else None
 
 
 def _bounds(steps: np.ndarray, below: int, above: int) -> tuple[Fraction, Fraction]:

@@ -1,0 +1,138 @@
+"""Recipes: complete configs, model folders, resuming, and what does not fit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError, WeightsError
+from moviola.models.textvideo import TextToVideo
+from moviola.recipes.base import DataConfig
+from moviola.recipes.catalog import CATALOG, find
+from moviola.recipes.train import train
+from moviola.training import checkpoint
+
+SHORT = ["trainer.steps=4", "trainer.save_every=2", "trainer.sample_every=4", "trainer.batch=4", "trainer.tensorboard=false"]
+
+
+def test_catalog():
+    """Every recipe is a described function of its own name; wrong names meet the nearest."""
+    assert {"textgan_debug", "nextframe_debug", "textgan_sprites", "nextframe_sprites"} <= set(CATALOG)
+    for name, recipe in CATALOG.items():
+        assert recipe.__name__ == name and recipe.__doc__ and find(name) is recipe
+    with pytest.raises(UnknownNameError, match="nextframe_debug"):
+        find("nextframe_debgu")
+
+
+@pytest.mark.parametrize("name", [n for n in CATALOG if not n.endswith("_debug")])
+def test_recipes_name_missing_data(name, tmp_path):
+    """No path, or one that is not there: said before anything is built."""
+    with pytest.raises(ConfigError, match="--data"):
+        find(name)(None)
+    with pytest.raises(ConfigError, match="no data at"):
+        find(name)(tmp_path / "no")
+
+
+@pytest.mark.parametrize("name", ["textgan_sprites", "nextframe_sprites", "nextframe_sprites_concat",
+                                  "textgan_actions", "nextframe_actions"])
+def test_recipes_on_real_data(name, shared):
+    """They are whole configs that build and survive JSON; one step's batch goes through the network."""
+    kind = "sprites" if "sprites" in name else "weizmann"
+    run = find(name)(shared / "media" / "datasets" / kind)
+    run = run.with_overrides(["trainer.sample_every=0"])
+    assert type(run).make(json.loads(run.to_json())) == run and run.recipe == name
+    objective, samples = run.build()
+    from moviola.core.seeds import numpy_generator
+    from moviola.data.loader import collate
+
+    batch = collate([samples.sample(numpy_generator(0, i)) for i in range(2)])
+    with torch.no_grad():
+        if run.part == "first":
+            made = objective.modules["first"](batch["slots"], torch.zeros(2, run.model.latent))
+        else:
+            history = torch.zeros(2, run.model.history, 3, 64, 64)
+            made = objective.modules["next"](history, batch["count"], batch["slots"])
+    assert made.shape == (2, 3, 64, 64)
+
+
+def test_both_parts_make_a_model(tmp_path):
+    """Two runs into one folder: a model that loads, half precision, and the runs' files beside it."""
+    out = tmp_path / "model"
+    for name, part in (("textgan_debug", "first"), ("nextframe_debug", "next")):
+        trained = train(find(name)(None).with_overrides(SHORT), out, quiet=True)
+        assert (trained.output, trained.part, trained.steps, trained.resumed_from) == (out, part, 4, 0)
+        run = out / "runs" / part
+        assert {p.name for p in run.iterdir()} == {"run.json", "log.jsonl", "checkpoints", "samples"}
+        assert list(checkpoint.steps(run / "checkpoints")) == [2, 4]
+        state = checkpoint.read(checkpoint.latest(run / "checkpoints"))
+        saved = load_file(str(out / part / "model.safetensors"))
+        for key, tensor in saved.items():  # the averaged weights, halved
+            assert torch.equal(tensor, state["ema"][part][key].to(tensor.dtype))
+    model = TextToVideo.from_pretrained(out)
+    assert model.first is not None and model.config.size == 32 and model.config.grammar.sizes == model.next.config.slots
+
+
+def test_resume_through_the_recipe_is_bit_exact(tmp_path):
+    """Stopped after the second of four steps by asking for two, then resumed for four."""
+    recipe = find("nextframe_debug")
+    train(recipe(None).with_overrides(SHORT), tmp_path / "a", quiet=True)
+    train(recipe(None).with_overrides([*SHORT, "trainer.steps=2"]), tmp_path / "b", quiet=True)
+    trained = train(recipe(None).with_overrides(SHORT), tmp_path / "b", resume=True, quiet=True)
+    assert trained.resumed_from == 2
+    tensors = [load_file(str(checkpoint.latest(tmp_path / f / "runs/next/checkpoints") / "state.safetensors")) for f in "ab"]
+    assert all(torch.equal(t, tensors[1][k]) for k, t in tensors[0].items() if not k.startswith("rng"))
+    assert (tmp_path / "a/next/model.safetensors").read_bytes() == (tmp_path / "b/next/model.safetensors").read_bytes()
+
+
+def test_folders_that_are_taken(tmp_path):
+    """A run is not overwritten, a changed network not resumed, another model's folder not shared."""
+    run = find("nextframe_debug")(None).with_overrides(SHORT)
+    train(run, tmp_path / "m", quiet=True)
+    with pytest.raises(OutputError, match="--resume"):
+        train(run, tmp_path / "m", quiet=True)
+    with pytest.raises(ConfigError, match="another model"):
+        train(run.with_overrides(["model.condition=16"]), tmp_path / "m", resume=True, quiet=True)
+    other = find("textgan_debug")(None).with_overrides([*SHORT, "data.size=16", "model.size=16", "critic.size=16"])
+    with pytest.raises(WeightsError, match="another size"):
+        train(other, tmp_path / "m", quiet=True)
+
+
+def test_folders_that_cannot_be_made(tmp_path):
+    """The parent must exist; a file is no folder."""
+    run = find("nextframe_debug")(None).with_overrides(SHORT)
+    with pytest.raises(OutputError, match="no folder"):
+        train(run, tmp_path / "no" / "m")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot make"):
+        train(run, tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("nextframe_debug", ["model.slots=[3,3]"], "slots"),
+        ("nextframe_debug", ["model.size=64"], "32 wide and the network's 64"),
+        ("nextframe_debug", ["data.size=64"], "64 wide and the network's 32"),
+        ("textgan_debug", ["critic.slots=[3]"], "critic"),
+        ("textgan_debug", ["critic.size=64"], "critic"),
+        ("textgan_debug", ["trainer.accumulate=3"], "accumulate"),
+    ],
+)
+def test_settings_that_do_not_fit(name, changes, words, tmp_path):
+    """Said in one line before training, not as an index out of range in its middle."""
+    run = find(name)(None).with_overrides([*SHORT, *changes])
+    with pytest.raises(ConfigError, match=words) as error:
+        train(run, tmp_path / "m", quiet=True)
+    assert "\n" not in str(error.value)
+
+
+def test_held_out_digits_share_the_words():
+    """Few clips: those held out are said in the words of the training clips, or it is said that they cannot be."""
+    data = DataConfig(kind="digits", size=32, count=12)
+    clips, held = data.open(), data.open(held=True)
+    assert held.grammar == clips.grammar
+    with pytest.raises(InputError):
+        DataConfig(kind="digits", size=32, count=1).open(held=True)

@@ -1,0 +1,49 @@
+"""Losses by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from moviola.training.losses import edge_l1, hinge_critic, hinge_generator, r1_penalty
+
+
+def test_hinge_by_hand():
+    """max(0, 1 - real) and max(0, 1 + fake); several fakes share one half."""
+    real, fake, other = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 1.0]), torch.tensor([-1.0, -0.5])
+    assert hinge_critic(real, fake).item() == pytest.approx((0 + 0.5) / 2 + (0 + 2) / 2)
+    assert hinge_critic(real, fake, other).item() == pytest.approx(0.25 + ((0 + 2) / 2 + (0 + 0.5) / 2) / 2)
+    assert hinge_generator(fake).item() == pytest.approx(1.0)
+
+
+def test_r1_of_a_linear_critic():
+    """The gradient of w.x is w everywhere."""
+    w, x = torch.randn(3 * 4 * 4), torch.randn(5, 3, 4, 4, requires_grad=True)
+    assert r1_penalty(x.flatten(1) @ w, x).item() == pytest.approx(w.square().sum().item(), rel=1e-5)
+
+
+def test_r1_of_a_quadratic_critic_and_its_own_gradient():
+    """Score a|x|^2/2: the penalty is a^2 E|x|^2 and its derivative by a is 2a E|x|^2 (double backward)."""
+    a, x = torch.tensor(1.7, requires_grad=True), torch.randn(5, 3, 4, 4, requires_grad=True)
+    penalty = r1_penalty(a * x.square().flatten(1).sum(dim=1) / 2, x)
+    size = x.detach().square().flatten(1).sum(dim=1).mean().item()
+    assert penalty.item() == pytest.approx(1.7**2 * size, rel=1e-5)
+    penalty.backward()
+    assert a.grad.item() == pytest.approx(2 * 1.7 * size, rel=1e-5)
+
+
+def test_r1_is_per_sample():
+    """No sample's score counts for another: the mean of the single penalties."""
+    x = torch.randn(4, 2, requires_grad=True)
+    scales = torch.tensor([1.0, 2, 3, 4])
+    assert r1_penalty((x * scales[:, None]).sum(dim=1), x).item() == pytest.approx(2 * scales.square().mean().item())
+
+
+def test_edges():
+    """A level shift has no edges; a step of 2 in one of W - 1 columns has 2 / (W - 1)."""
+    a = torch.rand(2, 3, 5, 5)
+    assert edge_l1(a, a + 0.7).item() == pytest.approx(0, abs=1e-6)
+    step = torch.zeros(2, 3, 5, 5)
+    step[..., 3:] = 2.0
+    assert edge_l1(a + step, a).item() == pytest.approx(2 / 4, rel=1e-5)
+    assert edge_l1(a + step.mT, a).item() == pytest.approx(2 / 4, rel=1e-5)
