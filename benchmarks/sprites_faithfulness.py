@@ -92,9 +92,9 @@ class Reading:
 
     def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
         clips, generator = to_network(micro["clip"]), context.generator(number)
-        noise = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.1
+        noise = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.04
         soft = F.avg_pool2d(clips.flatten(0, 1), 3, stride=1, padding=1, count_include_pad=False).view_as(clips)
-        share = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.6
+        share = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.3
         clips = torch.lerp(clips, soft, share) + noise * torch.randn(clips.shape, generator=generator)
         losses = [F.cross_entropy(logit.float(), micro["slots"][:, k] - 1) for k, logit in enumerate(self.reader(clips))]
         return {"loss": torch.stack(losses).mean()}

@@ -36,7 +36,9 @@ def small_grammar():
     """Three slots: a colour that a frame shows, an action, and a side; who jumps can only go up."""
     from moviola.data.grammar import Grammar, Rule, Slot, Value
 
-    colours = [Value(name=f"{c} hair", heads=("hair",), words=(c,)) for c in ("red", "green", "blue", "white")]
+    colours = [
+        Value(name=f"{c} hair", heads=("hair",), words=(c,)) for c in ("red", "green", "blue", "white")
+    ]
     actions = [Value(name=a, phrases=(a, a[:-1])) for a in ("walks", "jumps", "waves")]
     sides = [Value(name=s, phrases=(s,)) for s in ("left", "right", "up")]
     return Grammar(

@@ -78,7 +78,9 @@ def test_half(tmp_path):
     folder = net.save_pretrained(tmp_path / "half", half=True)
     with safe_open(str(folder / "model.safetensors"), framework="pt") as file:
         assert {k: file.get_tensor(k).dtype for k in file.keys()} == {  # noqa: SIM118
-            "line.weight": torch.float16, "line.bias": torch.float16, "count": torch.int64,
+            "line.weight": torch.float16,
+            "line.bias": torch.float16,
+            "count": torch.int64,
         }
     loaded = Net.from_pretrained(folder)
     assert loaded.line.weight.dtype == torch.float32

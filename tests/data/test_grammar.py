@@ -74,18 +74,22 @@ def test_actions_captions_round_trip(seed):
         ({"action": "walks"}, "a person walks"),
         ({"hair": "a blue topknot", "facing": "to the left"}, "a person with a blue topknot to the left"),
         ({"skin": "light skin", "eyes": "blue eyes"}, "a person with light skin and blue eyes"),
-        ({"hair": "short red hair", "top": "chainmail", "shoes": "brown boots", "action": "falls"},
-         "a person with short red hair, chainmail and brown boots falls"),
+        (
+            {"hair": "short red hair", "top": "chainmail", "shoes": "brown boots", "action": "falls"},
+            "a person with short red hair, chainmail and brown boots falls",
+        ),
     ],
 )
 def test_captions_leave_out_what_is_not_said(said, caption):
     """No stray commas or prepositions."""
-    row = [next((k + 1 for k, v in enumerate(s.values) if v.name == said.get(s.name)), 0) for s in SPRITES.slots]
+    row = [
+        next((k + 1 for k, v in enumerate(s.values) if v.name == said.get(s.name)), 0) for s in SPRITES.slots
+    ]
     assert SPRITES.caption(row) == caption
 
 
 def test_caption_of_actions_without_clothes():
-    """"in" goes with the clothes."""
+    """ "in" goes with the clothes."""
     assert ACTIONS.caption([0, 1, 0, 0]) == "a person waves one hand"
     assert ACTIONS.caption([4, 2, 2, 1]) == "a person in blue denim waves both hands to the left"
 
@@ -95,7 +99,8 @@ def names(grammar: Grammar, prompt: str) -> dict[str, list[str]]:
     parse = grammar.parse(prompt)
     return {
         s.name: [s.values[k].name for k in sorted(a)]
-        for s, a in zip(grammar.slots, parse.allowed, strict=True) if a is not None
+        for s, a in zip(grammar.slots, parse.allowed, strict=True)
+        if a is not None
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,9 @@ class Counting:
         index = np.asarray(index)
         if not self.cyclic and index.max(initial=0) >= self.length:
             raise IndexError(index)
-        return np.broadcast_to((index % self.length + 1).astype(np.uint8)[:, None, None, None], (len(index), 2, 2, 3))
+        return np.broadcast_to(
+            (index % self.length + 1).astype(np.uint8)[:, None, None, None], (len(index), 2, 2, 3)
+        )
 
 
 class Numbers:
@@ -85,10 +89,17 @@ def test_collate():
 
 
 @given(
-    seed=st.integers(0, 2**32), cyclic=st.booleans(), length=st.integers(1, 30), history=st.integers(1, 10),
-    future=st.integers(1, 12), single=st.floats(0, 1), full=st.floats(0, 1),
+    seed=st.integers(0, 2**32),
+    cyclic=st.booleans(),
+    length=st.integers(1, 30),
+    history=st.integers(1, 10),
+    future=st.integers(1, 12),
+    single=st.floats(0, 1),
+    full=st.floats(0, 1),
 )
-def test_histories_are_right_aligned_and_followed_by_the_future(seed, cyclic, length, history, future, single, full):
+def test_histories_are_right_aligned_and_followed_by_the_future(
+    seed, cyclic, length, history, future, single, full
+):
     """`count` consecutive frames at the right end, zeros before, the next frames after; short clips hold their last."""
     samples = Histories(Counting(length, cyclic), history, future, single, full)
     sample = samples.sample(np.random.default_rng(seed))
@@ -97,7 +108,7 @@ def test_histories_are_right_aligned_and_followed_by_the_future(seed, cyclic, le
     assert not past[: history - count].any()
     seen = [*past[history - count :].tolist(), *after.tolist()]
     step = (lambda k: k % length + 1) if cyclic else (lambda k: min(k + 1, length))
-    assert all(step(a) == b for a, b in zip(seen, seen[1:], strict=False)), seen
+    assert all(step(a) == b for a, b in itertools.pairwise(seen)), seen
     assert 1 <= seen[0] <= length
 
 

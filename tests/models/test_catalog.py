@@ -27,7 +27,9 @@ def test_cards(shelf):
     assert card == catalog.find_model("sprites") and card.card_path.read_text() == "# card\n"
     assert card.size_bytes == sum(p.stat().st_size for p in shelf.rglob("*") if p.is_file())
     assert card.says.splitlines() == [
-        "hair: red hair, green hair, blue hair, white hair", "action: walks, jumps, waves", "side: left, right, up",
+        "hair: red hair, green hair, blue hair, white hair",
+        "action: walks, jumps, waves",
+        "side: left, right, up",
     ]
 
 
@@ -36,7 +38,7 @@ def test_nearest_names(shelf, call):
     """A wrong name is met with the nearest one; one that is not installed is no name."""
     with pytest.raises(UnknownNameError, match=r"unknown model 'spirtes'; did you mean sprites\?"):
         call("spirtes")
-    with pytest.raises(UnknownNameError, match="known: sprites|there are none|sprites"):
+    with pytest.raises(UnknownNameError, match="known: sprites"):
         call("actions")
 
 

@@ -18,7 +18,9 @@ SLOTS = (3, 2)
 def network(caption: str = "film", history: int = 5, std: float = 0.2) -> NextFrameUNet:
     """A small network with random weights everywhere (FiLM starts at zero)."""
     made = NextFrameUNet(
-        NextFrameConfig(slots=SLOTS, size=32, history=history, widths=(8, 8, 8, 8), condition=8, caption=caption)
+        NextFrameConfig(
+            slots=SLOTS, size=32, history=history, widths=(8, 8, 8, 8), condition=8, caption=caption
+        )
     )
     generator = torch.Generator().manual_seed(3)
     for p in made.parameters():
@@ -84,7 +86,9 @@ def test_batch_of_two_is_two_singles():
     count, slots = torch.tensor([2, 5]), torch.tensor([[1, 2], [3, 0]])
     both = net(history, count, slots)
     for i in range(2):
-        assert torch.allclose(both[i], net(history[i : i + 1], count[i : i + 1], slots[i : i + 1])[0], atol=1e-4)
+        assert torch.allclose(
+            both[i], net(history[i : i + 1], count[i : i + 1], slots[i : i + 1])[0], atol=1e-4
+        )
     both = rollout(net, frames(2), slots, 6)
     for i in range(2):
         assert torch.allclose(both[i], rollout(net, frames(2)[i : i + 1], slots[i : i + 1], 6)[0], atol=1e-3)
@@ -125,7 +129,9 @@ def test_stream_holds_no_more_than_its_history(monkeypatch):
     net = network(history=3, std=0.01)
     sizes = []
     forward = net.forward
-    monkeypatch.setattr(net, "forward", lambda h, c, s: (sizes.append((h.shape[1], int(c))), forward(h, c, s))[1])
+    monkeypatch.setattr(
+        net, "forward", lambda h, c, s: (sizes.append((h.shape[1], int(c))), forward(h, c, s))[1]
+    )
     made = stream(net, frames(1), torch.tensor([[1, 1]]))
     yielded = [weakref.ref(next(made)) for _ in range(30)]
     assert sizes[:2] == [(3, 1), (3, 2)] and set(sizes[2:]) == {(3, 3)}

@@ -66,10 +66,14 @@ def test_critic_layers_have_spectral_norm_one():
     for _ in range(30):
         net(torch.rand(1, 3, 32, 32), torch.ones(1, 2, dtype=torch.int64))
     net.eval()
-    layers = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear) and hasattr(m, "parametrizations")]
+    layers = [
+        m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear) and hasattr(m, "parametrizations")
+    ]
     assert len(layers) == 1 + 3 * 3 + 2
     for layer in layers:
-        assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2).item() == pytest.approx(1, abs=0.05)
+        assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2).item() == pytest.approx(
+            1, abs=0.05
+        )
 
 
 def test_save_and_load(tmp_path):

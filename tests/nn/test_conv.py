@@ -19,7 +19,10 @@ def test_film_block_shape_and_residual_path(a, b, up):
     x = torch.randn(2, a, 4, 6)
     skipped = x.repeat_interleave(2, 2).repeat_interleave(2, 3) if up else x
     if a != b:
-        skipped = torch.einsum("oi,bihw->bohw", block.skip.weight[:, :, 0, 0], skipped) + block.skip.bias[:, None, None]
+        skipped = (
+            torch.einsum("oi,bihw->bohw", block.skip.weight[:, :, 0, 0], skipped)
+            + block.skip.bias[:, None, None]
+        )
     assert torch.allclose(block(x, torch.randn(2, 4)), skipped, atol=1e-5)
 
 

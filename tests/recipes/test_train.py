@@ -15,7 +15,13 @@ from moviola.recipes.catalog import CATALOG, find
 from moviola.recipes.train import train
 from moviola.training import checkpoint
 
-SHORT = ["trainer.steps=4", "trainer.save_every=2", "trainer.sample_every=4", "trainer.batch=4", "trainer.tensorboard=false"]
+SHORT = [
+    "trainer.steps=4",
+    "trainer.save_every=2",
+    "trainer.sample_every=4",
+    "trainer.batch=4",
+    "trainer.tensorboard=false",
+]
 
 
 def test_catalog():
@@ -36,8 +42,16 @@ def test_recipes_name_missing_data(name, tmp_path):
         find(name)(tmp_path / "no")
 
 
-@pytest.mark.parametrize("name", ["textgan_sprites", "nextframe_sprites", "nextframe_sprites_concat",
-                                  "textgan_actions", "nextframe_actions"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "textgan_sprites",
+        "nextframe_sprites",
+        "nextframe_sprites_concat",
+        "textgan_actions",
+        "nextframe_actions",
+    ],
+)
 def test_recipes_on_real_data(name, shared):
     """They are whole configs that build and survive JSON; one step's batch goes through the network."""
     kind = "sprites" if "sprites" in name else "weizmann"
@@ -72,7 +86,11 @@ def test_both_parts_make_a_model(tmp_path):
         for key, tensor in saved.items():  # the averaged weights, halved
             assert torch.equal(tensor, state["ema"][part][key].to(tensor.dtype))
     model = TextToVideo.from_pretrained(out)
-    assert model.first is not None and model.config.size == 32 and model.config.grammar.sizes == model.next.config.slots
+    assert (
+        model.first is not None
+        and model.config.size == 32
+        and model.config.grammar.sizes == model.next.config.slots
+    )
 
 
 def test_resume_through_the_recipe_is_bit_exact(tmp_path):
@@ -82,9 +100,14 @@ def test_resume_through_the_recipe_is_bit_exact(tmp_path):
     train(recipe(None).with_overrides([*SHORT, "trainer.steps=2"]), tmp_path / "b", quiet=True)
     trained = train(recipe(None).with_overrides(SHORT), tmp_path / "b", resume=True, quiet=True)
     assert trained.resumed_from == 2
-    tensors = [load_file(str(checkpoint.latest(tmp_path / f / "runs/next/checkpoints") / "state.safetensors")) for f in "ab"]
+    tensors = [
+        load_file(str(checkpoint.latest(tmp_path / f / "runs/next/checkpoints") / "state.safetensors"))
+        for f in "ab"
+    ]
     assert all(torch.equal(t, tensors[1][k]) for k, t in tensors[0].items() if not k.startswith("rng"))
-    assert (tmp_path / "a/next/model.safetensors").read_bytes() == (tmp_path / "b/next/model.safetensors").read_bytes()
+    assert (tmp_path / "a/next/model.safetensors").read_bytes() == (
+        tmp_path / "b/next/model.safetensors"
+    ).read_bytes()
 
 
 def test_folders_that_are_taken(tmp_path):
@@ -95,7 +118,9 @@ def test_folders_that_are_taken(tmp_path):
         train(run, tmp_path / "m", quiet=True)
     with pytest.raises(ConfigError, match="another model"):
         train(run.with_overrides(["model.condition=16"]), tmp_path / "m", resume=True, quiet=True)
-    other = find("textgan_debug")(None).with_overrides([*SHORT, "data.size=16", "model.size=16", "critic.size=16"])
+    other = find("textgan_debug")(None).with_overrides(
+        [*SHORT, "data.size=16", "model.size=16", "critic.size=16"]
+    )
     with pytest.raises(WeightsError, match="another size"):
         train(other, tmp_path / "m", quiet=True)
 

@@ -59,7 +59,11 @@ def test_cutout_blanks_one_rectangle(seed):
         gone = (after == 0).all(dim=0)
         assert torch.equal(after[:, ~gone], before[:, ~gone])
         rows, columns = gone.any(dim=1), gone.any(dim=0)
-        assert torch.equal(gone, rows[:, None] & columns[None]) and 2 <= rows.sum() <= 4 and 2 <= columns.sum() <= 4
+        assert (
+            torch.equal(gone, rows[:, None] & columns[None])
+            and 2 <= rows.sum() <= 4
+            and 2 <= columns.sum() <= 4
+        )
 
 
 @given(seed=st.integers(0, 2**32))

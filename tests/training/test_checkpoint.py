@@ -15,7 +15,9 @@ from moviola.core.errors import OutputError, WeightsError
 from moviola.training import checkpoint
 
 DTYPES = st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool])
-TENSORS = st.builds(lambda shape, dtype: (torch.rand(shape) * 100).to(dtype), st.lists(st.integers(0, 3), max_size=3), DTYPES)
+TENSORS = st.builds(
+    lambda shape, dtype: (torch.rand(shape) * 100).to(dtype), st.lists(st.integers(0, 3), max_size=3), DTYPES
+)
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
 TREES = st.recursive(
     st.one_of(TENSORS, PLAIN),
@@ -102,7 +104,9 @@ def test_a_full_disk(tmp_path, monkeypatch, fail):
         checkpoint.write(tmp_path, 6, {"n": 2})
     assert "step-00000006" in str(error.value)
     monkeypatch.undo()
-    assert os.listdir(tmp_path) == ["step-00000005"] and checkpoint.read(checkpoint.latest(tmp_path)) == {"n": 1}
+    assert os.listdir(tmp_path) == ["step-00000005"] and checkpoint.read(checkpoint.latest(tmp_path)) == {
+        "n": 1
+    }
 
 
 @pytest.mark.parametrize("name", ["state.json", "state.safetensors"])

@@ -13,7 +13,15 @@ import torch
 from safetensors.torch import load_file
 
 from moviola.training import checkpoint
-from moviola.training.distributed import Place, any_rank, average_gradients, average_scalars, join, leave, pick_device
+from moviola.training.distributed import (
+    Place,
+    any_rank,
+    average_gradients,
+    average_scalars,
+    join,
+    leave,
+    pick_device,
+)
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -47,7 +55,10 @@ def test_two_ranks_equal_one_with_the_double_batch(toys, tmp_path):
         if not name.startswith("rng"):
             assert torch.allclose(tensor, first[name], atol=2e-6, rtol=1e-4), name
     assert torch.equal(first["modules/spare/weight"], spare)
-    logs = [[json.loads(x) for x in (f / "log.jsonl").read_text().splitlines()] for f in (tmp_path, tmp_path / "alone")]
+    logs = [
+        [json.loads(x) for x in (f / "log.jsonl").read_text().splitlines()]
+        for f in (tmp_path, tmp_path / "alone")
+    ]
     for a, b in zip(*logs, strict=True):
         for key in ("step", "all/loss", "all/size", "all/grad"):
             assert a[key] == pytest.approx(b[key], rel=1e-4)
@@ -57,9 +68,17 @@ def test_two_ranks_equal_one_with_the_double_batch(toys, tmp_path):
 def test_the_command_under_torchrun(tmp_path):
     """One model folder, one JSON object, one log."""
     out = tmp_path / "model"
-    settings = ["trainer.steps=2", "trainer.save_every=1", "trainer.sample_every=0", "trainer.log_every=1", "data.count=64"]
+    settings = [
+        "trainer.steps=2",
+        "trainer.save_every=1",
+        "trainer.sample_every=0",
+        "trainer.log_every=1",
+        "data.count=64",
+    ]
     words = [w for s in settings for w in ("--set", s)]
-    done = torchrun("-m", "moviola", "train", "nextframe_debug", "-o", str(out), "--json", "--device", "cpu", *words)
+    done = torchrun(
+        "-m", "moviola", "train", "nextframe_debug", "-o", str(out), "--json", "--device", "cpu", *words
+    )
     said = json.loads(done.stdout)
     assert said["output"] == str(out) and said["steps"] == 2
     assert [json.loads(x)["step"] for x in Path(said["log"]).read_text().splitlines()] == [1, 2]

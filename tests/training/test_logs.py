@@ -33,7 +33,11 @@ def test_resume_drops_later_and_broken_lines(tmp_path):
     log = RunLog(tmp_path, resume_step=20, tensorboard=False)
     log.write(30, {"loss": 0.5})
     log.close()
-    assert lines(tmp_path) == [{"step": 10, "loss": 10.0}, {"step": 20, "loss": 20.0}, {"step": 30, "loss": 0.5}]
+    assert lines(tmp_path) == [
+        {"step": 10, "loss": 10.0},
+        {"step": 20, "loss": 20.0},
+        {"step": 30, "loss": 0.5},
+    ]
 
 
 def test_a_new_run_starts_empty(tmp_path):

@@ -47,8 +47,12 @@ def interrupt_at(step: int):
 @pytest.mark.parametrize("stop", [1, 4, 6])
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"channels_last": True}, {"precision": "bf16", "accumulate": 2},
-     {"schedule": Schedule(kind="cosine", warmup=3), "ema": 0.9, "clip": 0.1}],
+    [
+        {},
+        {"channels_last": True},
+        {"precision": "bf16", "accumulate": 2},
+        {"schedule": Schedule(kind="cosine", warmup=3), "ema": 0.9, "clip": 0.1},
+    ],
     ids=["plain", "channels-last", "bf16", "scheduled"],
 )
 def test_resume_is_bit_exact(toys, tmp_path, stop, settings):
@@ -105,7 +109,10 @@ def test_kill_and_resume(toys, tmp_path):
         resumed.run()
         assert_same(resumed.state(), whole.state())
         assert log_of(folder) == log_of(tmp_path / "whole")
-        assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == ["step-00000006", "step-00000008"]
+        assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == [
+            "step-00000006",
+            "step-00000008",
+        ]
 
 
 def test_damaged_newest_checkpoint(toys, tmp_path):
@@ -161,7 +168,9 @@ def test_accumulation_equals_the_full_batch(toys, tmp_path, accumulate):
     states = []
     for name, parts in (("full", 1), ("parts", accumulate)):
         torch.manual_seed(1)
-        made = toys.trainer(toys.Decoder(), tmp_path / name, batch=8, accumulate=parts, clip=0.05, sample_every=0)
+        made = toys.trainer(
+            toys.Decoder(), tmp_path / name, batch=8, accumulate=parts, clip=0.05, sample_every=0
+        )
         made.run()
         states.append(made.state())
     for module in ("net", "latents"):
@@ -231,7 +240,9 @@ def test_no_clip(toys, tmp_path):
     assert made.ema == {} and made.best_modules() == {"w": objective.w}
 
 
-@pytest.mark.parametrize("schedule", [Schedule(), Schedule(kind="linear", warmup=2), Schedule(kind="cosine", floor=0.1)])
+@pytest.mark.parametrize(
+    "schedule", [Schedule(), Schedule(kind="linear", warmup=2), Schedule(kind="cosine", floor=0.1)]
+)
 def test_rates_follow_the_schedule(toys, tmp_path, schedule):
     """Step s runs with base * factor(s)."""
     objective = Quadratic()
@@ -293,7 +304,8 @@ def test_alternating_updates_touch_their_own_networks(toys, tmp_path):
                 before = {k: [p.detach().clone() for p in m.parameters()] for k, m in self.modules.items()}
                 result = update(name, loss, micros)
                 changed = {
-                    k for k, m in self.modules.items()
+                    k
+                    for k, m in self.modules.items()
                     if any(not torch.equal(a, b) for a, b in zip(before[k], m.parameters(), strict=True))
                 }
                 moved.append((context.step, name, changed))
@@ -307,14 +319,22 @@ def test_alternating_updates_touch_their_own_networks(toys, tmp_path):
 
     toys.trainer(Watched(), tmp_path, steps=4).run()
     names = [[n for s, n, _ in moved if s == step] for step in range(4)]
-    assert names == [["critic", "critic", "made"], ["critic", "made"], ["critic", "made"], ["critic", "critic", "made"]]
+    assert names == [
+        ["critic", "critic", "made"],
+        ["critic", "made"],
+        ["critic", "made"],
+        ["critic", "critic", "made"],
+    ]
     assert all(changed == {name} for _, name, changed in moved)
 
 
 def test_auto_decoder_finds_the_closed_form(toys, tmp_path):
     """Latents as parameters of ridge regression: z = (A'A + l)^-1 A'x."""
     rng = np.random.default_rng(0)
-    matrix, targets = torch.from_numpy(rng.standard_normal((7, 3))).float(), rng.standard_normal((5, 7)).astype("f4")
+    matrix, targets = (
+        torch.from_numpy(rng.standard_normal((7, 3))).float(),
+        rng.standard_normal((5, 7)).astype("f4"),
+    )
 
     class Items:
         def sample(self, rng):
@@ -333,16 +353,29 @@ def test_auto_decoder_finds_the_closed_form(toys, tmp_path):
         def step(self, micros, context):
             def loss(micro, number):
                 z = self.modules["z"](micro["index"])
-                return {"loss": ((z @ matrix.T - micro["x"]).square().sum(1) + 0.3 * z.square().sum(1)).mean()}
+                return {
+                    "loss": ((z @ matrix.T - micro["x"]).square().sum(1) + 0.3 * z.square().sum(1)).mean()
+                }
 
             return context.update("z", loss, micros)
 
     made = toys.trainer(
-        Latents(), tmp_path, samples=Items(), steps=400, batch=10, clip=0, log_every=0, sample_every=0, save_every=0,
-        ema=0.9, schedule=Schedule(kind="cosine"),
+        Latents(),
+        tmp_path,
+        samples=Items(),
+        steps=400,
+        batch=10,
+        clip=0,
+        log_every=0,
+        sample_every=0,
+        save_every=0,
+        ema=0.9,
+        schedule=Schedule(kind="cosine"),
     )
     made.run()
-    expected = torch.linalg.solve(matrix.T @ matrix + 0.3 * torch.eye(3), matrix.T @ torch.from_numpy(targets).T).T
+    expected = torch.linalg.solve(
+        matrix.T @ matrix + 0.3 * torch.eye(3), matrix.T @ torch.from_numpy(targets).T
+    ).T
     assert torch.allclose(made.best_modules()["z"].weight, expected, atol=2e-3)
 
 
@@ -371,8 +404,12 @@ def test_generators_depend_on_seed_step_rank_and_names(toys, tmp_path):
             for step in (0, 1):
                 context.step = step
                 for name in ("a", "b"):
-                    drawn[seed, rank, step, name] = float(torch.rand((), generator=context.generator(name, 3)))
-                    assert drawn[seed, rank, step, name] == float(torch.rand((), generator=context.generator(name, 3)))
+                    drawn[seed, rank, step, name] = float(
+                        torch.rand((), generator=context.generator(name, 3))
+                    )
+                    assert drawn[seed, rank, step, name] == float(
+                        torch.rand((), generator=context.generator(name, 3))
+                    )
     assert len(set(drawn.values())) == 16
 
 
@@ -383,7 +420,9 @@ def test_samples_and_checkpoints_at_intervals(toys, tmp_path):
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == ["3.txt", "6.txt", "7.txt"]
     assert list(checkpoint.steps(tmp_path / "checkpoints")) == [4, 6, 7]
     assert made.objective.critic.training and not made.best_modules()["made"].training
-    off = toys.trainer(toys.Adversarial(), tmp_path / "off", steps=3, sample_every=0, save_every=0, log_every=0)
+    off = toys.trainer(
+        toys.Adversarial(), tmp_path / "off", steps=3, sample_every=0, save_every=0, log_every=0
+    )
     off.run()
     assert not (tmp_path / "off" / "samples").exists()
     assert list(checkpoint.steps(tmp_path / "off" / "checkpoints")) == [3] and log_of(tmp_path / "off") == []
@@ -407,6 +446,11 @@ def test_second_interrupt_stops_at_once(toys, tmp_path):
 
 def test_config_ranges():
     """Out of range is refused."""
-    for bad in ({"steps": 0}, {"steps": 1, "precision": "fp16"}, {"steps": 1, "ema": 1}, {"steps": 1, "keep": 0}):
+    for bad in (
+        {"steps": 0},
+        {"steps": 1, "precision": "fp16"},
+        {"steps": 1, "ema": 1},
+        {"steps": 1, "keep": 0},
+    ):
         with pytest.raises(ConfigError):
             TrainerConfig.make(bad)

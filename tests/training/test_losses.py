@@ -36,7 +36,9 @@ def test_r1_is_per_sample():
     """No sample's score counts for another: the mean of the single penalties."""
     x = torch.randn(4, 2, requires_grad=True)
     scales = torch.tensor([1.0, 2, 3, 4])
-    assert r1_penalty((x * scales[:, None]).sum(dim=1), x).item() == pytest.approx(2 * scales.square().mean().item())
+    assert r1_penalty((x * scales[:, None]).sum(dim=1), x).item() == pytest.approx(
+        2 * scales.square().mean().item()
+    )
 
 
 def test_edges():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -28,7 +29,7 @@ def test_shape(kind, warmup, floor, steps):
             expected = 1 - (1 - floor) * drop
         assert factor == pytest.approx(expected, abs=1e-12)
     falling = factors[warmup:]
-    assert all(a >= b - 1e-12 for a, b in zip(falling, falling[1:], strict=False))
+    assert all(a >= b - 1e-12 for a, b in itertools.pairwise(falling))
     if kind != "constant" and steps > warmup:
         assert schedule.factor(steps, steps) == pytest.approx(floor)
 

@@ -1,7 +1,7 @@
 """Small objectives for the training loop; as a script: train one of them, and die where told.
 
-    python training_toys.py FOLDER none|step|write|rename     (kill -9 in the middle of a step, a file or a rename)
-    torchrun --nproc-per-node 2 training_toys.py FOLDER ranks
+python training_toys.py FOLDER none|step|write|rename     (kill -9 in the middle of a step, a file or a rename)
+torchrun --nproc-per-node 2 training_toys.py FOLDER ranks
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Base:
     modules: dict[str, nn.Module]
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
-        (folder / f"{step}.txt").write_text(f"{torch.rand(())} {sorted(modules)}")  # draws from the global generator
+        (folder / f"{step}.txt").write_text(
+            f"{torch.rand(())} {sorted(modules)}"
+        )  # draws from the global generator
 
 
 class Adversarial(Base):
@@ -55,7 +57,9 @@ class Adversarial(Base):
     averaged = ("made",)
 
     def __init__(self, hook=lambda step, where: None) -> None:
-        self.made = nn.Sequential(nn.Conv2d(2, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Dropout(0.3), nn.Conv2d(8, 3, 1))
+        self.made = nn.Sequential(
+            nn.Conv2d(2, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Dropout(0.3), nn.Conv2d(8, 3, 1)
+        )
         self.critic = nn.Sequential(
             spectral_norm(nn.Conv2d(3, 8, 3, padding=1)), nn.SiLU(), spectral_norm(nn.Conv2d(8, 1, 8))
         )
@@ -121,8 +125,17 @@ class Decoder(Base):
 def trainer(objective, folder: Path, place: Place = ALONE, samples=None, **settings) -> Trainer:
     """A quiet trainer of short runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    values = {"steps": 8, "batch": 4, "log_every": 1, "sample_every": 3, "save_every": 2, "tensorboard": False}
-    return Trainer(TrainerConfig.make(values | settings), objective, samples or Pictures(), folder, place, quiet=True)
+    values = {
+        "steps": 8,
+        "batch": 4,
+        "log_every": 1,
+        "sample_every": 3,
+        "save_every": 2,
+        "tensorboard": False,
+    }
+    return Trainer(
+        TrainerConfig.make(values | settings), objective, samples or Pictures(), folder, place, quiet=True
+    )
 
 
 def killed(folder: Path, mode: str) -> None:

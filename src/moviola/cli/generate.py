@@ -24,15 +24,27 @@ _SHEET_FRAMES = 32
     'moviola generate "a person waves both hands" --model actions --frames 40 -o wave.gif',
 )
 def command(
-    prompt: Annotated[str, typer.Argument(help="What to show, in the model's words (moviola models show NAME).")],
+    prompt: Annotated[
+        str, typer.Argument(help="What to show, in the model's words (moviola models show NAME).")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the video.")],
-    model: Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="An embedded model, or a folder.")] = "sprites",
-    image: Annotated[Path | None, typer.Option("--image", metavar="FILE", help="Start from this frame.")] = None,
-    frames: Annotated[int | None, typer.Option("--frames", metavar="N", help="Number of frames, any.")] = None,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME|DIR", help="An embedded model, or a folder.")
+    ] = "sprites",
+    image: Annotated[
+        Path | None, typer.Option("--image", metavar="FILE", help="Start from this frame.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option("--frames", metavar="N", help="Number of frames, any.")
+    ] = None,
     fps: Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")] = None,
     num: Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FILE-0, FILE-1, ...")] = 1,
-    upscale: Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")] = 1,
-    sheet: Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")] = None,
+    upscale: Annotated[
+        int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")
+    ] = 1,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -66,7 +78,10 @@ def command(
     if json:
         emit(_report(outputs, plans, count, size, seconds, sheet))
     for path, planned in zip(outputs, plans, strict=True):
-        say(f"asked  {prompt}\ndrawn  {planned.caption}\nvideo  {path} ({count} frames of {size}x{size})", quiet=quiet_or_json)
+        say(
+            f"asked  {prompt}\ndrawn  {planned.caption}\nvideo  {path} ({count} frames of {size}x{size})",
+            quiet=quiet_or_json,
+        )
     if sheet is not None:
         say(f"sheet  {sheet}", quiet=quiet_or_json)
     say(f"took   {seconds:.1f} s", quiet=quiet_or_json)
@@ -90,7 +105,14 @@ def _outputs(output: Path, num: int, sheet: Path | None) -> list[Path]:
 
 
 def _write(
-    model: TextToVideo, planned: Plan, path: Path, frames: int, upscale: int, seed: int, index: int, quiet: bool
+    model: TextToVideo,
+    planned: Plan,
+    path: Path,
+    frames: int,
+    upscale: int,
+    seed: int,
+    index: int,
+    quiet: bool,
 ) -> Video:
     """Write one video in pieces; return its first frames for the sheet."""
     from moviola.core.progress import progress

@@ -17,13 +17,22 @@ from moviola.cli.common import Device, Json, Quiet, emit, example, pick_device, 
     "torchrun --nproc-per-node 2 -m moviola train nextframe_debug -o trained",
 )
 def command(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="textgan_* or nextframe_*; a wrong name lists them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The model folder to fill.")] = Path("trained"),
-    data: Annotated[Path | None, typer.Option("--data", metavar="PATH", help="The data; the *_debug recipes need none.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as trainer.steps=100.")
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="textgan_* or nextframe_*; a wrong name lists them.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The model folder to fill.")
+    ] = Path("trained"),
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="The data; the *_debug recipes need none.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in DIR.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as trainer.steps=100."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint in DIR.")
+    ] = False,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Same as --set trainer.seed=N.")] = None,
     device: Device = "auto",
     json: Json = False,
@@ -46,10 +55,19 @@ def command(
     seconds = round(time.perf_counter() - started, 3)
     log = output / "runs" / result.part / "log.jsonl"
     if json:
-        emit({
-            "output": str(output), "part": result.part, "steps": result.steps, "resumed_from": result.resumed_from,
-            "log": str(log), "seconds": seconds,
-        })
+        emit(
+            {
+                "output": str(output),
+                "part": result.part,
+                "steps": result.steps,
+                "resumed_from": result.resumed_from,
+                "log": str(log),
+                "seconds": seconds,
+            }
+        )
     again = f" (went on from step {result.resumed_from})" if result.resumed_from else ""
-    say(f"trained {output / result.part}: {result.steps} steps{again} in {seconds:.1f} s; log in {log}",
-        quiet=quiet, as_json=json)
+    say(
+        f"trained {output / result.part}: {result.steps} steps{again} in {seconds:.1f} s; log in {log}",
+        quiet=quiet,
+        as_json=json,
+    )

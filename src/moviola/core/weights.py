@@ -147,7 +147,9 @@ class PretrainedMixin:
         try:
             config = cls.config_class.make(values)
         except ConfigError as error:
-            raise WeightsError(f"{Path(folder) / CONFIG_NAME} is no config of a {cls.__name__}: {error}") from None
+            raise WeightsError(
+                f"{Path(folder) / CONFIG_NAME} is no config of a {cls.__name__}: {error}"
+            ) from None
         module: Any = cls(config)  # type: ignore[call-arg]
         try:
             module.load_state_dict(load_tensors(Path(folder) / WEIGHTS_NAME))

@@ -23,7 +23,10 @@ _MOMENT_STRIDE = 6
 STRIDE = 2  # every second frame: 25 to 12.5 frames a second
 
 _CLOTHES = (
-    Value(name="a brown jacket and light trousers", phrases=("brown jacket and light trousers", "light trousers")),
+    Value(
+        name="a brown jacket and light trousers",
+        phrases=("brown jacket and light trousers", "light trousers"),
+    ),
     Value(name="a brown jacket and jeans", phrases=("brown jacket and jeans", "jeans")),
     Value(name="a black suit", phrases=("black suit", "suit")),
     Value(name="blue denim", phrases=("blue denim", "denim", "denim jacket")),
@@ -42,16 +45,43 @@ _WEARS: dict[str, tuple[int | None, ...]] = {
     "jumping-jack": (6, 7, None, 8, 3, 4, 9),
 }
 _ACTION = (
-    Value(name="waves one hand", phrases=("waves one hand", "waves a hand", "waving one hand", "waves", "waving", "wave one hand")),
-    Value(name="waves both hands", phrases=("waves both hands", "waves two hands", "waving both hands", "waves hands", "wave both hands")),
-    Value(name="does jumping jacks", phrases=("does jumping jacks", "jumping jacks", "jumping jack", "doing jumping jacks", "jumps", "jumping")),
-    Value(name="bends down", phrases=("bends down", "bends", "bending", "bending down", "bend", "bends over")),
+    Value(
+        name="waves one hand",
+        phrases=("waves one hand", "waves a hand", "waving one hand", "waves", "waving", "wave one hand"),
+    ),
+    Value(
+        name="waves both hands",
+        phrases=(
+            "waves both hands",
+            "waves two hands",
+            "waving both hands",
+            "waves hands",
+            "wave both hands",
+        ),
+    ),
+    Value(
+        name="does jumping jacks",
+        phrases=(
+            "does jumping jacks",
+            "jumping jacks",
+            "jumping jack",
+            "doing jumping jacks",
+            "jumps",
+            "jumping",
+        ),
+    ),
+    Value(
+        name="bends down", phrases=("bends down", "bends", "bending", "bending down", "bend", "bends over")
+    ),
 )
 _SIDE = (
     Value(name="to the right", phrases=("to the right", "right")),
     Value(name="to the left", phrases=("to the left", "left")),
 )
 _MOMENT = tuple(Value(name="", phrases=(p,)) for p in ("at the start", "soon after", "later on", "at last"))
+
+# Words that say nothing.
+_SILENT = "a an the person man woman someone somebody in with and wearing wears who is of his her their"
 
 GRAMMAR = Grammar(
     template="a person in {clothes} {action} {side} {moment}",
@@ -62,11 +92,15 @@ GRAMMAR = Grammar(
         Slot(name="moment", values=_MOMENT, visible=True),
     ),
     rules=tuple(
-        Rule(slot="clothes", value=value.name, then="action",
-             only=tuple(a.name for a, f in zip(_ACTION, FOLDERS, strict=True) if k in _WEARS[f]))
+        Rule(
+            slot="clothes",
+            value=value.name,
+            then="action",
+            only=tuple(a.name for a, f in zip(_ACTION, FOLDERS, strict=True) if k in _WEARS[f]),
+        )
         for k, value in enumerate(_CLOTHES)
     ),
-    ignore=tuple(["a", "an", "the", "person", "man", "woman", "someone", "somebody", "in", "with", "and", "wearing", "wears", "who", "is", "of", "his", "her", "their"]),
+    ignore=tuple(_SILENT.split()),
 )
 
 
@@ -79,7 +113,9 @@ def _strips(folder: str) -> dict[tuple[str, int], np.ndarray]:
         for number in range(14):
             path = Path(folder) / name / f"{number:03d}.png"
             if not path.is_file():
-                raise FormatError(f"no strip {path}; the data has the folders {', '.join(FOLDERS)} of 14 strips each")
+                raise FormatError(
+                    f"no strip {path}; the data has the folders {', '.join(FOLDERS)} of 14 strips each"
+                )
             picture = np.array(Image.open(path).convert("RGB"))
             side = picture.shape[0]
             strips[name, number] = picture.reshape(side, -1, side, 3).transpose(1, 0, 2, 3)
@@ -99,9 +135,13 @@ class ActionClips:
 
     grammar: Grammar = GRAMMAR
 
-    def __init__(self, folder: str | Path, *, held: bool = False, moments: bool = False, unsaid: float = 0.0) -> None:
+    def __init__(
+        self, folder: str | Path, *, held: bool = False, moments: bool = False, unsaid: float = 0.0
+    ) -> None:
         self.strips, self.moments, self.unsaid = _strips(str(folder)), moments, unsaid
-        self.keys = [(name, number) for name, number in self.strips if (_WEARS[name][number // 2] is None) == held]
+        self.keys = [
+            (name, number) for name, number in self.strips if (_WEARS[name][number // 2] is None) == held
+        ]
 
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw a clip of any strip on this side of the split."""
@@ -122,4 +162,6 @@ class ActionClips:
         frames = self.strips[name, number][start::STRIDE]
         wears = _WEARS[name][number // 2]
         slots = [0 if wears is None else wears + 1, FOLDERS.index(name) + 1, number % 2 + 1, moment]
-        return Clip(np.array(slots, dtype=np.int64), len(frames), cyclic=False, read=partial(np.take, frames, axis=0))
+        return Clip(
+            np.array(slots, dtype=np.int64), len(frames), cyclic=False, read=partial(np.take, frames, axis=0)
+        )

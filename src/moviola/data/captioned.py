@@ -58,14 +58,18 @@ class DrawnClips:
         InputError: when the grammar says none of the clips.
     """
 
-    def __init__(self, toy: str, count: int, seed: int = 0, *, grammar: Grammar | None = None, **config: Any) -> None:
+    def __init__(
+        self, toy: str, count: int, seed: int = 0, *, grammar: Grammar | None = None, **config: Any
+    ) -> None:
         module = load_toy(toy)
         made = [module.make(i, seed, module.Config.make(config)) for i in range(count)]
         self.toy, self.count, self.config = toy, count, config
         self.grammar = grammar or Grammar.from_captions(clip.caption for clip in made)
         made = [clip for clip in made if _says(self.grammar, clip.caption)]
         if not made:
-            raise InputError(f"none of {count} {toy} clips can be said in the words of the others; draw more clips")
+            raise InputError(
+                f"none of {count} {toy} clips can be said in the words of the others; draw more clips"
+            )
         self._frames = [clip.video.frames for clip in made]
         self._slots = [_slots(self.grammar, clip.caption) for clip in made]
 
@@ -101,12 +105,16 @@ class VideoClips:
         items = list(self._cache)
         captions = [item.caption or (item.label or "").replace("-", " ").replace("_", " ") for item in items]
         if not any(captions):
-            raise InputError(f"{path} has no captions: put captions.jsonl or captions.csv beside the videos, or one folder a label")
+            raise InputError(
+                f"{path} has no captions: put captions.jsonl or captions.csv beside the videos, or one folder a label"
+            )
         self.grammar = Grammar.from_captions(c for c in captions if c)
         self._slots = {i: _slots(self.grammar, c) for i, c in enumerate(captions) if c}
         self._keys = [i for i in self._slots if (derive(10, items[i].name) % 10 == 0) == held]
         if not self._keys:
-            raise InputError(f"{path} has too few captioned clips ({len(self._slots)}) to split one in ten off")
+            raise InputError(
+                f"{path} has too few captioned clips ({len(self._slots)}) to split one in ten off"
+            )
 
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw one clip on this side of the split."""

@@ -119,8 +119,12 @@ class Grammar(Config):
 
     def caption(self, slots: np.ndarray | list[int]) -> str:
         """Return the caption of a row of slots; a slot that is 0 is not said."""
-        names = {s.name: s.values[int(k) - 1].name if k else "" for s, k in zip(self.slots, slots, strict=True)}
-        return _fill_template(self.template, names) if self.template else " ".join(filter(None, names.values()))
+        names = {
+            s.name: s.values[int(k) - 1].name if k else "" for s, k in zip(self.slots, slots, strict=True)
+        }
+        return (
+            _fill_template(self.template, names) if self.template else " ".join(filter(None, names.values()))
+        )
 
     def parse(self, text: str) -> Parse:
         """Read a caption.
@@ -179,7 +183,9 @@ class Grammar(Config):
 
     def allows(self, slots: np.ndarray | list[int]) -> bool:
         """Whether a full row of slots breaks no rule."""
-        return all(int(slots[s]) != v + 1 or int(slots[t]) - 1 in only for s, v, t, only in self._rule_indices())
+        return all(
+            int(slots[s]) != v + 1 or int(slots[t]) - 1 in only for s, v, t, only in self._rule_indices()
+        )
 
     # -- parsing ------------------------------------------------------------------------------------------
 
@@ -188,7 +194,9 @@ class Grammar(Config):
         both = values if before is None else before & values
         if not both:
             slot = self.slots[index]
-            said = " and ".join(sorted(slot.values[i].name for group in (before or (), values) for i in list(group)[:1]))
+            said = " and ".join(
+                sorted(slot.values[i].name for group in (before or (), values) for i in list(group)[:1])
+            )
             raise PromptError(f"the prompt says two things of the {slot.name}: {said}; choose one")
         parse.allowed[index] = both
 
@@ -231,7 +239,9 @@ class Grammar(Config):
                 parse.unknown.append((token, self._offers(token, known)))
         if all(a is None for a in parse.allowed):
             hints = "; ".join(f"{w!r}: did you mean {' or '.join(n)}?" for w, n in parse.unknown if n)
-            raise PromptError(f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}")
+            raise PromptError(
+                f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}"
+            )
 
     def _offers(self, token: str, known: list[str]) -> list[str]:
         """What may have been meant: values that use a known word, else words that look like an unknown one."""
@@ -248,9 +258,13 @@ class Grammar(Config):
         parse.unknown = [(t, nearest(t, place)) for t in tokens if t not in place]
         if not known:
             hints = "; ".join(f"{w!r}: did you mean {' or '.join(n)}?" for w, n in parse.unknown if n)
-            raise PromptError(f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}")
+            raise PromptError(
+                f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}"
+            )
         if len(known) > len(self.slots):
-            raise PromptError(f"the prompt has {len(known)} words; this model was trained on captions of up to {len(self.slots)}")
+            raise PromptError(
+                f"the prompt has {len(known)} words; this model was trained on captions of up to {len(self.slots)}"
+            )
         for i, token in enumerate(known):
             parse.allowed[i] = frozenset({place[token]})
         return parse
@@ -276,11 +290,15 @@ class Grammar(Config):
             first, then, fits = parse.allowed[s], parse.allowed[t], frozenset(only)
             if first == frozenset({v}):
                 if then is not None and not then & fits:
-                    if self.slots[s].visible and not self.slots[t].visible:  # what is done outweighs what is worn
+                    if (
+                        self.slots[s].visible and not self.slots[t].visible
+                    ):  # what is done outweighs what is worn
                         parse.allowed[s] = frozenset(range(len(self.slots[s].values))) - {v}
                         fits = then
                     names = " or ".join(self.slots[t].values[o].name for o in only)
-                    parse.notes.append(f"{self.slots[s].values[v].name!r} exists only with {names!r}; one of them gave way")
+                    parse.notes.append(
+                        f"{self.slots[s].values[v].name!r} exists only with {names!r}; one of them gave way"
+                    )
                     then = None
                 parse.allowed[t] = fits if then is None else then & fits
             elif then is not None and not then & fits:

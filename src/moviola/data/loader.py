@@ -95,7 +95,12 @@ class Histories:
     """
 
     def __init__(
-        self, clips: Clips, history: int = 10, future: int = 1, single: float = 0.3, full: float = 0.35,
+        self,
+        clips: Clips,
+        history: int = 10,
+        future: int = 1,
+        single: float = 0.3,
+        full: float = 0.35,
         restart: float = 0.8,
     ) -> None:
         self.clips, self.history, self.future = clips, history, future
@@ -107,7 +112,13 @@ class Histories:
         room = clip.length if clip.cyclic else max(1, clip.length - self.future)
         most = self.history if clip.cyclic else min(self.history, room)
         draw = rng.random()
-        count = 1 if draw < self.single else most if draw < self.single + self.full else int(rng.integers(1, most + 1))
+        count = (
+            1
+            if draw < self.single
+            else most
+            if draw < self.single + self.full
+            else int(rng.integers(1, most + 1))
+        )
         start = int(rng.integers(clip.length if clip.cyclic else room - count + 1))
         if clip.cyclic and count < self.history and rng.random() < self.restart:
             start = 0
@@ -115,7 +126,7 @@ class Histories:
         frames = clip.read(index if clip.cyclic else index.clip(max=clip.length - 1))
         history = np.zeros((self.history, *frames.shape[1:]), np.uint8)
         history[self.history - count :] = frames[:count]
-        return {"history": history, "count": np.int64(count), "future": frames[count:], "slots": clip.slots}
+        return {"history": history, "count": np.array(count), "future": frames[count:], "slots": clip.slots}
 
 
 def collate(samples: list[Sample]) -> Batch:
@@ -142,7 +153,9 @@ class Loader:
     def make(self, step: int) -> Batch:
         """Make the batch of `step` (from 0)."""
         first = (step * self.world + self.rank) * self.batch
-        return collate([self.samples.sample(numpy_generator(self.seed, first + i)) for i in range(self.batch)])
+        return collate(
+            [self.samples.sample(numpy_generator(self.seed, first + i)) for i in range(self.batch)]
+        )
 
     def __call__(self, step: int) -> Batch:
         """Return the batch of `step` and begin with the next."""

@@ -91,11 +91,15 @@ def model_folder(model: str | Path) -> Path:
         return find_model(str(model)).path
     if path.is_dir():
         if not (path / CONFIG_NAME).is_file():
-            raise WeightsError(f"{path} is no model folder: it has no {CONFIG_NAME}; moviola train writes one")
+            raise WeightsError(
+                f"{path} is no model folder: it has no {CONFIG_NAME}; moviola train writes one"
+            )
         return path
     if len(path.parts) > 1:
-        raise UnknownNameError(f"no model folder {path}; give a folder that moviola train wrote, or a name: "
-                               + ", ".join(c.name for c in list_models()))
+        raise UnknownNameError(
+            f"no model folder {path}; give a folder that moviola train wrote, or a name: "
+            + ", ".join(c.name for c in list_models())
+        )
     return find_model(str(model)).path
 
 
@@ -118,7 +122,9 @@ def load(model: str | Path, device: str = "cpu") -> TextToVideo:
 def _card(name: str) -> ModelCard:
     entry, folder = _EMBEDDED[name], _WEIGHTS / name
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-    return ModelCard(name, entry.family, entry.summary, entry.license, size, folder, folder / "README.md", _says(folder))
+    return ModelCard(
+        name, entry.family, entry.summary, entry.license, size, folder, folder / "README.md", _says(folder)
+    )
 
 
 def _says(folder: Path) -> str:

@@ -37,7 +37,7 @@ class TextVideoConfig(Config):
     family: Literal["text-to-video"] = "text-to-video"
     size: int = Field(ge=16)
     fps: float = Field(gt=0)
-    frames: int = Field(16, ge=1)
+    frames: int = Field(default=16, ge=1)
     grammar: Grammar
 
 
@@ -51,7 +51,9 @@ def write_manifest(config: TextVideoConfig, folder: Path) -> None:
     if path.exists():
         old = TextVideoConfig.make(read_config(folder))
         if (old.size, old.grammar) != (config.size, config.grammar):
-            raise WeightsError(f"{folder} holds a model of another size or caption language; choose another folder")
+            raise WeightsError(
+                f"{folder} holds a model of another size or caption language; choose another folder"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(path, (json.dumps(config.model_dump(mode="json"), indent=1) + "\n").encode())
 

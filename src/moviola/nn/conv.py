@@ -17,7 +17,9 @@ class FiLMBlock(nn.Module):
         upsample: double H and W by nearest neighbour first.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, condition: int, *, upsample: bool = False) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, condition: int, *, upsample: bool = False
+    ) -> None:
         super().__init__()
         self.upsample = upsample
         self.film1 = FiLM(channels_in, condition)
@@ -48,7 +50,9 @@ class DownBlock3d(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, *, space: int = 2, refine: bool = True) -> None:
         super().__init__()
-        self.down = nn.Conv3d(channels_in, channels_out, (2, 3, 3), stride=(2, space, space), padding=(0, 1, 1))
+        self.down = nn.Conv3d(
+            channels_in, channels_out, (2, 3, 3), stride=(2, space, space), padding=(0, 1, 1)
+        )
         self.norm = group_norm(channels_out)
         self.refine = nn.Conv3d(channels_out, channels_out, (1, 3, 3), padding=(0, 1, 1)) if refine else None
 

@@ -42,8 +42,13 @@ class Plan:
 
 
 def plan(
-    prompt: str, model: TextToVideo, *, image: str | Path | Video | None = None, fps: float | None = None,
-    seed: int = 0, index: int = 0,
+    prompt: str,
+    model: TextToVideo,
+    *,
+    image: str | Path | Video | None = None,
+    fps: float | None = None,
+    seed: int = 0,
+    index: int = 0,
 ) -> Plan:
     """Read the prompt and draw by the seed what it leaves open.
 
@@ -64,8 +69,10 @@ def plan(
     rate = as_rate(model.config.fps if fps is None else fps)
     grammar = model.config.grammar
     parse = grammar.parse(prompt)
-    notes = [f"{word!r} is not known and was ignored" + (f"; did you mean {' or '.join(near)}?" if near else "")
-             for word, near in parse.unknown]
+    notes = [
+        f"{word!r} is not known and was ignored" + (f"; did you mean {' or '.join(near)}?" if near else "")
+        for word, near in parse.unknown
+    ]
     notes += parse.notes
     first = None
     if image is not None:
@@ -90,7 +97,9 @@ def _first_frame(image: str | Path | Video, size: int) -> tuple[Video, str]:
     return video.center_crop_square().resize(size, size), note
 
 
-def generate_stream(model: TextToVideo, planned: Plan, frames: int, *, seed: int = 0, index: int = 0) -> Iterator[Video]:
+def generate_stream(
+    model: TextToVideo, planned: Plan, frames: int, *, seed: int = 0, index: int = 0
+) -> Iterator[Video]:
     """Yield the video of a plan in pieces of up to 32 frames; memory does not grow with `frames`.
 
     Raises:
@@ -115,8 +124,15 @@ def generate_stream(model: TextToVideo, planned: Plan, frames: int, *, seed: int
 
 
 def generate(
-    prompt: str, *, model: str | Path | TextToVideo = "sprites", image: str | Path | Video | None = None,
-    frames: int | None = None, fps: float | None = None, seed: int = 0, index: int = 0, device: str = "cpu",
+    prompt: str,
+    *,
+    model: str | Path | TextToVideo = "sprites",
+    image: str | Path | Video | None = None,
+    frames: int | None = None,
+    fps: float | None = None,
+    seed: int = 0,
+    index: int = 0,
+    device: str = "cpu",
 ) -> Video:
     """Make a video from a text.
 

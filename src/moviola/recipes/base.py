@@ -29,9 +29,9 @@ class DataConfig(Config):
 
     kind: Literal["sprites", "actions", "digits", "videos"]
     path: Path | None = None
-    size: int = Field(64, ge=16, multiple_of=16)
-    count: int = Field(256, ge=1)
-    unsaid: float = Field(0.0, ge=0, le=1)
+    size: int = Field(default=64, ge=16, multiple_of=16)
+    count: int = Field(default=256, ge=1)
+    unsaid: float = Field(default=0.0, ge=0, le=1)
 
     def open(self, *, held: bool = False, moments: bool = False) -> Clips:
         """Open the training clips, or with `held` the ones held out.
@@ -55,7 +55,6 @@ class DataConfig(Config):
             return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid)
         return captioned.VideoClips(self.path, self.size, held=held)
 
-
     def open_for(self, slots: tuple[int, ...], size: int, **options: bool) -> Clips:
         """Open the clips for a network of these caption slots and this frame size; see `open`.
 
@@ -70,7 +69,9 @@ class DataConfig(Config):
                 "set slots of model (and critic) to those of the data"
             )
         if mine != size:
-            raise ConfigError(f"the frames of the data are {mine} wide and the network's {size}; set model.size and data.size")
+            raise ConfigError(
+                f"the frames of the data are {mine} wide and the network's {size}; set model.size and data.size"
+            )
         return clips
 
 

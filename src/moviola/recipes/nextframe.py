@@ -38,9 +38,9 @@ class NextFrameRun(Config):
     model: NextFrameConfig
     objective: NextFrameObjectiveConfig = NextFrameObjectiveConfig()
     trainer: TrainerConfig
-    single: float = Field(0.3, ge=0, le=1)
-    full: float = Field(0.35, ge=0, le=1)
-    restart: float = Field(0.8, ge=0, le=1)
+    single: float = Field(default=0.3, ge=0, le=1)
+    full: float = Field(default=0.35, ge=0, le=1)
+    restart: float = Field(default=0.8, ge=0, le=1)
 
     def build(self) -> tuple[Objective, Samples]:
         """Make the network, seeded, and the samples."""
@@ -84,9 +84,13 @@ def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
         recipe="nextframe_sprites",
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
-        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=13000),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, recolor=0.3, unroll=2, unroll_from=13000),
         trainer=TrainerConfig(
-            steps=16000, batch=16, precision="bf16", channels_last=True, threads=1,
+            steps=16000,
+            batch=16,
+            precision="bf16",
+            channels_last=True,
+            threads=1,
             schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
         ),
     )
@@ -115,7 +119,11 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
         objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=4000),
         trainer=TrainerConfig(
-            steps=6000, batch=16, precision="bf16", channels_last=True, threads=1,
+            steps=6000,
+            batch=16,
+            precision="bf16",
+            channels_last=True,
+            threads=1,
             schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
         ),
     )

@@ -42,7 +42,9 @@ class TextGANRun(Config):
             generator, critic = FrameGenerator(self.model), FrameCritic(self.critic)
         clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
         if (self.critic.slots, self.critic.size) != (self.model.slots, self.model.size):
-            raise ConfigError("model and critic have different slots or sizes; set critic.slots and critic.size as well")
+            raise ConfigError(
+                "model and critic have different slots or sizes; set critic.slots and critic.size as well"
+            )
         shown = None
         if self.trainer.sample_every:
             held = FirstFrames(clips if self.data.kind == "actions" else self.data.open(held=True))
@@ -83,7 +85,11 @@ def textgan_sprites(path: Path | None = None) -> TextGANRun:
         critic=CriticConfig(slots=slots),
         objective=TextGANObjectiveConfig(paired=20.0, adversarial=0.3, adversarial_from=6000),
         trainer=TrainerConfig(
-            steps=8000, batch=32, precision="bf16", channels_last=True, threads=1,
+            steps=8000,
+            batch=32,
+            precision="bf16",
+            channels_last=True,
+            threads=1,
             schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
         ),
     )
@@ -98,9 +104,13 @@ def textgan_actions(path: Path | None = None) -> TextGANRun:
         data=data,
         model=TextGANConfig(slots=slots),
         critic=CriticConfig(slots=slots),
-        objective=TextGANObjectiveConfig(paired=20.0, adversarial=0.3, adversarial_from=1500),
+        objective=TextGANObjectiveConfig(paired=20.0, adversarial=0.3, adversarial_from=1300),
         trainer=TrainerConfig(
-            steps=3000, batch=32, precision="bf16", channels_last=True, threads=1,
+            steps=2000,
+            batch=32,
+            precision="bf16",
+            channels_last=True,
+            threads=1,
             schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
         ),
     )

@@ -30,7 +30,9 @@ class Trained:
     main: bool = True
 
 
-def train(run: Run, output: str | Path, *, resume: bool = False, device: str = "cpu", quiet: bool = False) -> Trained:
+def train(
+    run: Run, output: str | Path, *, resume: bool = False, device: str = "cpu", quiet: bool = False
+) -> Trained:
     """Train `run` and write its averaged network to `output/PART`.
 
     Args:

@@ -38,7 +38,9 @@ class RunLog:
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Append the scalars of `step`."""
-        self._file.write(json.dumps({"step": step, **{k: float(f"{v:.6g}") for k, v in scalars.items()}}) + "\n")
+        self._file.write(
+            json.dumps({"step": step, **{k: float(f"{v:.6g}") for k, v in scalars.items()}}) + "\n"
+        )
         self._file.flush()
         if self._board is not None:
             for name, value in scalars.items():

@@ -52,18 +52,18 @@ class TrainerConfig(Config):
     """
 
     steps: int = Field(ge=1)
-    batch: int = Field(32, ge=1)
-    accumulate: int = Field(1, ge=1)
+    batch: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     precision: Literal["fp32", "bf16"] = "fp32"
-    clip: float = Field(1.0, ge=0)
-    ema: float = Field(0.999, ge=0, lt=1)
+    clip: float = Field(default=1.0, ge=0)
+    ema: float = Field(default=0.999, ge=0, lt=1)
     schedule: Schedule = Schedule()
     seed: int = 0
-    log_every: int = Field(20, ge=0)
-    sample_every: int = Field(1000, ge=0)
-    save_every: int = Field(500, ge=0)
-    keep: int = Field(2, ge=1)
-    threads: int = Field(0, ge=0)
+    log_every: int = Field(default=20, ge=0)
+    sample_every: int = Field(default=1000, ge=0)
+    save_every: int = Field(default=500, ge=0)
+    keep: int = Field(default=2, ge=1)
+    threads: int = Field(default=0, ge=0)
     channels_last: bool = False
     tensorboard: bool = True
 
@@ -128,7 +128,9 @@ class Context:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
                 terms = loss(micro, number)
             for key, value in terms.items():
-                sums[key] = sums.get(key, 0.0) + self._finite(float(value.detach()), f"{name}: {key}") / len(micros)
+                sums[key] = sums.get(key, 0.0) + self._finite(float(value.detach()), f"{name}: {key}") / len(
+                    micros
+                )
             (terms["loss"] / len(micros)).backward()
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         average_gradients(parameters, self.place.world)
@@ -159,12 +161,25 @@ class Trainer:
     """
 
     def __init__(
-        self, config: TrainerConfig, objective: Objective, samples: Samples, folder: Path, place: Place,
+        self,
+        config: TrainerConfig,
+        objective: Objective,
+        samples: Samples,
+        folder: Path,
+        place: Place,
         quiet: bool = False,
     ) -> None:
         if config.batch % config.accumulate:
-            raise ConfigError(f"trainer.batch {config.batch} is not a multiple of trainer.accumulate {config.accumulate}")
-        self.config, self.objective, self.folder, self.place, self.quiet = config, objective, folder, place, quiet
+            raise ConfigError(
+                f"trainer.batch {config.batch} is not a multiple of trainer.accumulate {config.accumulate}"
+            )
+        self.config, self.objective, self.folder, self.place, self.quiet = (
+            config,
+            objective,
+            folder,
+            place,
+            quiet,
+        )
         for module in objective.modules.values():
             module.to(place.device).train()
             if config.channels_last:
@@ -224,8 +239,12 @@ class Trainer:
         """
         log = RunLog(self.folder, self.step, self.config.tensorboard) if self.place.main else None
         try:
-            with _stop_flag() as stopped, progress("training", self.config.steps, self.quiet or not self.place.main,
-                                                   start=self.step) as tick:
+            with (
+                _stop_flag() as stopped,
+                progress(
+                    "training", self.config.steps, self.quiet or not self.place.main, start=self.step
+                ) as tick,
+            ):
                 self._steps(log, stopped, tick)
         finally:
             self.loader.close()

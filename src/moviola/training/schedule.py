@@ -20,8 +20,8 @@ class Schedule(Config):
     """
 
     kind: Literal["constant", "linear", "cosine"] = "constant"
-    warmup: int = Field(0, ge=0)
-    floor: float = Field(0.0, ge=0.0, le=1.0)
+    warmup: int = Field(default=0, ge=0)
+    floor: float = Field(default=0.0, ge=0.0, le=1.0)
 
     def factor(self, step: int, steps: int) -> float:
         """Return the factor at `step` (from 0) of a run of `steps`."""

@@ -19,7 +19,14 @@ from moviola.data.toys.sprites_words import ACTIONS, FACINGS, GRAMMAR
 LAYOUT = {"casts a spell": (0, 7), "thrusts": (4, 8), "walks": (8, 9), "slashes": (12, 6), "shoots": (16, 13)}
 FALLS = (20, 6)
 LAYERS = ("skin", "eyes", "shoes", "bottom", "top", "hair")
-FOLDERS = {"skin": "body", "bottom": "bottomwear", "top": "topwear", "hair": "hair", "shoes": "shoes", "eyes": "eyes"}
+FOLDERS = {
+    "skin": "body",
+    "bottom": "bottomwear",
+    "top": "topwear",
+    "hair": "hair",
+    "shoes": "shoes",
+    "eyes": "eyes",
+}
 PLACE = {slot.name: i for i, slot in enumerate(GRAMMAR.slots)}
 
 
@@ -27,7 +34,9 @@ PLACE = {slot.name: i for i, slot in enumerate(GRAMMAR.slots)}
 def fake_parts(tmp_path_factory) -> Path:
     """Part sheets whose cells are random boxes of random, partly transparent colours (every cell another)."""
     folder, rng = tmp_path_factory.mktemp("parts"), np.random.default_rng(0)
-    for name, slot in zip(("body", "bottomwear", "topwear", "hair", "shoes", "eyes"), GRAMMAR.slots, strict=False):
+    for name, slot in zip(
+        ("body", "bottomwear", "topwear", "hair", "shoes", "eyes"), GRAMMAR.slots, strict=False
+    ):
         (folder / name).mkdir()
         for k in range(len(slot.values)):
             cells = rng.integers(0, 256, (21, 1, 13, 1, 4), dtype=np.uint8)
@@ -35,7 +44,9 @@ def fake_parts(tmp_path_factory) -> Path:
             box = np.zeros((1, 64, 1, 64, 1), np.uint8)
             top, left = rng.integers(0, 40, 2)
             box[:, top : top + 24, :, left : left + 24] = 1
-            Image.fromarray((cells * box).reshape(21 * 64, 13 * 64, 4)).save(folder / name / f"{k}.png", compress_level=1)
+            Image.fromarray((cells * box).reshape(21 * 64, 13 * 64, 4)).save(
+                folder / name / f"{k}.png", compress_level=1
+            )
     return folder
 
 
@@ -50,7 +61,9 @@ def by_pillow(parts: Path, slots: np.ndarray, row: int, column: int) -> np.ndarr
     picture = Image.new("RGBA", (64, 64), (*sprites.BACKGROUND, 255))
     for name in LAYERS:
         sheet = sheet_of(parts / FOLDERS[name] / f"{slots[PLACE[name]] - 1}.png")
-        picture = Image.alpha_composite(picture, sheet.crop((column * 64, row * 64, column * 64 + 64, row * 64 + 64)))
+        picture = Image.alpha_composite(
+            picture, sheet.crop((column * 64, row * 64, column * 64 + 64, row * 64 + 64))
+        )
     return np.array(picture.convert("RGB"))
 
 
@@ -60,7 +73,9 @@ def check_composition(parts: Path, seeds: range, *, distinct: bool) -> None:
     for seed in seeds:
         slots = sprites.random_slots(np.random.default_rng(seed))
         action, facing = ACTIONS[slots[6] - 1], int(slots[7]) - 1
-        row, pictures = (FALLS[0], FALLS[1]) if action == "falls" else (LAYOUT[action][0] + facing, LAYOUT[action][1])
+        row, pictures = (
+            (FALLS[0], FALLS[1]) if action == "falls" else (LAYOUT[action][0] + facing, LAYOUT[action][1])
+        )
         cells = np.stack([by_pillow(parts, slots, row, c) for c in range(pictures)]).astype(int)
         used = []
         for phase in range(sprites.cycle_length(slots)):
@@ -143,7 +158,9 @@ def test_make(fake_parts):
     assert np.array_equal(clip.video.frames, again.video.frames) and clip.caption == again.caption
     assert clip.caption != other.caption and clip.video.frames.shape == (20, 128, 128, 3)
     assert np.array_equal(clip.video.frames[:, ::2, ::2], clip.video.frames[:, 1::2, 1::2])
-    assert GRAMMAR.caption(GRAMMAR.fill(GRAMMAR.parse(clip.caption), np.random.default_rng(0))) == clip.caption
+    assert (
+        GRAMMAR.caption(GRAMMAR.fill(GRAMMAR.parse(clip.caption), np.random.default_rng(0))) == clip.caption
+    )
     for name, value in clip.truth["slots"].items():
         assert value in {v.name for v in GRAMMAR.slots[PLACE[name]].values} and value in clip.caption
     cycle = sprites.make(3, 5, sprites.Config(parts=fake_parts)).video

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import nn
 
 from moviola.core.ranges import to_network
+from moviola.core.seeds import torch_generator
 from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
 from moviola.training.losses import edge_l1
 from moviola.training.objectives.nextframe import NextFrameObjective, NextFrameObjectiveConfig
@@ -33,7 +34,7 @@ class FakeContext:
         self.step = step
 
     def generator(self, *names):
-        return torch.Generator().manual_seed(hash(names) % 1000)
+        return torch_generator(0, *names)
 
     def update(self, name, loss, micros):
         return {k: v.item() for k, v in loss(micros[0], 0).items()}

@@ -22,7 +22,8 @@ class Frames:
 
         return {
             "frame": rng.integers(0, 256, (16, 16, 3), dtype=np.uint8),
-            "slots": rng.integers(1, 3, 2), "other": rng.integers(1, 3, 2),
+            "slots": rng.integers(1, 3, 2),
+            "other": rng.integers(1, 3, 2),
         }
 
 
@@ -32,7 +33,8 @@ def objective(shown=None, **settings) -> TextGANObjective:
     return TextGANObjective(
         FrameGenerator(TextGANConfig(slots=SLOTS, size=16, latent=4, widths=(8, 8, 8, 8), condition=8)),
         FrameCritic(CriticConfig(slots=SLOTS, size=16, widths=(8, 8, 8, 8), condition=8)),
-        TextGANObjectiveConfig(**settings), shown,
+        TextGANObjectiveConfig(**settings),
+        shown,
     )
 
 
@@ -46,7 +48,13 @@ def test_lazy_r1_and_when_the_critic_joins(toys, tmp_path):
     """No critic before `adversarial_from`; then one critic step a step, and R1 every second one."""
     log = run(toys, tmp_path, objective(adversarial_from=3, r1_every=2), steps=7)
     assert [("critic/loss" in line, "critic/r1" in line) for line in log] == [
-        (False, False), (False, False), (False, False), (True, False), (True, True), (True, False), (True, True),
+        (False, False),
+        (False, False),
+        (False, False),
+        (True, False),
+        (True, True),
+        (True, False),
+        (True, True),
     ]
     assert ["first/adversarial" in line for line in log] == [False] * 3 + [True] * 4
 
@@ -67,7 +75,9 @@ def test_generator_steps_leave_no_gradient_in_the_critic(toys, tmp_path):
     made = objective(adversarial_from=0)
     seen = []
     forward = made.critic.forward
-    made.critic.forward = lambda *a: (seen.append(next(made.critic.parameters()).requires_grad), forward(*a))[1]
+    made.critic.forward = lambda *a: (seen.append(next(made.critic.parameters()).requires_grad), forward(*a))[
+        1
+    ]
     run(toys, tmp_path, made, steps=2, save_every=0)
     assert seen == [True, True, False, True, False]  # critic, R1, generator; critic, generator
     assert all(p.requires_grad for p in made.critic.parameters())
@@ -76,7 +86,9 @@ def test_generator_steps_leave_no_gradient_in_the_critic(toys, tmp_path):
 def test_loss_of_the_generator(toys, tmp_path):
     """paired * (l1 + edges/2) + adversarial * (-score): recovered from the logged terms when edges are off."""
     (line,) = run(toys, tmp_path, objective(paired=3.0, edges=0.0, adversarial=0.25), steps=1, clip=0)
-    assert line["first/loss"] == pytest.approx(3 * line["first/l1"] + 0.25 * line["first/adversarial"], rel=1e-4)
+    assert line["first/loss"] == pytest.approx(
+        3 * line["first/l1"] + 0.25 * line["first/adversarial"], rel=1e-4
+    )
 
 
 def test_learns_the_frame_of_its_caption(toys, tmp_path):
@@ -91,13 +103,18 @@ def test_learns_the_frame_of_its_caption(toys, tmp_path):
     made = objective(adversarial=0.0, learning_rate=1e-2)
     toys.trainer(made, tmp_path, samples=Two(), steps=40, save_every=0).run()
     with torch.no_grad():
-        light, dark = made.generator.eval()(torch.tensor([[1, 1], [2, 1]]), torch.zeros(2, 4)).flatten(1).mean(1)
+        light, dark = (
+            made.generator.eval()(torch.tensor([[1, 1], [2, 1]]), torch.zeros(2, 4)).flatten(1).mean(1)
+        )
     assert light - dark > 0.5
 
 
 def test_preview(toys, tmp_path):
     """A row of real frames above a row of made ones."""
-    shown = {"frame": torch.full((5, 16, 16, 3), 200, dtype=torch.uint8), "slots": torch.ones(5, 2, dtype=torch.int64)}
+    shown = {
+        "frame": torch.full((5, 16, 16, 3), 200, dtype=torch.uint8),
+        "slots": torch.ones(5, 2, dtype=torch.int64),
+    }
     run(toys, tmp_path, objective(shown), steps=1, sample_every=1)
     picture = Image.open(tmp_path / "samples" / "first-000001.png")
     assert picture.size == (80, 32) and picture.getpixel((3, 3)) == (200, 200, 200)

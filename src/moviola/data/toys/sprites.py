@@ -1,9 +1,9 @@
 """LPC Sprites: small captioned people, composed from part sheets, with known truth.
 
 The benchmark known as "Sprites" (Li and Mandt 2018, "Disentangled Sequential Autoencoder", section 4.1) draws its
-clips from the Liberated Pixel Cup parts. A sheet is 13 columns by 21 rows of 64x64 RGBA cells; parts are laid over one another in the
-order body, eyes, shoes, bottomwear, topwear, hair. The part sheets are CC-BY-SA 3.0 / GPL 3.0 and are not part of
-moviola: give their folder as `parts`.
+clips from the Liberated Pixel Cup parts. A sheet is 13 columns by 21 rows of 64x64 RGBA cells; parts are laid over
+one another in the order body, eyes, shoes, bottomwear, topwear, hair. The part sheets are CC-BY-SA 3.0 / GPL 3.0
+and are not part of moviola: give their folder as `parts`.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Config(BaseConfig):
     """
 
     parts: Path
-    size: int = Field(64, ge=64, multiple_of=64)
+    size: int = Field(default=64, ge=64, multiple_of=64)
     frames: int | None = Field(None, ge=1)
-    fps: int = Field(8, ge=1)
+    fps: int = Field(default=8, ge=1)
 
 
 def make(index: int, seed: int, config: Config) -> ToyClip:
@@ -67,7 +67,9 @@ def make(index: int, seed: int, config: Config) -> ToyClip:
     frames = clip_frames(sheets(str(config.parts)), slots, range(config.frames or period))
     names = {s.name: s.values[k - 1].name for s, k in zip(GRAMMAR.slots, slots, strict=True)}
     video = Video(frames, config.fps).scale(config.size // CELL)
-    return ToyClip(video, GRAMMAR.caption(slots), {"slots": names, "period": period, "held_out": held_out(slots)})
+    return ToyClip(
+        video, GRAMMAR.caption(slots), {"slots": names, "period": period, "held_out": held_out(slots)}
+    )
 
 
 class Sheets:
@@ -92,7 +94,9 @@ class Sheets:
                     raise FormatError(f"no sprite part {path}; a parts folder holds {', '.join(_FOLDERS)}")
                 sheet = np.array(Image.open(path).convert("RGBA"))
                 if sheet.shape != (21 * CELL, 13 * CELL, 4):
-                    raise FormatError(f"{path} is {sheet.shape[1]}x{sheet.shape[0]}, not {13 * CELL}x{21 * CELL}")
+                    raise FormatError(
+                        f"{path} is {sheet.shape[1]}x{sheet.shape[0]}, not {13 * CELL}x{21 * CELL}"
+                    )
                 cells = sheet.reshape(21, CELL, 13, CELL, 4).transpose(0, 2, 1, 3, 4)
                 alpha = cells[..., 3:].astype(np.uint16)
                 self.alpha.append(np.ascontiguousarray(255 - alpha))

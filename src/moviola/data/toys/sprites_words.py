@@ -7,7 +7,9 @@ from moviola.data.grammar import Grammar, Rule, Slot, Value
 
 def _values(heads: str, *rows: tuple[str, str] | tuple[str, str, str]) -> tuple[Value, ...]:
     return tuple(
-        Value(name=row[0], words=tuple(row[1].split()), heads=tuple((row[2] if len(row) > 2 else heads).split()))
+        Value(
+            name=row[0], words=tuple(row[1].split()), heads=tuple((row[2] if len(row) > 2 else heads).split())
+        )
         for row in rows
     )
 
@@ -87,9 +89,26 @@ _ACTION = (
 _FACING = (
     _phrases("away from the viewer", "away", "up", "upwards", "back", "backwards", "from behind"),
     _phrases("to the left", "left", "leftwards", "facing left"),
-    _phrases("towards the viewer", "toward the viewer", "towards us", "towards the camera", "toward the camera",
-             "forward", "forwards", "down", "downwards", "front"),
+    _phrases(
+        "towards the viewer",
+        "toward the viewer",
+        "towards us",
+        "towards the camera",
+        "toward the camera",
+        "forward",
+        "forwards",
+        "down",
+        "downwards",
+        "front",
+    ),
     _phrases("to the right", "right", "rightwards", "facing right"),
+)
+
+# Words that say nothing.
+_SILENT = (
+    "a an the person man woman someone somebody character hero figure with and in of who that "
+    "is are wearing wears has having to at on facing looking they their his her he she while it "
+    "one"
 )
 
 ACTIONS = tuple(v.name for v in _ACTION)
@@ -108,7 +127,5 @@ GRAMMAR = Grammar(
         Slot(name="facing", values=_FACING, visible=True),
     ),
     rules=(Rule(slot="action", value="falls", then="facing", only=("towards the viewer",)),),
-    ignore=tuple(
-        ["a", "an", "the", "person", "man", "woman", "someone", "somebody", "character", "hero", "figure", "with", "and", "in", "of", "who", "that", "is", "are", "wearing", "wears", "has", "having", "to", "at", "on", "facing", "looking", "they", "their", "his", "her", "he", "she", "while", "it", "one"]
-    ),
+    ignore=tuple(_SILENT.split()),
 )

@@ -24,8 +24,8 @@ class NextFrameConfig(Config):
 
     family: Literal["nextframe"] = "nextframe"
     slots: tuple[int, ...] = Field(min_length=1)
-    size: int = Field(64, ge=16, multiple_of=16)
-    history: int = Field(10, ge=1)
+    size: int = Field(default=64, ge=16, multiple_of=16)
+    history: int = Field(default=10, ge=1)
     widths: tuple[int, int, int, int] = (24, 48, 96, 160)
-    condition: int = Field(128, ge=8)
+    condition: int = Field(default=128, ge=8)
     caption: Literal["film", "concat"] = "film"

@@ -62,7 +62,11 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         steer = d if film else 1
         self.stem = DownBlock3d(13, w0 // 2, space=1, refine=False)
         self.newest = nn.Conv2d(12, w0, 3, padding=1)
-        self.down1, self.down2, self.down3 = DownBlock3d(w0 // 2, w1), DownBlock3d(w1, w2), DownBlock3d(w2, w3)
+        self.down1, self.down2, self.down3 = (
+            DownBlock3d(w0 // 2, w1),
+            DownBlock3d(w1, w2),
+            DownBlock3d(w2, w3),
+        )
         self.dense = _Dense(w3, (config.size // 32) ** 2 * 4, d)
         self.steer = nn.Linear(_HIDDEN, d) if film else None
         self.mid = FiLMBlock(w3, w3, steer)
@@ -97,7 +101,9 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         s2 = self.down2(s1)
         x = _squash(self.down3(s2))
         x, hidden = self.dense(x, caption)
-        steer = torch.zeros_like(caption[:, :1]) if self.steer is None else caption + F.silu(self.steer(hidden))
+        steer = (
+            torch.zeros_like(caption[:, :1]) if self.steer is None else caption + F.silu(self.steer(hidden))
+        )
         x = self.mid(x, steer)
         x = self.fuse2(torch.cat([self.up2(x, steer), s2[:, :, -1]], dim=1))
         x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))

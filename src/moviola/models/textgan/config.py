@@ -22,10 +22,10 @@ class TextGANConfig(Config):
 
     family: Literal["textgan"] = "textgan"
     slots: tuple[int, ...] = Field(min_length=1)
-    size: int = Field(64, ge=16, multiple_of=16)
-    latent: int = Field(32, ge=1)
+    size: int = Field(default=64, ge=16, multiple_of=16)
+    latent: int = Field(default=32, ge=1)
     widths: tuple[int, int, int, int] = (160, 128, 96, 48)
-    condition: int = Field(160, ge=8)
+    condition: int = Field(default=160, ge=8)
 
 
 class CriticConfig(Config):
@@ -39,6 +39,6 @@ class CriticConfig(Config):
     """
 
     slots: tuple[int, ...] = Field(min_length=1)
-    size: int = Field(64, ge=16, multiple_of=16)
+    size: int = Field(default=64, ge=16, multiple_of=16)
     widths: tuple[int, int, int, int] = (40, 80, 128, 160)
-    condition: int = Field(128, ge=8)
+    condition: int = Field(default=128, ge=8)

@@ -27,17 +27,20 @@ class NextFrameObjectiveConfig(Config):
         edges: weight of the edge term.
         square: weight of the mean squared error beside the absolute one.
         noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
+        recolor: share of the fully captioned samples whose whole history has its colour channels swapped and
+            inverted at random, so that colours have to come from the caption.
         unroll: frames predicted in a row, each from the ones before, once `unroll_from` steps are done.
         unroll_from: first step with more than one.
     """
 
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    edges: float = Field(0.5, ge=0)
-    square: float = Field(1.0, ge=0)
-    noise: float = Field(0.15, ge=0)
-    unroll: int = Field(1, ge=1)
-    unroll_from: int = Field(0, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    edges: float = Field(default=0.5, ge=0)
+    square: float = Field(default=1.0, ge=0)
+    noise: float = Field(default=0.15, ge=0)
+    recolor: float = Field(default=0.0, ge=0, le=1)
+    unroll: int = Field(default=1, ge=1)
+    unroll_from: int = Field(default=0, ge=0)
 
 
 class NextFrameObjective:
@@ -52,9 +55,11 @@ class NextFrameObjective:
         shown: batches of samples for the preview videos.
     """
 
-    averaged = ("next",)
+    averaged: tuple[str, ...] = ("next",)
 
-    def __init__(self, network: NextFrameUNet, config: NextFrameObjectiveConfig, shown: Batch | None = None) -> None:
+    def __init__(
+        self, network: NextFrameUNet, config: NextFrameObjectiveConfig, shown: Batch | None = None
+    ) -> None:
         self.network, self.config, self.shown = network, config, shown
         self.modules: dict[str, nn.Module] = {"next": network}
 
@@ -72,7 +77,8 @@ class NextFrameObjective:
         return context.update("next", lambda micro, i: self._loss(micro, context, i), micros)
 
     def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
-        history = self._noisy(to_network(micro["history"]), context.generator("noise", number))
+        history = self._recolored(to_network(micro["history"]), micro["slots"], context.generator("color", number))
+        history = self._noisy(history, context.generator("noise", number))
         future, count = to_network(micro["future"]), micro["count"]
         unroll = self.config.unroll if context.step >= self.config.unroll_from else 1
         pixel, edges, square = (history.new_zeros(()) for _ in range(3))
@@ -82,7 +88,23 @@ class NextFrameObjective:
             square = square + (frame - future[:, k]).square().mean() / unroll
             edges = edges + edge_l1(frame, future[:, k]) / unroll
             history, count = push(history, count, frame.detach().clamp(-1, 1))
-        return {"loss": pixel + self.config.edges * edges + self.config.square * square, "l1": pixel, "mse": square}
+        return {
+            "loss": pixel + self.config.edges * edges + self.config.square * square,
+            "l1": pixel,
+            "mse": square,
+        }
+
+    def _recolored(self, history: Tensor, slots: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.config.recolor:
+            return history
+        b = history.shape[0]
+        chosen = (torch.rand(b, generator=generator) < self.config.recolor) & (slots > 0).all(dim=1).cpu()
+        order = torch.rand(b, 3, generator=generator).argsort(dim=1)
+        sign = torch.randint(0, 2, (b, 3), generator=generator) * 2 - 1
+        order = torch.where(chosen[:, None], order, torch.arange(3)).to(history.device)
+        sign = torch.where(chosen[:, None], sign, 1).to(history)
+        mixed = history.gather(2, order[:, None, :, None, None].expand_as(history))
+        return mixed * sign[:, None, :, None, None]
 
     def _noisy(self, history: Tensor, generator: torch.Generator) -> Tensor:
         if not self.config.noise:
@@ -92,7 +114,9 @@ class NextFrameObjective:
         std = (draw[:, 0] * self.config.noise * (draw[:, 1] < 0.5)).to(history)
         fine = torch.randn(history.shape, generator=generator)
         coarse = torch.randn(*history.shape[:3], *(s // 8 for s in history.shape[3:]), generator=generator)
-        coarse = F.interpolate(coarse.flatten(0, 1), size=history.shape[3:], mode="nearest").view(history.shape)
+        coarse = F.interpolate(coarse.flatten(0, 1), size=history.shape[3:], mode="nearest").view(
+            history.shape
+        )
         return history + std[:, None, None, None, None] * (0.7 * fine + 0.7 * coarse).to(history)
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:

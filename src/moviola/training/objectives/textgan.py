@@ -32,14 +32,14 @@ class TextGANObjectiveConfig(Config):
         augment: DiffAugment policy; empty for none.
     """
 
-    learning_rate: float = Field(1e-3, gt=0)
-    critic_rate: float = Field(4e-4, gt=0)
-    paired: float = Field(20.0, ge=0)
-    edges: float = Field(0.5, ge=0)
-    adversarial: float = Field(1.0, ge=0)
-    adversarial_from: int = Field(0, ge=0)
-    r1: float = Field(1.0, ge=0)
-    r1_every: int = Field(16, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    critic_rate: float = Field(default=4e-4, gt=0)
+    paired: float = Field(default=20.0, ge=0)
+    edges: float = Field(default=0.5, ge=0)
+    adversarial: float = Field(default=1.0, ge=0)
+    adversarial_from: int = Field(default=0, ge=0)
+    r1: float = Field(default=1.0, ge=0)
+    r1_every: int = Field(default=16, ge=1)
     augment: str = "color,translation,cutout"
 
 
@@ -52,10 +52,13 @@ class TextGANObjective:
         shown: a batch for the preview picture.
     """
 
-    averaged = ("first",)
+    averaged: tuple[str, ...] = ("first",)
 
     def __init__(
-        self, generator: FrameGenerator, critic: FrameCritic, config: TextGANObjectiveConfig,
+        self,
+        generator: FrameGenerator,
+        critic: FrameCritic,
+        config: TextGANObjectiveConfig,
         shown: Batch | None = None,
     ) -> None:
         self.generator, self.critic, self.config, self.shown = generator, critic, config, shown
@@ -79,7 +82,9 @@ class TextGANObjective:
                 penalty = context.update("critic", lambda m, i: self._penalty(m, context, i), micros)
                 scalars["critic/r1"] = penalty["critic/r1"]
         self.critic.requires_grad_(False)
-        scalars |= context.update("first", lambda m, i: self._generator_loss(m, context, i, adversarial), micros)
+        scalars |= context.update(
+            "first", lambda m, i: self._generator_loss(m, context, i, adversarial), micros
+        )
         self.critic.requires_grad_(True)
         return scalars
 

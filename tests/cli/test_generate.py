@@ -1,0 +1,209 @@
+"""`moviola generate`: files, JSON, notes, and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from moviola.cli.main import run
+from moviola.data import codec
+
+PROMPT = "a person with red hair walks"
+
+
+@pytest.fixture
+def say(tiny_folder, capsys, tmp_path):
+    """Run generate with the tiny model; return (exit code, stdout, stderr)."""
+
+    def call(
+        *words: object,
+        prompt: str = PROMPT,
+        model: object = tiny_folder,
+        output: object = tmp_path / "out.mp4",
+    ):
+        code = run(
+            [
+                "generate",
+                prompt,
+                "-o",
+                str(output),
+                "--model",
+                str(model),
+                "--device",
+                "cpu",
+                *map(str, words),
+            ]
+        )
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_a_video(say, tmp_path):
+    """The file, and what was asked, drawn and written."""
+    code, out, err = say("--frames", 5, "--fps", 10, "--upscale", 2)
+    assert (code, err) == (0, "")
+    lines = [line.split(None, 1) for line in out.splitlines()]
+    assert [line[0] for line in lines] == ["asked", "drawn", "video", "took"]
+    assert lines[0][1] == PROMPT and "red hair" in lines[1][1] and str(tmp_path / "out.mp4") in lines[2][1]
+    video = codec.read(tmp_path / "out.mp4")
+    assert video.frames.shape == (5, 64, 64, 3) and video.fps == 10
+
+
+def test_json(say, tmp_path):
+    """One object: the promised keys, the caption and the notes."""
+    code, out, err = say("--json", prompt=PROMPT + " zzzz")
+    said = json.loads(out)
+    assert (code, err) == (0, "") and out.count("\n") == 1
+    assert {k: said[k] for k in ("output", "frames", "fps", "width", "height")} == {
+        "output": str(tmp_path / "out.mp4"),
+        "frames": 6,
+        "fps": 12.5,
+        "width": 32,
+        "height": 32,
+    }
+    assert said["seconds"] > 0 and "red hair" in said["caption"]
+    assert said["notes"] == ["'zzzz' is not known and was ignored"]
+
+
+def test_quiet(say, tmp_path):
+    """Nothing but the file."""
+    assert say("--quiet") == (0, "", "") and (tmp_path / "out.mp4").is_file()
+
+
+def test_notes_are_told(say):
+    """On stdout, once each, before the result."""
+    _, out, _ = say("--num", 2, prompt=PROMPT + " zzzz")
+    assert out.splitlines()[0] == "note: 'zzzz' is not known and was ignored" and out.count("zzzz' is") == 1
+
+
+def test_num(say, tmp_path):
+    """FILE-0, FILE-1 ...: each is the sample of that index, whatever their number."""
+    code, out, _ = say("--num", 3, "--json", output=tmp_path / "v.npz")
+    said = json.loads(out)
+    files = [tmp_path / f"v-{k}.npz" for k in range(3)]
+    assert code == 0 and said["outputs"] == [str(f) for f in files] and said["output"] == str(files[0])
+    assert len(said["captions"]) == 3
+    assert say("--num", 2, output=tmp_path / "w.npz")[0] == say(output=tmp_path / "x.npz")[0] == 0
+    frames = {f.name: codec.read(f).frames for f in tmp_path.glob("*.npz")}
+    assert sorted(frames) == ["v-0.npz", "v-1.npz", "v-2.npz", "w-0.npz", "w-1.npz", "x.npz"]
+    assert np.array_equal(frames["v-1.npz"], frames["w-1.npz"])
+    assert np.array_equal(frames["v-0.npz"], frames["x.npz"])
+    assert not np.array_equal(frames["v-0.npz"], frames["v-1.npz"])
+
+
+def test_seed(say, tmp_path):
+    """The same seed writes the same bytes, another one other frames."""
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert say("--seed", seed, output=tmp_path / f"{name}.mp4")[0] == 0
+    a, b, c = ((tmp_path / f"{n}.mp4").read_bytes() for n in "abc")
+    assert a == b != c
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif", ".webp", ".npz", ".png"])
+def test_formats(say, tmp_path, suffix):
+    """Whatever the codec writes."""
+    assert say("--frames", 3, output=tmp_path / f"x{suffix}")[0] == 0
+    assert codec.read(tmp_path / f"x{suffix}").frames.shape == (3, 32, 32, 3)
+
+
+def test_sheet(say, tmp_path):
+    """A PNG beside the video, named in both reports."""
+    code, out, _ = say("--sheet", tmp_path / "s.png")
+    assert code == 0 and f"sheet  {tmp_path / 's.png'}" in out
+    with Image.open(tmp_path / "s.png") as picture:
+        assert picture.format == "PNG" and picture.size[0] >= 6 * 32 and picture.size[1] >= 32
+    assert json.loads(say("--sheet", tmp_path / "s.png", "--json")[1])["sheet"] == str(tmp_path / "s.png")
+
+
+def test_image(say, tmp_path):
+    """Resized with a note; the first frame is the picture."""
+    Image.new("RGB", (90, 50), (200, 100, 0)).save(tmp_path / "in.png")
+    code, out, _ = say("--image", tmp_path / "in.png", output=tmp_path / "x.npz")
+    assert code == 0 and "note: the image was brought from 90x50 to 32x32" in out
+    assert (codec.read(tmp_path / "x.npz").frames[0] == (200, 100, 0)).all()
+
+
+BAD = {
+    "empty prompt": ({"prompt": ""}, [], "the prompt is empty"),
+    "blank prompt": ({"prompt": "  ..."}, [], "the prompt is empty"),
+    "unknown words": ({"prompt": "xyzzy wlaks"}, [], "did you mean walks"),
+    "contradiction": ({"prompt": "walks waves"}, [], "two things of the action"),
+    "unknown model": ({"model": "spritez"}, [], "unknown model 'spritez'"),
+    "no model folder": ({"model": "no/model"}, [], "no model folder"),
+    "no frames": ({}, ["--frames", 0], "--frames is 0; it must be at least 1"),
+    "frames no number": ({}, ["--frames", "many"], "many"),
+    "no enlargement": ({}, ["--upscale", 0], "--upscale is 0"),
+    "no videos": ({}, ["--num", 0], "--num is 0"),
+    "no rate": ({}, ["--fps", 0], "frame rate"),
+    "endless rate": ({}, ["--fps", "inf"], "frame rate"),
+    "no image": ({}, ["--image", "no.png"], "no.png"),
+    "no device": ({}, ["--device", "tpu"], "tpu"),
+    "negative seed": ({}, ["--seed", -1], "seed"),
+    "sheet no png": ({}, ["--sheet", "x.jpg"], ".png"),
+    "unknown extension": ({"output": "x.mkvv"}, [], ".mkvv"),
+    "missing folder": ({"output": "no/such/x.mp4"}, [], "no/such"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(say, tmp_path, monkeypatch, case):
+    """Exit 2, one line on stderr, nothing on stdout, nothing written."""
+    monkeypatch.chdir(tmp_path)
+    arguments, words, expected = BAD[case]
+    before = sorted(p for p in tmp_path.rglob("*"))
+    code, out, err = say(*words, **arguments)
+    assert (code, out) == (2, "") and expected in err, err
+    assert err.startswith("moviola: error: ") and err.count("\n") == 1
+    assert sorted(p for p in tmp_path.rglob("*")) == before
+
+
+def test_unknown_extension_names_the_known(say):
+    """mp4, gif and the others."""
+    _, _, err = say(output="x.xyz")
+    assert ".mp4" in err and ".gif" in err
+
+
+@pytest.mark.parametrize("content", [b"this is no picture", b"\x89PNG\r\n\x1a\n", b""])
+def test_an_image_that_is_none(say, tmp_path, content):
+    """Named; an existing output stands as it was."""
+    (tmp_path / "x.png").write_bytes(content)
+    (tmp_path / "out.mp4").write_bytes(b"precious")
+    code, out, err = say("--image", tmp_path / "x.png")
+    assert (code, out) == (2, "") and "x.png" in err and err.count("\n") == 1
+    assert (tmp_path / "out.mp4").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(("fault", "code"), [(KeyboardInterrupt, 130), (RuntimeError("broken"), 1)])
+def test_existing_output_survives_a_failure(say, tmp_path, monkeypatch, fault, code):
+    """Stopped in the middle of generating: the old file stands and nothing is left beside it."""
+    from moviola.models.nextframe import NextFrameUNet
+
+    (tmp_path / "out.mp4").write_bytes(b"precious")
+    before = sorted(os.listdir(tmp_path))
+    forward, calls = NextFrameUNet.forward, []
+
+    def fail(self, *arguments):
+        calls.append(1)
+        if len(calls) == 40:
+            raise fault
+        return forward(self, *arguments)
+
+    monkeypatch.setattr(NextFrameUNet, "forward", fail)
+    got, out, err = say("--frames", 80)
+    assert (got, out) == (code, "") and err.count("\n") == 1
+    assert (tmp_path / "out.mp4").read_bytes() == b"precious" and sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("part", ["next", "first"])
+def test_damaged_model(say, tiny_folder, part):
+    """Truncated weights are named."""
+    path = tiny_folder / part / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-9])
+    code, _, err = say()
+    assert code == 2 and str(path) in err and err.count("\n") == 1
