@@ -112,6 +112,15 @@ def test_formats(say, tmp_path, suffix):
     assert codec.read(tmp_path / f"x{suffix}").frames.shape == (3, 32, 32, 3)
 
 
+def test_frame_folders(say, tmp_path):
+    """A name that ends with a slash is a folder of frames; with --num one folder each."""
+    assert say("--frames", 3, output=f"{tmp_path}/frames/")[0] == 0
+    assert codec.read(tmp_path / "frames").frames.shape == (3, 32, 32, 3)
+    code, out, _ = say("--frames", 2, "--num", 2, "--json", output=f"{tmp_path}/many/")
+    folders = json.loads(out)["outputs"]
+    assert code == 0 and [len(codec.read(f)) for f in folders] == [2, 2]
+
+
 def test_sheet(say, tmp_path):
     """A PNG beside the video, named in both reports."""
     code, out, _ = say("--sheet", tmp_path / "s.png")

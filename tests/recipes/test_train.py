@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError, WeightsError
+from moviola.core.video import Video
 from moviola.models.textvideo import TextToVideo
+from moviola.pipelines.generate import generate
 from moviola.recipes.base import DataConfig
 from moviola.recipes.catalog import CATALOG, find
 from moviola.recipes.train import train
@@ -91,6 +94,30 @@ def test_both_parts_make_a_model(tmp_path):
         and model.config.size == 32
         and model.config.grammar.sizes == model.next.config.slots
     )
+
+
+@pytest.mark.parametrize("clips", [4, 20])
+@pytest.mark.parametrize("part", ["first", "next"])
+def test_videos_of_ones_own(tmp_path, monkeypatch, part, clips):
+    """Short captioned clips, few or enough to hold some out: trains, previews, and generates from its captions."""
+    monkeypatch.setenv("MOVIOLA_CACHE", str(tmp_path / "cache"))
+    data = tmp_path / "data"
+    data.mkdir()
+    for k in range(clips):
+        Video(np.full((3, 32, 32, 3), 10 * k, np.uint8), 10).save(data / f"{k}.gif")
+    lines = [
+        json.dumps({"file": f"{k}.gif", "caption": f"a {'dark' if k < 9 else 'light'} square"})
+        for k in range(clips)
+    ]
+    (data / "captions.jsonl").write_text("\n".join(lines))
+    sizes = ["data.size=32", "model.size=32", "model.widths=[8,8,8,8]", "model.condition=8"]
+    sizes += ["critic.size=32", "critic.widths=[8,8,8,8]"] if part == "first" else []
+    recipe = find({"first": "textgan_videos", "next": "nextframe_videos"}[part])
+    train(recipe(data).with_overrides([*SHORT, *sizes]), tmp_path / "m", quiet=True)
+    assert len(list((tmp_path / "m" / "runs" / part / "samples").glob("*.png"))) == 1
+    if part == "next":
+        video = generate("a dark square", model=tmp_path / "m", image=data / "0.gif", frames=5)
+        assert video.frames.shape == (5, 32, 32, 3)
 
 
 def test_resume_through_the_recipe_is_bit_exact(tmp_path):

@@ -18,33 +18,36 @@ if TYPE_CHECKING:
 
 _SHEET_FRAMES = 32
 
+_Prompt = Annotated[
+    str, typer.Argument(help="What to show, in the model's words (moviola models show NAME).")
+]
+_Output = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
+]
+_Model = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="An embedded model, or a folder.")]
+_Image = Annotated[Path | None, typer.Option("--image", metavar="FILE", help="Start from this frame.")]
+_Frames = Annotated[int | None, typer.Option("--frames", metavar="N", help="Number of frames, any.")]
+_Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
+_Num = Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FILE-0, FILE-1, ...")]
+_Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
+_Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
+
 
 @example(
     'moviola generate "a person with green hair and a white shirt walks to the left" -o walk.mp4 --upscale 4',
     'moviola generate "a person waves both hands" --model actions --frames 40 -o wave.gif',
 )
 def command(
-    prompt: Annotated[
-        str, typer.Argument(help="What to show, in the model's words (moviola models show NAME).")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the video.")],
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME|DIR", help="An embedded model, or a folder.")
-    ] = "sprites",
-    image: Annotated[
-        Path | None, typer.Option("--image", metavar="FILE", help="Start from this frame.")
-    ] = None,
-    frames: Annotated[
-        int | None, typer.Option("--frames", metavar="N", help="Number of frames, any.")
-    ] = None,
-    fps: Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")] = None,
-    num: Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FILE-0, FILE-1, ...")] = 1,
-    upscale: Annotated[
-        int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")
-    ] = 1,
-    sheet: Annotated[
-        Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")
-    ] = None,
+    prompt: _Prompt,
+    output: _Output,
+    model: _Model = "sprites",
+    image: _Image = None,
+    frames: _Frames = None,
+    fps: _Fps = None,
+    num: _Num = 1,
+    upscale: _Upscale = 1,
+    sheet: _Sheet = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -87,27 +90,29 @@ def command(
     say(f"took   {seconds:.1f} s", quiet=quiet_or_json)
 
 
-def _outputs(output: Path, num: int, sheet: Path | None) -> list[Path]:
+def _outputs(output: str, num: int, sheet: Path | None) -> list[str]:
     """Return the paths to write, checked before anything heavy is loaded."""
     from moviola.data.codec.formats import write_suffix
 
     if num < 1:
         raise ConfigError(f"--num is {num}; it must be at least 1")
-    write_suffix(output)
+    suffix = write_suffix(output)
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise OutputError(f"--sheet {sheet} is no .png; a contact sheet is a PNG picture")
-    for path in filter(None, (output, sheet)):
+    for path in filter(None, (Path(output), sheet)):
         if not path.parent.is_dir():
             raise OutputError(f"no folder {path.parent} to write {path.name} into; make it first")
     if num == 1:
         return [output]
-    return [output.with_name(f"{output.stem}-{k}{output.suffix}") for k in range(num)]
+    path = Path(output)
+    end = path.suffix if suffix else "/"
+    return [f"{path.with_suffix('') if suffix else path}-{k}{end}" for k in range(num)]
 
 
 def _write(
     model: TextToVideo,
     planned: Plan,
-    path: Path,
+    path: str,
     frames: int,
     upscale: int,
     seed: int,
@@ -148,7 +153,7 @@ def _write_sheet(videos: list[Video], path: Path) -> None:
 
 
 def _report(
-    outputs: list[Path], plans: list[Plan], frames: int, size: int, seconds: float, sheet: Path | None
+    outputs: list[str], plans: list[Plan], frames: int, size: int, seconds: float, sheet: Path | None
 ) -> dict[str, Any]:
     report: dict[str, Any] = {
         "output": str(outputs[0]),

@@ -14,7 +14,6 @@ from moviola.cli.common import Device, Json, Quiet, emit, example, pick_device, 
 @example(
     "moviola train nextframe_debug -o trained",
     "moviola train nextframe_sprites --data sprites -o trained --set trainer.steps=4000 --resume",
-    "torchrun --nproc-per-node 2 -m moviola train nextframe_debug -o trained",
 )
 def command(
     recipe: Annotated[
@@ -42,6 +41,8 @@ def command(
 
     A text-to-video model has two parts: textgan_* recipes train the first frame (DIR/first), nextframe_* recipes
     the next frame (DIR/next). Train both into one DIR, then: moviola generate "..." --model DIR.
+
+    On many devices: torchrun --nproc-per-node 2 -m moviola train RECIPE -o DIR
     """
     started = time.perf_counter()
     from moviola.recipes.catalog import find

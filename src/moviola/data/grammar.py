@@ -290,9 +290,8 @@ class Grammar(Config):
             first, then, fits = parse.allowed[s], parse.allowed[t], frozenset(only)
             if first == frozenset({v}):
                 if then is not None and not then & fits:
-                    if (
-                        self.slots[s].visible and not self.slots[t].visible
-                    ):  # what is done outweighs what is worn
+                    # what is done outweighs what is worn
+                    if self.slots[s].visible and not self.slots[t].visible:
                         parse.allowed[s] = frozenset(range(len(self.slots[s].values))) - {v}
                         fits = then
                     names = " or ".join(self.slots[t].values[o].name for o in only)

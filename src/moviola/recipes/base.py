@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError
+from moviola.core.errors import ConfigError, InputError
 from moviola.data.loader import Clips, Samples
 from moviola.models.textvideo import TextVideoConfig
 from moviola.training.loop import Objective, TrainerConfig
@@ -73,6 +73,13 @@ class DataConfig(Config):
                 f"the frames of the data are {mine} wide and the network's {size}; set model.size and data.size"
             )
         return clips
+
+    def open_shown(self) -> Clips:
+        """Open the clips of the previews: those held out, or the training clips where too few are held out."""
+        try:
+            return self.open(held=True)
+        except InputError:
+            return self.open()
 
 
 class Run(Protocol):

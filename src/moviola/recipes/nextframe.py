@@ -49,7 +49,7 @@ class NextFrameRun(Config):
         history, objective = self.model.history, self.objective
         clips = self.data.open_for(self.model.slots, self.model.size)
         samples = Histories(clips, history, objective.unroll, self.single, self.full, self.restart)
-        shown = _shown(self.data.open(held=True), history) if self.trainer.sample_every else None
+        shown = _shown(self.data.open_shown(), history) if self.trainer.sample_every else None
         return NextFrameObjective(network, objective, shown), samples
 
     def manifest(self) -> TextVideoConfig:
@@ -84,7 +84,9 @@ def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
         recipe="nextframe_sprites",
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
-        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, recolor=0.3, unroll=2, unroll_from=13000),
+        objective=NextFrameObjectiveConfig(
+            learning_rate=1.5e-3, noise=0.1, recolor=0.3, unroll=2, unroll_from=13000
+        ),
         trainer=TrainerConfig(
             steps=16000,
             batch=16,

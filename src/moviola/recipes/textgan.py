@@ -47,7 +47,7 @@ class TextGANRun(Config):
             )
         shown = None
         if self.trainer.sample_every:
-            held = FirstFrames(clips if self.data.kind == "actions" else self.data.open(held=True))
+            held = FirstFrames(clips if self.data.kind == "actions" else self.data.open_shown())
             shown = collate([held.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
         return TextGANObjective(generator, critic, self.objective, shown), FirstFrames(clips)
 

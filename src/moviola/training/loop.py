@@ -128,9 +128,8 @@ class Context:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
                 terms = loss(micro, number)
             for key, value in terms.items():
-                sums[key] = sums.get(key, 0.0) + self._finite(float(value.detach()), f"{name}: {key}") / len(
-                    micros
-                )
+                share = self._finite(float(value.detach()), f"{name}: {key}") / len(micros)
+                sums[key] = sums.get(key, 0.0) + share
             (terms["loss"] / len(micros)).backward()
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         average_gradients(parameters, self.place.world)
@@ -173,13 +172,8 @@ class Trainer:
             raise ConfigError(
                 f"trainer.batch {config.batch} is not a multiple of trainer.accumulate {config.accumulate}"
             )
-        self.config, self.objective, self.folder, self.place, self.quiet = (
-            config,
-            objective,
-            folder,
-            place,
-            quiet,
-        )
+        self.config, self.objective, self.folder = config, objective, folder
+        self.place, self.quiet = place, quiet
         for module in objective.modules.values():
             module.to(place.device).train()
             if config.channels_last:
@@ -239,12 +233,8 @@ class Trainer:
         """
         log = RunLog(self.folder, self.step, self.config.tensorboard) if self.place.main else None
         try:
-            with (
-                _stop_flag() as stopped,
-                progress(
-                    "training", self.config.steps, self.quiet or not self.place.main, start=self.step
-                ) as tick,
-            ):
+            quiet = self.quiet or not self.place.main
+            with _stop_flag() as stopped, progress("training", self.config.steps, quiet, self.step) as tick:
                 self._steps(log, stopped, tick)
         finally:
             self.loader.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from itertools import permutations, product
+
 import pytest
 import torch
 from PIL import Image
@@ -89,6 +92,26 @@ def test_noise_on_half_of_the_histories():
     assert 0.15 < spread.max() < 0.25 and spread[spread > 0].min() < 0.03
 
 
+def test_recolored_histories():
+    """Full captions: channels in another order, some inverted; the other histories and all targets stay."""
+    net, data = Recorder(), batch(1)
+    data["slots"][2, 1] = 0
+    objective = NextFrameObjective(net, NextFrameObjectiveConfig(noise=0, recolor=1.0, edges=0, square=0))
+    scalars = objective.step([data], FakeContext())
+    assert scalars["l1"] == pytest.approx((0.5 - to_network(data["future"])).abs().mean().item(), rel=1e-5)
+    seen, real = net.seen[0][0], to_network(data["history"])
+    assert torch.equal(seen[2], real[2])
+    swaps = [(order, signs) for order in permutations(range(3)) for signs in product((-1, 1), repeat=3)]
+    found = []
+    for i in (0, 1, 3):
+        fits = [
+            s for s in swaps if torch.equal(seen[i], real[i][:, s[0]] * torch.tensor(s[1])[:, None, None])
+        ]
+        assert len(fits) == 1
+        found += fits
+    assert len(set(found)) > 1
+
+
 def test_it_learns_and_shows(toys, tmp_path):
     """A few steps on one clip lower the loss; the preview has a row of real frames above each generated one."""
 
@@ -101,8 +124,6 @@ def test_it_learns_and_shows(toys, tmp_path):
     objective = NextFrameObjective(net, NextFrameObjectiveConfig(learning_rate=1e-2), batch32(3))
     made = toys.trainer(objective, tmp_path, samples=One(), steps=30, sample_every=30, batch=2)
     made.run()
-    import json
-
     losses = [json.loads(line)["next/l1"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < 0.7 * losses[0]
     picture = Image.open(tmp_path / "samples" / "next-000030.png")

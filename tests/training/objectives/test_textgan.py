@@ -51,12 +51,18 @@ def test_lazy_r1_and_when_the_critic_joins(toys, tmp_path):
         (False, False),
         (False, False),
         (False, False),
-        (True, False),
         (True, True),
         (True, False),
         (True, True),
+        (True, False),
     ]
     assert ["first/adversarial" in line for line in log] == [False] * 3 + [True] * 4
+
+
+def test_r1_reaches_the_log(toys, tmp_path):
+    """Penalties fall on steps whose number divides by `r1_every`, so log lines at the same steps hold them."""
+    log = run(toys, tmp_path, objective(r1_every=2), steps=4, log_every=2)
+    assert [line["step"] for line in log if "critic/r1" in line] == [2, 4]
 
 
 @pytest.mark.parametrize("settings", [{"adversarial": 0.0}, {"r1": 0.0}])
@@ -72,14 +78,14 @@ def test_terms_that_are_off(toys, tmp_path, settings):
 
 def test_generator_steps_leave_no_gradient_in_the_critic(toys, tmp_path):
     """The critic is frozen while the generator moves, and thawed after."""
-    made = objective(adversarial_from=0)
+    made = objective(adversarial_from=0, r1_every=2)
     seen = []
     forward = made.critic.forward
     made.critic.forward = lambda *a: (seen.append(next(made.critic.parameters()).requires_grad), forward(*a))[
         1
     ]
     run(toys, tmp_path, made, steps=2, save_every=0)
-    assert seen == [True, True, False, True, False]  # critic, R1, generator; critic, generator
+    assert seen == [True, False, True, True, False]  # critic, generator; critic, R1, generator
     assert all(p.requires_grad for p in made.critic.parameters())
 
 

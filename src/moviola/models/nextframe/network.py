@@ -67,7 +67,7 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
             DownBlock3d(w1, w2),
             DownBlock3d(w2, w3),
         )
-        self.dense = _Dense(w3, (config.size // 32) ** 2 * 4, d)
+        self.dense = _Dense(w3, (config.size // 16) ** 2, d)
         self.steer = nn.Linear(_HIDDEN, d) if film else None
         self.mid = FiLMBlock(w3, w3, steer)
         self.up2 = FiLMBlock(w3, w2, steer, upsample=True)

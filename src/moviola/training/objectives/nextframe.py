@@ -77,7 +77,9 @@ class NextFrameObjective:
         return context.update("next", lambda micro, i: self._loss(micro, context, i), micros)
 
     def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
-        history = self._recolored(to_network(micro["history"]), micro["slots"], context.generator("color", number))
+        history = self._recolored(
+            to_network(micro["history"]), micro["slots"], context.generator("color", number)
+        )
         history = self._noisy(history, context.generator("noise", number))
         future, count = to_network(micro["future"]), micro["count"]
         unroll = self.config.unroll if context.step >= self.config.unroll_from else 1

@@ -78,7 +78,7 @@ class TextGANObjective:
         adversarial = self.config.adversarial > 0 and context.step >= self.config.adversarial_from
         if adversarial:
             scalars |= context.update("critic", lambda m, i: self._critic_loss(m, context, i), micros)
-            if self.config.r1 and context.step % self.config.r1_every == 0:
+            if self.config.r1 and (context.step + 1) % self.config.r1_every == 0:
                 penalty = context.update("critic", lambda m, i: self._penalty(m, context, i), micros)
                 scalars["critic/r1"] = penalty["critic/r1"]
         self.critic.requires_grad_(False)
