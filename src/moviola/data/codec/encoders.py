@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import av
 
 _SOUND_BITS = 96_000  # bits per second and channel
+_NO_TREE = 512 * 512  # pixels of a frame
 
 
 class Encoder(Protocol):
@@ -86,6 +87,10 @@ class ContainerEncoder:
             options["crf"] = "0" if lossless else f"{crf:g}"
         if codec in ("libx264", "libx264rgb"):
             options["preset"] = self._options.preset
+            # With AVX-512, x264's macroblock tree makes files that differ from run to run; small frames, where this was
+            # seen, do without it, and the same frames give the same bytes.
+            if shape[0] * shape[1] <= _NO_TREE:
+                options["x264-params"] = "no-mbtree=1"
         if codec == "libvpx-vp9" and lossless:
             options["lossless"] = "1"
         stream: Any = self._container.add_stream(str(codec), rate=fps, options=options)
