@@ -53,7 +53,9 @@ def loaded_seconds(model: str, runs: int) -> float:
 
 def main() -> None:
     """Print the three figures and one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="sprites")
     parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()

@@ -62,13 +62,17 @@ def rolled(network: NextFrameUNet, slots: np.ndarray, truth: np.ndarray) -> np.n
     made = []
     for start in range(0, len(slots), 32):
         first = to_network(torch.from_numpy(truth[start : start + 32, 0]))
-        made.append(from_network(rollout(network, first, torch.from_numpy(slots[start : start + 32]), truth.shape[1])))
+        made.append(
+            from_network(rollout(network, first, torch.from_numpy(slots[start : start + 32]), truth.shape[1]))
+        )
     return torch.cat(made).numpy()
 
 
 def main() -> None:
     """Print a row a model and set."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kind", choices=("sprites", "actions"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", action="append", required=True)

@@ -45,9 +45,19 @@ class Reader(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.frame = nn.Sequential(
-            nn.Conv2d(12, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 48, 3, stride=2, padding=1), nn.BatchNorm2d(48),
-            nn.ReLU(), nn.Conv2d(48, 96, 3, stride=2, padding=1), nn.BatchNorm2d(96), nn.ReLU(),
-            nn.Conv2d(96, 96, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(96 * 16, 192), nn.ReLU(),
+            nn.Conv2d(12, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(32, 48, 3, stride=2, padding=1),
+            nn.BatchNorm2d(48),
+            nn.ReLU(),
+            nn.Conv2d(48, 96, 3, stride=2, padding=1),
+            nn.BatchNorm2d(96),
+            nn.ReLU(),
+            nn.Conv2d(96, 96, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(96 * 16, 192),
+            nn.ReLU(),
         )
         self.time = nn.Sequential(nn.Conv1d(192, 192, 3, padding=1), nn.ReLU())
         self.heads = nn.ModuleList(nn.Linear(384 + 192, n) for n in GRAMMAR.sizes)
@@ -74,7 +84,7 @@ class RealClips:
 
 
 class Reading:
-    """Cross-entropy of every slot, on clips with a little noise or blur, so that softness alone is no reason to fail."""
+    """Cross-entropy of every slot, on clips with a little noise or blur: softness alone is no reason to fail."""
 
     averaged = ("reader",)
 
@@ -93,10 +103,15 @@ class Reading:
     def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
         clips, generator = to_network(micro["clip"]), context.generator(number)
         noise = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.04
-        soft = F.avg_pool2d(clips.flatten(0, 1), 3, stride=1, padding=1, count_include_pad=False).view_as(clips)
+        soft = F.avg_pool2d(clips.flatten(0, 1), 3, stride=1, padding=1, count_include_pad=False).view_as(
+            clips
+        )
         share = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.3
         clips = torch.lerp(clips, soft, share) + noise * torch.randn(clips.shape, generator=generator)
-        losses = [F.cross_entropy(logit.float(), micro["slots"][:, k] - 1) for k, logit in enumerate(self.reader(clips))]
+        wanted = (micro["slots"] - 1).unbind(dim=1)
+        losses = [
+            F.cross_entropy(logit.float(), w) for logit, w in zip(self.reader(clips), wanted, strict=True)
+        ]
         return {"loss": torch.stack(losses).mean()}
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
@@ -106,8 +121,15 @@ class Reading:
 def trained_reader(parts: Path, work: Path, steps: int) -> nn.Module:
     """Train the reader, or take it from `work`."""
     config = TrainerConfig(
-        steps=steps, batch=32, precision="bf16", sample_every=0, save_every=200, threads=1, ema=0.995,
-        schedule=Schedule(kind="cosine", warmup=50, floor=0.02), tensorboard=False,
+        steps=steps,
+        batch=32,
+        precision="bf16",
+        sample_every=0,
+        save_every=200,
+        threads=1,
+        ema=0.995,
+        schedule=Schedule(kind="cosine", warmup=50, floor=0.02),
+        tensorboard=False,
     )
     work.mkdir(parents=True, exist_ok=True)
     with seeded(0, "reader"):
@@ -171,7 +193,9 @@ def visible(rows: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Print both tables and one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", type=Path)
     parser.add_argument("--model", default="sprites")
     parser.add_argument("--clips", type=int, default=512)
@@ -188,10 +212,13 @@ def main() -> None:
     on_changed = read(reader, generated(model, changed))
     seen = visible(rows)
     result: dict[str, dict[str, float]] = {}
-    print(f"{args.clips} clips of held-out looks, {FRAMES} frames each; share read right\nslot      real  generated")
+    print(
+        f"{args.clips} clips of held-out looks, {FRAMES} frames each; share read right\nslot      real  generated"
+    )
     for k, slot in enumerate(GRAMMAR.slots):
         mask = seen[:, k]
-        accuracy = {name: float((got[mask, k] == rows[mask, k]).mean()) for name, got in (("real", on_real), ("generated", on_made))}
+        both_sets = (("real", on_real), ("generated", on_made))
+        accuracy = {name: float((got[mask, k] == rows[mask, k]).mean()) for name, got in both_sets}
         result[slot.name] = accuracy
         print(f"{slot.name:<8} {accuracy['real']:>6.3f}  {accuracy['generated']:>6.3f}")
     both = seen & visible(changed)

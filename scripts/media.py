@@ -25,7 +25,10 @@ PROMPTS = (
 
 def grid(videos: list[mv.Video], columns: int) -> mv.Video:
     """Lay videos of equal size out in rows of `columns`."""
-    rows = [np.concatenate([v.frames for v in videos[i : i + columns]], axis=2) for i in range(0, len(videos), columns)]
+    rows = [
+        np.concatenate([v.frames for v in videos[i : i + columns]], axis=2)
+        for i in range(0, len(videos), columns)
+    ]
     return mv.Video(np.concatenate(rows, axis=1), videos[0].fps)
 
 
@@ -36,7 +39,9 @@ def main() -> None:
     videos = [mv.generate(p, model=sprites, frames=24, seed=i).scale(3) for i, p in enumerate(PROMPTS)]
     grid(videos, 4).save(MEDIA / "sprites.webp")
     walk = mv.generate(WALK, model=sprites, frames=16, seed=0).scale(3)
-    Image.fromarray(np.ascontiguousarray(walk.contact_sheet(columns=8))).save(MEDIA / "walk-sheet.png", optimize=True)
+    Image.fromarray(np.ascontiguousarray(walk.contact_sheet(columns=8))).save(
+        MEDIA / "walk-sheet.png", optimize=True
+    )
     actions = mv.load("actions")
     said = ("waves one hand", "waves both hands", "does jumping jacks", "bends down")
     videos = [mv.generate(f"a person {a}", model=actions, frames=40, seed=1).scale(2) for a in said]

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from moviola.cli.common import emit, pick_device, say, to_plain
-from moviola.core.errors import ConfigError
+from moviola.cli.common import emit, say, to_plain
 
 plain = st.recursive(
     st.none()
@@ -87,11 +86,3 @@ def test_say(capsys, quiet, as_json, printed):
     """Text for people is on stdout, and nowhere when a program listens."""
     say("x", quiet=quiet, as_json=as_json)
     assert capsys.readouterr() == (printed, "")
-
-
-def test_devices():
-    """The CPU is always there; a wrong name says what is."""
-    assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device("auto").type in {"cpu", "cuda", "mps"}
-    with pytest.raises(ConfigError, match=r"'tpu'.*auto or cpu"):
-        pick_device("tpu")

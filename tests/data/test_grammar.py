@@ -194,7 +194,9 @@ def test_saying_one_thing_more_changes_nothing_else(seed, slot):
     after = SPRITES.fill(SPRITES.parse(SPRITES.caption(more)), numpy_generator(seed, 0, "slots"))
     mixed = base.copy()
     mixed[slot] = more[slot]
-    if base[6] == 6 and slot == 6 and more[6] != 6:  # the drawn fall had turned the figure; its own draw is free again
+    if (
+        base[6] == 6 and slot == 6 and more[6] != 6
+    ):  # the drawn fall had turned the figure; its own draw is free again
         mixed[7] = after[7]
     if SPRITES.allows(mixed):
         assert np.array_equal(after, mixed)

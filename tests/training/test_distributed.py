@@ -20,7 +20,6 @@ from moviola.training.distributed import (
     average_scalars,
     join,
     leave,
-    pick_device,
 )
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -96,9 +95,3 @@ def test_alone():
     assert average_scalars({"a": 1.5}, place) == {"a": 1.5}
     assert any_rank(True, place) and not any_rank(False, place)
     leave()
-
-
-def test_pick_device():
-    """By name, or what there is."""
-    assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device("auto").type in ("cuda", "mps", "cpu")

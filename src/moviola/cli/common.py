@@ -23,14 +23,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
-
-from moviola.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    import torch
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... or mps.")]
@@ -99,27 +94,6 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, bytes | Path):
         return [to_plain(item) for item in value]
     return str(value)
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device called `name`.
-
-    Args:
-        name: "auto" (cuda, else mps, else cpu), "cpu", "mps", "cuda" or "cuda:N".
-
-    Raises:
-        ConfigError: no such device on this machine.
-    """
-    import torch
-
-    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
-    mps = ["mps"] if torch.backends.mps.is_available() else []
-    known = ["cpu", *(["cuda"] if cuda else []), *cuda, *mps]
-    if name == "auto":
-        return torch.device("cuda" if cuda else mps[0] if mps else "cpu")
-    if name not in known:
-        raise ConfigError(f"--device {name!r} is not on this machine; use auto or {' or '.join(known)}")
-    return torch.device(name)
 
 
 def interactive() -> bool:

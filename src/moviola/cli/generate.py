@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, pick_device, say
+from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, emit, example, pick_device, say
+from moviola.cli.common import Device, Json, Quiet, emit, example, say
+from moviola.core.devices import pick_device
 
 
 @example(

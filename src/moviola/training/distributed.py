@@ -45,15 +45,6 @@ def join(device: str) -> Place:
     return Place(rank, world, kind)
 
 
-def pick_device(name: str) -> torch.device:
-    """Return the device called `name`; "auto" is cuda, then mps, then cpu."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def leave() -> None:
     """Leave the group, if there is one."""
     if dist.is_available() and dist.is_initialized():
