@@ -15,6 +15,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from moviola.core.devices import pick_device
+
 
 @dataclass(frozen=True)
 class Place:
