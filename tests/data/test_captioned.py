@@ -127,3 +127,20 @@ def test_video_files(tmp_path, cache):
         clip = clips.draw(np.random.default_rng(i))
         number = int(clips.grammar.caption(clip.slots).split()[1])
         assert abs(int(clip.read(np.array([2]))[0, 16, 16, 0]) - 20 * number) <= 3
+
+
+def test_detail_is_where_another_word_shows(shared):
+    """The mask of a frame is exactly where it differs from the frame of a row that differs in one slot of the look."""
+    clips = captioned.SpriteClips(shared / "media" / "datasets" / "sprites")
+    row = np.array([1, 3, 3, 1, 1, 1, 3, 3])
+    masks = [clips.of(row).differing(np.arange(2), np.random.default_rng(i)) for i in range(40)]
+    mine = clips.of(row).read(np.arange(2))
+    wanted = []
+    for slot in range(6):
+        for value in range(1, clips.grammar.sizes[slot] + 1):
+            other = row.copy()
+            other[slot] = value
+            wanted.append((clips.of(other).read(np.arange(2)) != mine).any(axis=-1))
+    for mask in masks:
+        assert mask.shape == (2, 64, 64) and any(np.array_equal(mask, w) for w in wanted)
+    assert len({int(m.sum()) for m in masks}) > 4

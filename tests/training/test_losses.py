@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from moviola.training.losses import edge_l1, hinge_critic, hinge_generator, r1_penalty
+from moviola.training.losses import detail_l1, edge_l1, hinge_critic, hinge_generator, r1_penalty
 
 
 def test_hinge_by_hand():
@@ -49,3 +49,15 @@ def test_edges():
     step[..., 3:] = 2.0
     assert edge_l1(a + step, a).item() == pytest.approx(2 / 4, rel=1e-5)
     assert edge_l1(a + step.mT, a).item() == pytest.approx(2 / 4, rel=1e-5)
+
+
+def test_detail_l1_by_hand():
+    """The mean inside each mask, every image the same weight, an empty mask 0."""
+    a = torch.zeros(3, 3, 2, 2)
+    b = torch.zeros(3, 3, 2, 2)
+    b[0, :, 0, 0], b[1, :, 0] = 0.5, 0.25
+    b[2] = 9.0
+    detail = torch.zeros(3, 2, 2, dtype=torch.bool)
+    detail[0, 0, 0] = True  # one pixel that is 0.5 off
+    detail[1] = True  # four pixels, two of them 0.25 off
+    assert torch.isclose(detail_l1(a, b, detail), torch.tensor((0.5 + 0.125 + 0.0) / 3))

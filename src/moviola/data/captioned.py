@@ -40,8 +40,19 @@ class SpriteClips:
 
     def of(self, slots: np.ndarray) -> Clip:
         """Return the clip with these slots."""
-        read = partial(sprites.clip_frames, self.sheets, slots.copy())
-        return Clip(slots, sprites.cycle_length(slots), cyclic=True, read=read)
+        drawn = slots.copy()  # the caption may lose words later; what is drawn does not
+        read = partial(sprites.clip_frames, self.sheets, drawn)
+        differing = partial(self._differing, drawn)
+        return Clip(slots, sprites.cycle_length(slots), cyclic=True, read=read, differing=differing)
+
+    def _differing(self, slots: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Where the frames `index` of `slots` change when one part of the look is another."""
+        slot = int(rng.integers(6))
+        size = self.grammar.sizes[slot]
+        other = slots.copy()
+        other[slot] = (slots[slot] - 1 + int(rng.integers(1, size))) % size + 1
+        mine, theirs = (sprites.clip_frames(self.sheets, row, index) for row in (slots, other))
+        return (mine != theirs).any(axis=-1)
 
 
 class DrawnClips:

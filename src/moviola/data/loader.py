@@ -31,12 +31,15 @@ class Clip:
         length: number of frames (of one cycle, where `cyclic`).
         cyclic: frame numbers count on over the end.
         read: frame numbers, int (N,), to uint8 (N, H, W, 3).
+        differing: frame numbers and a random generator to where those frames would differ, bool (N, H, W), if one
+            slot of the caption, drawn at random, were another; None where that cannot be known.
     """
 
     slots: np.ndarray
     length: int
     cyclic: bool
     read: Callable[[np.ndarray], np.ndarray]
+    differing: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
 
 
 class Clips(Protocol):
@@ -69,7 +72,7 @@ class FirstFrames:
         self.clips, self.any_phase = clips, any_phase
 
     def sample(self, rng: np.random.Generator) -> Sample:
-        """Return frame uint8 (H, W, 3), slots int64 (S,), other int64 (S,)."""
+        """Return frame uint8 (H, W, 3), slots int64 (S,), other int64 (S,); where clips know it, detail bool (H, W)."""
         clip = self.clips.draw(rng)
         index = int(rng.integers(clip.length)) if self.any_phase else 0
         other = clip.slots.copy()
@@ -77,7 +80,10 @@ class FirstFrames:
             other = self.clips.draw(rng).slots
             if not np.array_equal(other, clip.slots):
                 break
-        return {"frame": clip.read(np.array([index]))[0], "slots": clip.slots, "other": other}
+        made: Sample = {"frame": clip.read(np.array([index]))[0], "slots": clip.slots, "other": other}
+        if clip.differing:
+            made["detail"] = clip.differing(np.array([index]), rng)[0]
+        return made
 
 
 class Histories:
@@ -126,7 +132,10 @@ class Histories:
         frames = clip.read(index if clip.cyclic else index.clip(max=clip.length - 1))
         history = np.zeros((self.history, *frames.shape[1:]), np.uint8)
         history[self.history - count :] = frames[:count]
-        return {"history": history, "count": np.array(count), "future": frames[count:], "slots": clip.slots}
+        made = {"history": history, "count": np.array(count), "future": frames[count:], "slots": clip.slots}
+        if clip.differing:
+            made["detail"] = clip.differing(index[count:], rng)
+        return made
 
 
 def collate(samples: list[Sample]) -> Batch:

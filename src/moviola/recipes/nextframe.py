@@ -84,11 +84,9 @@ def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
         recipe="nextframe_sprites",
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
-        objective=NextFrameObjectiveConfig(
-            learning_rate=1.5e-3, noise=0.1, recolor=0.3, unroll=2, unroll_from=13000
-        ),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, recolor=0.4, detail=0.15),
         trainer=TrainerConfig(
-            steps=16000,
+            steps=19000,
             batch=16,
             precision="bf16",
             channels_last=True,
@@ -119,9 +117,9 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
         recipe="nextframe_actions",
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
-        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=4000),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=3500),
         trainer=TrainerConfig(
-            steps=6000,
+            steps=5000,
             batch=16,
             precision="bf16",
             channels_last=True,

@@ -83,7 +83,7 @@ def textgan_sprites(path: Path | None = None) -> TextGANRun:
         data=data,
         model=TextGANConfig(slots=slots),
         critic=CriticConfig(slots=slots),
-        objective=TextGANObjectiveConfig(paired=20.0, adversarial=0.3, adversarial_from=6000),
+        objective=TextGANObjectiveConfig(paired=20.0, detail=0.3, adversarial=0.3, adversarial_from=6000),
         trainer=TrainerConfig(
             steps=8000,
             batch=32,

@@ -34,6 +34,16 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     return grad.square().flatten(1).sum(dim=1).mean()
 
 
+def detail_l1(a: Tensor, b: Tensor, detail: Tensor) -> Tensor:
+    """Mean absolute difference of (B, C, H, W) images inside the masks `detail`, bool (B, H, W).
+
+    Every image counts the same, however few pixels its mask has; one with an empty mask counts as 0.
+    """
+    inside = detail.to(a)
+    difference = (a - b).abs().mean(dim=1) * inside
+    return (difference.sum(dim=(1, 2)) / inside.sum(dim=(1, 2)).clamp(min=1)).mean()
+
+
 def edge_l1(a: Tensor, b: Tensor) -> Tensor:
     """Mean absolute difference of horizontal and vertical pixel differences of (B, C, H, W) images."""
     d = a - b

@@ -14,7 +14,7 @@ from moviola.core.ranges import to_network
 from moviola.data.loader import Batch
 from moviola.models.nextframe import NextFrameUNet, push
 from moviola.training.loop import Context, Terms
-from moviola.training.losses import edge_l1
+from moviola.training.losses import detail_l1, edge_l1
 from moviola.training.previews import preview_rollouts
 
 
@@ -26,6 +26,8 @@ class NextFrameObjectiveConfig(Config):
         weight_decay: of AdamW.
         edges: weight of the edge term.
         square: weight of the mean squared error beside the absolute one.
+        detail: weight of the absolute error where one part of the caption shows (see `Clip.differing`), so that what
+            takes few pixels is not lost.
         noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
         recolor: share of the fully captioned samples whose whole history has its colour channels swapped and
             inverted at random, so that colours have to come from the caption.
@@ -37,6 +39,7 @@ class NextFrameObjectiveConfig(Config):
     weight_decay: float = Field(default=1e-4, ge=0)
     edges: float = Field(default=0.5, ge=0)
     square: float = Field(default=1.0, ge=0)
+    detail: float = Field(default=0.0, ge=0)
     noise: float = Field(default=0.15, ge=0)
     recolor: float = Field(default=0.0, ge=0, le=1)
     unroll: int = Field(default=1, ge=1)
@@ -83,17 +86,21 @@ class NextFrameObjective:
         history = self._noisy(history, context.generator("noise", number))
         future, count = to_network(micro["future"]), micro["count"]
         unroll = self.config.unroll if context.step >= self.config.unroll_from else 1
-        pixel, edges, square = (history.new_zeros(()) for _ in range(3))
+        pixel, edges, square, detail = (history.new_zeros(()) for _ in range(4))
         for k in range(min(unroll, future.shape[1])):
             frame = self.network(history, count, micro["slots"])
             pixel = pixel + (frame - future[:, k]).abs().mean() / unroll
             square = square + (frame - future[:, k]).square().mean() / unroll
             edges = edges + edge_l1(frame, future[:, k]) / unroll
+            if self.config.detail and "detail" in micro:
+                detail = detail + detail_l1(frame, future[:, k], micro["detail"][:, k]) / unroll
             history, count = push(history, count, frame.detach().clamp(-1, 1))
+        loss = pixel + self.config.edges * edges + self.config.square * square + self.config.detail * detail
         return {
-            "loss": pixel + self.config.edges * edges + self.config.square * square,
+            "loss": loss,
             "l1": pixel,
             "mse": square,
+            "detail": detail,
         }
 
     def _recolored(self, history: Tensor, slots: Tensor, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from moviola.data.loader import Batch
 from moviola.models.textgan import FrameCritic, FrameGenerator
 from moviola.training.augment import diff_augment
 from moviola.training.loop import Context, Terms
-from moviola.training.losses import edge_l1, hinge_critic, hinge_generator, r1_penalty
+from moviola.training.losses import detail_l1, edge_l1, hinge_critic, hinge_generator, r1_penalty
 from moviola.training.previews import preview_frames
 
 
@@ -25,6 +25,8 @@ class TextGANObjectiveConfig(Config):
         learning_rate, critic_rate: of the two Adam optimizers, betas (0, 0.99).
         paired: weight of the mean absolute difference to the captioned frame; 0 for a plain GAN.
         edges: weight of the edge term beside it, relative to `paired`.
+        detail: weight, relative to `paired`, of the absolute error where one part of the caption shows (see
+            `Clip.differing`), so that what takes few pixels is not lost.
         adversarial: weight of the adversarial term.
         adversarial_from: first step with it; before, only the paired term trains.
         r1: weight of the penalty, halved as in its source.
@@ -36,6 +38,7 @@ class TextGANObjectiveConfig(Config):
     critic_rate: float = Field(default=4e-4, gt=0)
     paired: float = Field(default=20.0, ge=0)
     edges: float = Field(default=0.5, ge=0)
+    detail: float = Field(default=0.0, ge=0)
     adversarial: float = Field(default=1.0, ge=0)
     adversarial_from: int = Field(default=0, ge=0)
     r1: float = Field(default=1.0, ge=0)
@@ -117,6 +120,9 @@ class TextGANObjective:
         fake = self.generator(slots, self._noise(micro, context, "z", number)).float()
         l1 = (fake - real).abs().mean()
         terms = {"l1": l1, "loss": self.config.paired * (l1 + self.config.edges * edge_l1(fake, real))}
+        if self.config.detail and "detail" in micro:
+            terms["detail"] = detail_l1(fake, real, micro["detail"])
+            terms["loss"] = terms["loss"] + self.config.paired * self.config.detail * terms["detail"]
         if adversarial:
             augmented = self._augment(fake, context, "augment", number)
             terms["adversarial"] = hinge_generator(self.critic(augmented, slots).float())
