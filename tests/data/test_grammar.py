@@ -252,3 +252,11 @@ def test_grammar_survives_json():
     """A manifest carries the grammar."""
     assert Grammar.make(SPRITES.model_dump(mode="json")) == SPRITES
     assert Grammar.make(ACTIONS.model_dump(mode="json")) == ACTIONS
+
+
+def test_a_rule_says_nothing_of_a_given_frame():
+    """That only some clothes go with an action is no word about the clothes in the image."""
+    row = ACTIONS.fill(ACTIONS.parse("a person waves both hands"), numpy_generator(0), seen=True)
+    assert row.tolist() == [0, 2, 0, 0]
+    row = ACTIONS.fill(ACTIONS.parse("a person in blue denim waves both hands"), numpy_generator(0), seen=True)
+    assert row.tolist() == [4, 2, 0, 0]

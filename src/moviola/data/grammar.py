@@ -62,11 +62,15 @@ class Rule(Config):
 
 @dataclass
 class Parse:
-    """What a caption says: for each slot the values it allows (None: not said), and what was not understood."""
+    """What a caption says: for each slot the values it allows (None: any), and what was not understood.
+
+    A rule may narrow a slot that the caption does not speak of; `said` holds the places of those it speaks of.
+    """
 
     allowed: list[frozenset[int] | None]
     unknown: list[tuple[str, list[str]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    said: set[int] = field(default_factory=set)
 
 
 class Grammar(Config):
@@ -167,7 +171,7 @@ class Grammar(Config):
             if row[s] == v + 1 and row[t] - 1 not in only:
                 row[t] = only[int(draws[t] * len(only))] + 1
         if seen:
-            open_ = [slot.visible and a is None for slot, a in zip(self.slots, parse.allowed, strict=True)]
+            open_ = [slot.visible and k not in parse.said for k, slot in enumerate(self.slots)]
             row[np.array(open_)] = 0
         return row
 
@@ -199,6 +203,7 @@ class Grammar(Config):
             )
             raise PromptError(f"the prompt says two things of the {slot.name}: {said}; choose one")
         parse.allowed[index] = both
+        parse.said.add(index)
 
     def _phrases(self, index: int, tokens: list[str], used: list[bool], parse: Parse) -> None:
         table: dict[tuple[str, ...], set[int]] = {}
