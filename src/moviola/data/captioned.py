@@ -16,9 +16,6 @@ from moviola.data.loader import Clip
 from moviola.data.toys import load_toy, sprites
 
 
-_EYES = [slot.name for slot in sprites.GRAMMAR.slots].index("eyes")
-
-
 class SpriteClips:
     """Sprites, drawn when asked.
 
@@ -50,7 +47,7 @@ class SpriteClips:
 
     def _differing(self, slots: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Where the frames `index` of `slots` change when one part of the look is another."""
-        slot = int(rng.integers(6)) if rng.random() < 0.5 else _EYES  # the smallest part, half of the time
+        slot = int(rng.integers(6))
         size = self.grammar.sizes[slot]
         other = slots.copy()
         other[slot] = (slots[slot] - 1 + int(rng.integers(1, size))) % size + 1
