@@ -258,5 +258,7 @@ def test_a_rule_says_nothing_of_a_given_frame():
     """That only some clothes go with an action is no word about the clothes in the image."""
     row = ACTIONS.fill(ACTIONS.parse("a person waves both hands"), numpy_generator(0), seen=True)
     assert row.tolist() == [0, 2, 0, 0]
-    row = ACTIONS.fill(ACTIONS.parse("a person in blue denim waves both hands"), numpy_generator(0), seen=True)
+    row = ACTIONS.fill(
+        ACTIONS.parse("a person in blue denim waves both hands"), numpy_generator(0), seen=True
+    )
     assert row.tolist() == [4, 2, 0, 0]
