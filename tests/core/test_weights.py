@@ -15,7 +15,7 @@ from torch import nn
 from moviola.core import weights
 from moviola.core.config import Config
 from moviola.core.errors import OutputError, WeightsError
-from moviola.core.weights import PretrainedMixin, load_tensors, read_config, sha256, write_atomic
+from moviola.core.weights import PretrainedMixin, load_tensors, read_config, sha256, start_from, write_atomic
 
 
 class NetConfig(Config):
@@ -176,3 +176,27 @@ def test_write_atomic_into_no_folder(tmp_path):
     blocked.write_text("")
     with pytest.raises(OutputError, match="cannot make"):
         Net(NetConfig()).save_pretrained(blocked / "net")
+
+
+def test_start_from_takes_what_fits(folder):
+    """Tensors of equal name and shape are copied, the others keep their start and are named."""
+
+    class Wider(Net):
+        def __init__(self, config: NetConfig) -> None:
+            super().__init__(config)
+            self.extra = nn.Linear(2, 2)
+
+    other = Wider(NetConfig(width=4))
+    kept = other.extra.weight.clone()
+    assert start_from(other, folder) == ["extra.weight", "extra.bias"]
+    assert torch.equal(other.line.weight, Net.from_pretrained(folder).line.weight)
+    assert torch.equal(other.extra.weight, kept)
+
+
+def test_start_from_nothing_that_fits_is_an_error(folder):
+    class Unlike(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.other = nn.Linear(7, 7)
+
+    assert str(folder) in complaint(lambda: start_from(Unlike(), folder))

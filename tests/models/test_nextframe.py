@@ -168,3 +168,29 @@ def test_sizes(size):
     net = NextFrameUNet(NextFrameConfig(slots=SLOTS, size=size, history=2, widths=(8, 8, 8, 8), condition=8))
     made = net(torch.zeros(1, 2, 3, size, size), torch.tensor([1]), torch.tensor([[0, 0]]))
     assert made.shape == (1, 3, size, size) and made.dtype == torch.float32
+
+
+@torch.no_grad()
+def test_a_network_with_reach_moves_pixels_as_chosen():
+    """Told to take every pixel from two to the left and one below, and to draw nothing, it shifts the newest frame."""
+    made = NextFrameUNet(NextFrameConfig(slots=SLOTS, size=32, history=3, widths=(8, 8, 8, 8), condition=8, reach=2))
+    assert made.moves is not None and made.moves.choice.bias is not None and made.head.bias is not None
+    made.head.weight.zero_()
+    made.head.bias.copy_(torch.tensor([0.0] * 12 + [1.0] * 4))  # three channels drawn: nothing; the mask: all
+    logits = torch.full((25, 4), -50.0)
+    logits[3 * 5 + 0] = 50.0  # row +1, column -2
+    made.moves.choice.bias.copy_(logits.flatten())
+    history = frames(2, 3)
+    out = made.eval()(history, torch.tensor([3, 3]), torch.ones(2, 2, dtype=torch.int64))
+    newest = history[:, -1]
+    torch.testing.assert_close(out[:, :, :31, 2:], newest[:, :, 1:, :30])
+    torch.testing.assert_close(out[:, :, 31, 2:], newest[:, :, 31, :30])  # the border repeats
+
+
+@torch.no_grad()
+def test_reach_begins_by_staying():
+    """A fresh network with reach takes most of each pixel from its own place, so training may start from one without."""
+    moves = NextFrameUNet(NextFrameConfig(slots=SLOTS, size=32, widths=(8, 8, 8, 8), reach=1)).moves
+    assert moves is not None
+    weight = moves.choice(torch.randn(1, 8, 16, 16)).unflatten(1, (9, 4)).softmax(dim=1)
+    assert weight.argmax(dim=1).eq(4).all() and weight[:, 4].min() > 0.6

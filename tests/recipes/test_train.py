@@ -188,3 +188,21 @@ def test_held_out_digits_share_the_words():
     assert held.grammar == clips.grammar
     with pytest.raises(InputError):
         DataConfig(kind="digits", size=32, count=1).open(held=True)
+
+
+@pytest.mark.parametrize("part", ["next", "first"])
+def test_a_run_starts_from_a_trained_part(part, tmp_path):
+    """With `start`, a run of no steps ends with the given weights (and with others without it)."""
+    name = "nextframe_debug" if part == "next" else "textgan_debug"
+    train(find(name)(None).with_overrides(SHORT), tmp_path / "one", quiet=True)
+    rate = ["objective.learning_rate=1e-12", "trainer.steps=1", "trainer.sample_every=0"]
+    if part == "next":
+        rate.append("objective.weight_decay=0")
+    start = [f"start={tmp_path / 'one' / part}"]
+    train(find(name)(None).with_overrides([*SHORT, *rate, *start]), tmp_path / "two", quiet=True)
+    train(find(name)(None).with_overrides([*SHORT, *rate]), tmp_path / "three", quiet=True)
+    one, two, three = (load_file(tmp_path / n / part / "model.safetensors") for n in ("one", "two", "three"))
+    apart = [max(float((one[k].float() - x[k].float()).abs().max()) for k in one) for x in (two, three)]
+    assert apart[0] < 1e-3 < apart[1]
+    with pytest.raises(WeightsError, match="nowhere"):
+        train(find(name)(None).with_overrides([*SHORT, "start=nowhere"]), tmp_path / "four", quiet=True)

@@ -123,6 +123,30 @@ def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in tensors.items()}
 
 
+def start_from(module: torch.nn.Module, folder: str | Path) -> list[str]:
+    """Copy into `module` every tensor of `folder/model.safetensors` that it has by name and shape.
+
+    Args:
+        module: a network; what finds no match keeps its value.
+        folder: what `save_pretrained` wrote, of a network like this one.
+
+    Returns:
+        Names of the tensors of `module` that found no match.
+
+    Raises:
+        WeightsError: no weights there, or none that fits.
+    """
+    import torch
+
+    found, own = load_tensors(Path(folder) / WEIGHTS_NAME), module.state_dict()
+    fits = {k: v for k, v in found.items() if k in own and own[k].shape == v.shape}
+    if not fits:
+        raise WeightsError(f"no tensor in {folder} fits the network; start from one of the same family")
+    with torch.no_grad():
+        module.load_state_dict({**own, **fits})
+    return [k for k in own if k not in fits]
+
+
 class PretrainedMixin:
     """Adds `save_pretrained` and `from_pretrained` to an `nn.Module` whose only argument is its `config`."""
 

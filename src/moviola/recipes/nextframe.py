@@ -9,6 +9,7 @@ from pydantic import Field
 
 from moviola.core.config import Config
 from moviola.core.seeds import numpy_generator, seeded
+from moviola.core.weights import start_from
 from moviola.data.loader import Batch, Clips, Histories, Samples, collate
 from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
 from moviola.models.textvideo import NEXT, TextVideoConfig
@@ -30,6 +31,7 @@ class NextFrameRun(Config):
         single: share of single-frame histories.
         full: share of histories without an empty place.
         restart: share of the other histories that begin at a cycle's first frame.
+        start: folder of a trained part (`MODEL/next`) to start from; what it lacks starts fresh.
     """
 
     recipe: str
@@ -41,11 +43,14 @@ class NextFrameRun(Config):
     single: float = Field(default=0.3, ge=0, le=1)
     full: float = Field(default=0.35, ge=0, le=1)
     restart: float = Field(default=0.8, ge=0, le=1)
+    start: Path | None = None
 
     def build(self) -> tuple[Objective, Samples]:
         """Make the network, seeded, and the samples."""
         with seeded(self.trainer.seed, "weights"):
             network = NextFrameUNet(self.model)
+        if self.start is not None:
+            start_from(network, self.start)
         history, objective = self.model.history, self.objective
         clips = self.data.open_for(self.model.slots, self.model.size)
         samples = Histories(clips, history, objective.unroll, self.single, self.full, self.restart)

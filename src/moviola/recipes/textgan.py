@@ -8,6 +8,7 @@ from typing import Literal
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError
 from moviola.core.seeds import numpy_generator, seeded
+from moviola.core.weights import start_from
 from moviola.data.loader import FirstFrames, Samples, collate
 from moviola.models.textgan import CriticConfig, FrameCritic, FrameGenerator, TextGANConfig
 from moviola.models.textvideo import FIRST, TextVideoConfig
@@ -26,6 +27,7 @@ class TextGANRun(Config):
         recipe: which recipe made it.
         part: the model folder's part that it fills.
         data, model, critic, objective, trainer: its parts.
+        start: folder of a trained part (`MODEL/first`) that the generator starts from; what it lacks starts fresh.
     """
 
     recipe: str
@@ -35,11 +37,14 @@ class TextGANRun(Config):
     critic: CriticConfig
     objective: TextGANObjectiveConfig = TextGANObjectiveConfig()
     trainer: TrainerConfig
+    start: Path | None = None
 
     def build(self) -> tuple[Objective, Samples]:
         """Make both networks, seeded, and the samples."""
         with seeded(self.trainer.seed, "weights"):
             generator, critic = FrameGenerator(self.model), FrameCritic(self.critic)
+        if self.start is not None:
+            start_from(generator, self.start)
         clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
         if (self.critic.slots, self.critic.size) != (self.model.slots, self.model.size):
             raise ConfigError(

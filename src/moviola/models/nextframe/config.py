@@ -20,6 +20,8 @@ class NextFrameConfig(Config):
         condition: D of the caption vector.
         caption: "film" steers every decoder block; "concat" joins the caption to the bottleneck only, the
             form of the source document, kept for comparison.
+        reach: how many pixels, each way, a part of the newest frame may move in one step; 0 to 4. Above 0 the
+            network copies through a soft choice of (2 reach + 1)^2 shifts, so that what moves stays sharp.
     """
 
     family: Literal["nextframe"] = "nextframe"
@@ -29,3 +31,4 @@ class NextFrameConfig(Config):
     widths: tuple[int, int, int, int] = (24, 48, 96, 160)
     condition: int = Field(default=128, ge=8)
     caption: Literal["film", "concat"] = "film"
+    reach: int = Field(default=0, ge=0, le=4)

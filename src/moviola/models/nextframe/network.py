@@ -1,7 +1,8 @@
 """The captioned next-frame U-Net.
 
 Source: the "Videogeneration" project: a 3-D U-Net over the current frame and up to nine before it, with a dense
-network-in-network at the bottleneck that also sees the caption; the output is one frame.
+network-in-network at the bottleneck that also sees the caption; the output is one frame. Moving pixels by a choice
+of shifts: Finn et al. 2016, "Unsupervised Learning for Physical Interaction through Video Prediction", section 3 (DNA).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from moviola.nn.slots import SlotEmbedding
 
 _CODE = 16  # channels of the bottleneck on its way into the dense network
 _HIDDEN = 256  # its hidden width
+_STAY = 3.0  # start of the logit of the shift by nothing
 
 
 class _Dense(nn.Module):
@@ -38,12 +40,35 @@ class _Dense(nn.Module):
         return x + self.dense2(hidden).view_as(x), hidden
 
 
+class _Moves(nn.Module):
+    """Moves the pixels of a frame: every pixel takes a weighted mean of its neighbours within `reach`."""
+
+    def __init__(self, channels: int, reach: int) -> None:
+        super().__init__()
+        self.reach, self.count = reach, (2 * reach + 1) ** 2
+        self.choice = nn.Conv2d(channels, 4 * self.count, 1)
+        nn.init.zeros_(self.choice.weight)
+        with torch.no_grad():
+            bias = torch.zeros(self.count, 4)
+            bias[self.count // 2] = _STAY
+            assert self.choice.bias is not None
+            self.choice.bias.copy_(bias.flatten())
+
+    def forward(self, features: Tensor, frame: Tensor) -> Tensor:
+        """Map features (B, C, H/2, W/2) and a frame (B, 3, H, W) to the moved frame."""
+        weight = F.pixel_shuffle(self.choice(features), 2).float().softmax(dim=1).to(frame.dtype)
+        padded = F.pad(frame, [self.reach] * 4, mode="replicate")
+        shifted = F.unfold(padded, 2 * self.reach + 1).view(frame.shape[0], 3, self.count, *frame.shape[2:])
+        return (shifted * weight[:, None]).sum(dim=2)
+
+
 class NextFrameUNet(PretrainedMixin, nn.Module):
     """Predict the next frame from a caption and up to `history` frames.
 
     The history is right-aligned: the newest frame is always last; empty places before the first frame are zero
-    and marked by a mask channel. The result is a drawn frame plus the newest one times a mask; the mask is not
-    squashed, since a sigmoid there saturates early in training and the network stays with copying.
+    and marked by a mask channel. The result is a drawn frame plus the newest one (its pixels moved, with
+    `config.reach`) times a mask; the mask is not squashed, since a sigmoid there saturates early in training and the
+    network stays with copying.
 
     Args:
         config: sizes.
@@ -79,6 +104,7 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         self.film = FiLM(w1, steer)
         self.last = nn.Conv2d(w1, w1, 3, padding=1)
         self.head = nn.Conv2d(w1, 16, 3, padding=1)
+        self.moves = _Moves(w1, config.reach) if config.reach else None
 
     def forward(self, history: Tensor, count: Tensor, slots: Tensor) -> Tensor:
         """Predict one frame.
@@ -109,8 +135,10 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))
         x = self.fuse0(torch.cat([self.up0(x, steer), s0[:, :, -1], newest], dim=1))
         x = x + self.last(F.silu(self.film(x, steer)))
-        x = F.pixel_shuffle(self.head(F.silu(x)), 2).to(history.dtype)
-        return torch.addcmul(x[:, :3], x[:, 3:], history[:, -1])
+        x = F.silu(x)
+        frame = history[:, -1] if self.moves is None else self.moves(x, history[:, -1])
+        x = F.pixel_shuffle(self.head(x), 2).to(history.dtype)
+        return torch.addcmul(x[:, :3], x[:, 3:], frame)
 
     def _volume(self, history: Tensor, count: Tensor) -> Tensor:
         """Return (B, 13, K, H/2, W/2): pixels folded by two, and the mask of real frames."""
