@@ -212,3 +212,17 @@ def test_info_of_the_weizmann_strips(call, shared, tmp_path):
     found = ask(call, "data", "info", shared / "media/datasets/weizmann", "--sheet", tmp_path / "s.png")
     assert (found["clips"], found["layout"], found["broken"], found["short"]) == (56, "strips", [], [])
     assert set(found["labels"].values()) == {14} and found["frames"]["min"] == 51
+
+
+def test_cut_a_grid(call, tmp_path):
+    """Two by two cells become four clips; a grid that does not divide is one line."""
+    frames = np.zeros((3, 32, 64, 3), np.uint8)
+    frames[:, :16, 32:] = 200
+    codec.write(Video(frames, fps=8), tmp_path / "grid.npz")
+    found = ask(call, "data", "cut", tmp_path / "grid.npz", tmp_path / "cells", "--rows", 2, "--columns", 2)
+    assert found == {"output": str(tmp_path / "cells"), "clips": 4}
+    means = [video.frames.mean() for video in map(open_source(tmp_path / "cells").read, range(4))]
+    assert np.allclose(means, [0, 200, 0, 0], atol=2)
+    assert "64x32" in refused(
+        call, "data", "cut", tmp_path / "grid.npz", tmp_path / "b", "--rows", 3, "--columns", 2
+    )

@@ -183,6 +183,30 @@ def pack_command(
         emit({"output": cache.path, "clips": len(cache), "bytes": cache.nbytes, "skipped": skipped})
 
 
+@app.command("cut")
+@example("moviola data cut grid.mp4 --rows 2 --columns 2 cells")
+def cut_command(
+    grid: Annotated[
+        Path, typer.Argument(metavar="GRID", help="A video that shows clips in rows and columns.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Clips down.")],
+    columns: Annotated[int, typer.Option("--columns", min=1, help="Clips across.")],
+    gap: Annotated[int, typer.Option("--gap", min=0, help="Pixels between them.")] = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Cut a grid, one video of many clips as papers show them, into its clips."""
+    from moviola.core.progress import progress
+    from moviola.data.grids import cut_grid
+
+    with progress("cutting", rows, quiet=quiet or json) as tick:
+        names = cut_grid(grid, out, rows, columns, gap, tick=tick)
+    say(f"{out}: {len(names)} clips", quiet=quiet, as_json=json)
+    if json:
+        emit({"output": out, "clips": len(names)})
+
+
 def toy_config(
     toy: str,
     *,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, OutputError, UnknownNameError
+from moviola.core.errors import ConfigError, UnknownNameError
 from moviola.data.captions import write_captions
+from moviola.data.folders import new_folder
 from moviola.data.toys import ToyClip, load_toy
 
 Format = Literal["mp4", "npz", "frames"]
@@ -54,7 +51,7 @@ def write_dataset(
         raise UnknownNameError.of("format", format, FORMATS)
     digits = max(6, len(str(count - 1)))
     suffix = "" if format == "frames" else f".{format}"
-    with _new_folder(Path(out)) as folder:
+    with new_folder(Path(out)) as folder:
 
         def rows() -> Iterator[dict[str, Any]]:
             for index in range(count):
@@ -86,24 +83,3 @@ def _write_clip(clip: ToyClip, path: Path, format: Format) -> None:
         codec.write(clip.video, path, crf=_CRF, pix_fmt="yuv444p")
     else:
         codec.write(clip.video, f"{path}/" if format == "frames" else path)
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside `out` that takes its name at the end, and is gone after any failure."""
-    target = out if out.name not in ("", "..") else out.resolve()
-    if not target.parent.is_dir():
-        raise OutputError(f"cannot write {out}: there is no folder {target.parent}; make it first")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise OutputError(f"{out} exists and is not an empty folder; name a new one")
-    beside = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
-    try:
-        beside.mkdir()
-        yield beside
-        if target.exists():
-            target.rmdir()
-        os.replace(beside, target)
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
