@@ -14,6 +14,7 @@ import pytest
 from moviola.cli import doctor
 from moviola.cli.main import run
 from moviola.core.checksums import write_sums
+from moviola.nn.pretrained import packages
 
 
 @pytest.fixture
@@ -88,6 +89,22 @@ def test_unchecked_weights(catalog, capsys):
     assert code == 0
     assert report["weights"][0]["state"] == "unchecked"
     assert any("no checksums" in line for line in report["advice"])
+
+
+def test_networks_of_the_metrics(catalog, capsys, monkeypatch, tmp_path):
+    """What is missing is advice, not a fault: the metrics it is for, and the command."""
+    monkeypatch.setenv("MOVIOLA_CACHE", str(tmp_path))
+    monkeypatch.setattr(packages, "installed_file", lambda *_: None)
+    code, report = examined(capsys)
+    assert code == 0
+    assert {about["state"] for about in report["pretrained"]} == {"missing"}
+    line = "i3d is not here (for fvd, fvd-pooled, kvd); run: moviola models fetch i3d"
+    assert line in report["advice"]
+    file = tmp_path / "weights.ckpt"
+    monkeypatch.setattr(packages, "installed_file", lambda *_: file)
+    _, report = examined(capsys)
+    assert {(about["state"], about["path"]) for about in report["pretrained"]} == {("installed", str(file))}
+    assert line not in report["advice"]
 
 
 def test_missing_package(catalog, capsys, monkeypatch):

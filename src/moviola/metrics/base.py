@@ -1,0 +1,120 @@
+"""What a metric is made of: samples, extractors (the map step), and three kinds of measure (the reduce step).
+
+A sampled clip goes once through every extractor that any asked metric needs; what comes out is small, is kept in the
+feature cache, and is all that the measures see. So one decode feeds every metric, and any part of the map step may
+run elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from moviola.core.video import Video
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Kind = Literal["set", "paired", "video"]
+Better = Literal["lower", "higher", "neither"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One clip as the protocol cut it.
+
+    Attributes:
+        video: its frames, uint8 (T, H, W, 3), and rate.
+        name: unique in its data set.
+        label: its class, or None.
+        caption: its caption, or None.
+    """
+
+    video: Video
+    name: str
+    label: str | None = None
+    caption: str | None = None
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """The map step: one sample in, small float arrays out. Stateless: the order of samples does not matter.
+
+    Attributes:
+        name: short, unique among extractors: "i3d", "fvmd", "flow" ...
+    """
+
+    name: str
+
+    def identity(self) -> dict[str, str]:
+        """Return everything that changes the outputs (network, sha256, resize kernel ...); part of the cache key."""
+        ...
+
+    def __call__(self, sample: Sample) -> Mapping[str, np.ndarray]:
+        """Return named float32 arrays of one shape for every sample: (d,) for a clip, (rows, d) for its frames."""
+        ...
+
+
+@runtime_checkable
+class PairExtractor(Protocol):
+    """The map step of paired metrics: a real and a generated sample of equal shape in, named numbers out."""
+
+    name: str
+
+    def identity(self) -> dict[str, str]:
+        """Return everything that changes the outputs; part of the cache key."""
+        ...
+
+    def __call__(self, real: Sample, fake: Sample) -> Mapping[str, np.ndarray]:
+        """Return named float32 arrays of shape ()."""
+        ...
+
+
+@runtime_checkable
+class SetMeasure(Protocol):
+    """The reduce step of a set metric: two arrays of features in, a number out.
+
+    Attributes:
+        extractor: name of the extractor it reads. output: which of its arrays.
+    """
+
+    extractor: str
+    output: str
+
+    def score(self, real: np.ndarray, fake: np.ndarray) -> float:
+        """Return the distance of `fake` (M, rows, d) from `real` (N, rows, d), float."""
+        ...
+
+    def resample(
+        self, real: np.ndarray, fake: np.ndarray, draws: int, generator: np.random.Generator
+    ) -> np.ndarray:
+        """Return the scores of `draws` bootstrap resamplings of the clips, float64 (draws,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """What the catalog says of one metric.
+
+    Attributes:
+        key: its name: "fvd".
+        title: a line for tables and reports.
+        kind: "set" (a distribution against a distribution), "paired" (clip against clip) or "video" (each clip alone;
+            the value is the mean over FAKE, and that over REAL stands beside it).
+        better: which way is better; "neither" for figures that only describe.
+        unit: of the value, "" for none.
+        factory: "module:function"; called with the `Protocol`, the device and the metric options, it returns
+            (list of extractors, measure); for kinds "paired" and "video" the measure is the output's name.
+        needs: what has to be there beyond the core, in a few words; "" for nothing.
+        source: paper.
+    """
+
+    key: str
+    title: str
+    kind: Kind
+    better: Better
+    factory: str
+    unit: str = ""
+    needs: str = ""
+    source: str = ""

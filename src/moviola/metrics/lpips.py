@@ -1,0 +1,82 @@
+"""LPIPS between clips of equal shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moviola.core.devices import pick_device
+from moviola.core.errors import InputError
+from moviola.metrics.base import Sample
+from moviola.metrics.sharing import full_precision
+
+if TYPE_CHECKING:
+    from moviola.metrics.base import PairExtractor
+    from moviola.metrics.options import MetricOptions
+    from moviola.metrics.protocol import Protocol
+    from moviola.nn.pretrained.lpips import LPIPS
+
+
+class LpipsExtractor:
+    """The distance of each frame from its counterpart, averaged over frames.
+
+    Args:
+        network: with its weights, on `device`.
+        identity: its name and sha256 values.
+        device: where it runs.
+        batch: pairs of frames at a time.
+    """
+
+    name = "lpips"
+
+    def __init__(
+        self, network: LPIPS, identity: Mapping[str, str], device: str = "cpu", batch: int = 8
+    ) -> None:
+        self.network, self.device, self.batch = network, device, batch
+        self._identity = dict(identity)
+
+    def identity(self) -> dict[str, str]:
+        """Return what changes the output."""
+        return dict(self._identity)
+
+    def __call__(self, real: Sample, fake: Sample) -> dict[str, np.ndarray]:
+        """Return "lpips", float32 ().
+
+        Raises:
+            InputError: clips of different shapes. ConfigError: frames that are too small for the network.
+        """
+        import torch
+
+        a, b = real.video, fake.video
+        if a.frames.shape != b.frames.shape:
+            raise InputError(
+                f"lpips compares clips of one shape: {real.name} is {_shape(real)}, {fake.name} is {_shape(fake)}"
+            )
+        total = 0.0
+        with torch.inference_mode(), full_precision(self.device):
+            for start in range(0, len(a), self.batch):
+                part = slice(start, start + self.batch)
+                x, y = (video[part].to_tensor().to(self.device) for video in (a, b))
+                total += float(self.network(x, y).double().sum())
+        return {self.name: np.asarray(total / len(a), np.float32)}
+
+
+def _shape(sample: Sample) -> str:
+    video = sample.video
+    return f"{len(video)} frames of {video.height}x{video.width}"
+
+
+def make_lpips(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[PairExtractor], str]:
+    """Return extractor and output of LPIPS.
+
+    Raises:
+        WeightsError: the backbone's weights are not here, or are another network's. InputError: the heads are not
+            here. Each is one line that says how to get them.
+    """
+    from moviola.nn.pretrained.lpips import load_lpips
+
+    device = str(pick_device(device))
+    network, identity = load_lpips(options.lpips_net, options.lpips_backbone, device=device)
+    return [LpipsExtractor(network, identity, device)], "lpips"

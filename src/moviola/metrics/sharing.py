@@ -1,0 +1,61 @@
+"""Keeps metrics that use one network from loading it twice, and from running it twice over the same clip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from moviola.core.video import Video
+
+Made = TypeVar("Made")
+_LOADED: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
+
+
+def loaded(key: Hashable, load: Callable[[], Made]) -> Made:
+    """Return what `load` makes, or what it made for the same key while somebody still holds that.
+
+    Args:
+        key: what decides the result, the process aside.
+        load: makes it.
+    """
+    key = (os.getpid(), key)
+    made = _LOADED.get(key)
+    if made is None:
+        made = load()
+        _LOADED[key] = made
+    return made
+
+
+class PerVideo(Generic[Made]):
+    """A function of a video that is asked several times about the same one.
+
+    Results are kept as long as the video lives, and not when this is sent to another process.
+
+    Args:
+        function: of the video alone.
+    """
+
+    def __init__(self, function: Callable[[Video], Made]) -> None:
+        self.function = function
+        self._kept: WeakKeyDictionary[Video, Made] = WeakKeyDictionary()
+
+    def __call__(self, video: Video) -> Made:
+        """Return the function's value for `video`; nobody may change it."""
+        if video not in self._kept:
+            self._kept[video] = self.function(video)
+        return self._kept[video]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.function,)
+
+
+def full_precision(device: Any) -> AbstractContextManager[object]:
+    """Keep CUDA from rounding the factors of a convolution to 10 bits, its default; elsewhere do nothing."""
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""Frozen outside networks, rewritten in torch, and the store that finds their weights."""

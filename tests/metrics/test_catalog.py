@@ -1,0 +1,85 @@
+"""The table of metrics, and how keys become extractors."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from moviola.core.errors import InputError, UnknownNameError
+from moviola.metrics import catalog
+from moviola.metrics.catalog import METRICS, Metric, build, find_metric, list_metrics
+from moviola.metrics.options import MetricOptions
+from moviola.metrics.protocol import Protocol
+
+
+def test_the_metrics_are_those_promised():
+    kinds = {key: spec.kind for key, spec in METRICS.items()}
+    assert {key for key, kind in kinds.items() if kind == "set"} == {
+        "fvd", "fvd-pooled", "kvd", "frame-fd", "frame-is", "fvmd", "cd-fvd", "jepa-fd",
+    }  # fmt: skip
+    assert {key for key, kind in kinds.items() if kind == "paired"} == {
+        "psnr",
+        "ssim",
+        "ms-ssim",
+        "mse",
+        "lpips",
+    }
+    assert {key for key, kind in kinds.items() if kind == "video"} == {
+        "clip-score", "fram-acc", "tmp-con", "conse", "pixel-mse", "warp-error", "flicker", "motion",
+    }  # fmt: skip
+    assert [spec.key for spec in list_metrics()] == list(METRICS)
+    assert all(key == spec.key and spec.title for key, spec in METRICS.items())
+    assert METRICS["motion"].better == "neither"
+
+
+@pytest.mark.parametrize("key", METRICS)
+def test_every_factory_is_there(key):
+    """The module of each metric defines its factory (read, not run: it may need weights)."""
+    module, _, function = METRICS[key].factory.partition(":")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    names |= {
+        t.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for t in node.targets
+        if isinstance(t, ast.Name)
+    }
+    assert function in names
+
+
+def test_unknown_key():
+    with pytest.raises(UnknownNameError, match="unknown metric 'fdv'; did you mean fvd"):
+        find_metric("fdv")
+
+
+def test_metrics_that_share_an_extractor_share_the_object(monkeypatch):
+    """Two factories that make equal extractors give one object; a metric asked for twice is there once."""
+
+    class Net:
+        name = "net"
+
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+        def identity(self) -> dict[str, str]:
+            return {"size": str(self.size)}
+
+    sizes = {"fvd": 1, "kvd": 1, "fvmd": 2}
+    monkeypatch.setattr(catalog, "_factory", lambda spec: lambda *_: ([Net(sizes[spec.key])], "out"))
+    made = build(["fvd", "kvd", "fvd", "fvmd"], Protocol(), "cpu", MetricOptions())
+    assert [metric.key for metric in made] == ["fvd", "kvd", "fvmd"]
+    assert made[0].extractors[0] is made[1].extractors[0]
+    assert made[0].extractors[0] is not made[2].extractors[0]
+    mine = Metric(find_metric("motion"), (Net(3),), "out")
+    assert build([mine], Protocol(), "cpu", MetricOptions()) == [mine]
+
+
+def test_nothing_asked_for():
+    with pytest.raises(InputError, match="no metric asked for; known: fvd"):
+        build([], Protocol(), "cpu", MetricOptions())
