@@ -7,7 +7,7 @@ changes one word of each prompt and asks whether that reading changes and the ot
     python benchmarks/sprites_faithfulness.py PARTS [--model sprites] [--clips 512] [--work DIR]
 
 PARTS is the folder of the Liberated Pixel Cup part sheets. The classifier is kept in --work and trained once (about
-15 minutes on one core); a second call goes on where the first stopped.
+40 minutes on one core); a second call goes on where the first stopped.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("parts", type=Path)
     parser.add_argument("--model", default="sprites")
     parser.add_argument("--clips", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=2500, help="of the classifier's training")
+    parser.add_argument("--steps", type=int, default=4000, help="of the classifier's training")
     parser.add_argument("--work", type=Path, default=Path("runs/sprites-reader"))
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from moviola.core.video import Video
     from moviola.data.codec import read
     from moviola.models.catalog import load
+    from moviola.pipelines.evaluate import evaluate
     from moviola.pipelines.generate import generate
 
 __version__ = "0.1.0"
-__all__ = ["Video", "generate", "load", "read"]
+__all__ = ["Video", "evaluate", "generate", "load", "read"]
 
 # public name -> the module that defines it
 _HOME = {
     "Video": "moviola.core.video",
+    "evaluate": "moviola.pipelines.evaluate",
     "generate": "moviola.pipelines.generate",
     "load": "moviola.models.catalog",
     "read": "moviola.data.codec",

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "pyproject.toml"
-PACKAGES = ["cli", "recipes", "training", "pipelines", "models", "nn", "data", "core"]
+PACKAGES = ["cli", "recipes", "scale", "training", "pipelines", "models", "metrics", "nn", "data", "core"]
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:

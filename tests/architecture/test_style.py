@@ -14,7 +14,9 @@ MACHINE_PATH = re.compile(
     r"(?<![\w.])/(?:" + "|".join(["home", "root", "Users", "mnt", "work", "tmp"]) + r")/"
 )
 FORBIDDEN = {
-    "an unpickled file": re.compile(r"\bpickle\.loads?\(|\btorch\.load\((?!.*weights_only=True)|allow_pickle\s*=\s*True"),
+    "an unpickled file": re.compile(
+        r"\bpickle\.loads?\(|\btorch\.load\((?!.*weights_only=True)|allow_pickle\s*=\s*True"
+    ),
     "an edited import path": re.compile(r"\bsys\.path\b"),
     "a tensor sent to one kind of device": re.compile(r"\.cuda\(\)"),
     "a global seed": re.compile(r"\btorch\.manual_seed\(|\bnp\.random\.seed\(|\brandom\.seed\("),

@@ -173,7 +173,9 @@ def test_sizes(size):
 @torch.no_grad()
 def test_a_network_with_reach_moves_pixels_as_chosen():
     """Told to take every pixel from two to the left and one below, and to draw nothing, it shifts the newest frame."""
-    made = NextFrameUNet(NextFrameConfig(slots=SLOTS, size=32, history=3, widths=(8, 8, 8, 8), condition=8, reach=2))
+    made = NextFrameUNet(
+        NextFrameConfig(slots=SLOTS, size=32, history=3, widths=(8, 8, 8, 8), condition=8, reach=2)
+    )
     assert made.moves is not None and made.moves.choice.bias is not None and made.head.bias is not None
     made.head.weight.zero_()
     made.head.bias.copy_(torch.tensor([0.0] * 12 + [1.0] * 4))  # three channels drawn: nothing; the mask: all
@@ -189,7 +191,7 @@ def test_a_network_with_reach_moves_pixels_as_chosen():
 
 @torch.no_grad()
 def test_reach_begins_by_staying():
-    """A fresh network with reach takes most of each pixel from its own place, so training may start from one without."""
+    """A fresh network with reach takes most of each pixel from its own place: training may start from one without."""
     moves = NextFrameUNet(NextFrameConfig(slots=SLOTS, size=32, widths=(8, 8, 8, 8), reach=1)).moves
     assert moves is not None
     weight = moves.choice(torch.randn(1, 8, 16, 16)).unflatten(1, (9, 4)).softmax(dim=1)

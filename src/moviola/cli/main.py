@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 VERBS: dict[str, tuple[str, str, str]] = {
     "generate": ("generate", "command", "Make a video from a text, or from a text and a first frame."),
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
+    "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),
     "models": ("models", "app", "The models at hand and what one can say to them."),
     "doctor": ("doctor", "command", "Versions, devices, codecs and weights found, and what is missing."),

@@ -88,10 +88,12 @@ def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
     return NextFrameRun(
         recipe="nextframe_sprites",
         data=data,
-        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
-        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, recolor=0.4, detail=0.15),
+        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), reach=2),
+        objective=NextFrameObjectiveConfig(
+            learning_rate=1.5e-3, noise=0.1, recolor=0.3, detail=0.3, unroll=2, unroll_from=24000
+        ),
         trainer=TrainerConfig(
-            steps=19000,
+            steps=30000,
             batch=16,
             precision="bf16",
             channels_last=True,
@@ -107,7 +109,7 @@ def nextframe_sprites_concat(path: Path | None = None) -> NextFrameRun:
     return run.model_copy(
         update={
             "recipe": "nextframe_sprites_concat",
-            "model": run.model.model_copy(update={"caption": "concat"}),
+            "model": run.model.model_copy(update={"caption": "concat", "reach": 0}),
             "single": 0.1,
             "full": 0.0,
             "restart": 0.0,

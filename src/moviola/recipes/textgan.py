@@ -88,9 +88,9 @@ def textgan_sprites(path: Path | None = None) -> TextGANRun:
         data=data,
         model=TextGANConfig(slots=slots),
         critic=CriticConfig(slots=slots),
-        objective=TextGANObjectiveConfig(paired=20.0, detail=0.3, adversarial=0.3, adversarial_from=6000),
+        objective=TextGANObjectiveConfig(paired=20.0, detail=0.5, adversarial=0.3, adversarial_from=24000),
         trainer=TrainerConfig(
-            steps=8000,
+            steps=26000,
             batch=32,
             precision="bf16",
             channels_last=True,

@@ -160,7 +160,8 @@ def test_without_transformers(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(
-        InputError, match=r'clip-score needs the transformers library.*"pip install transformers"'
+        InputError,
+        match=r"clip-score needs the transformers library: run \"pip install 'moviola\[evaluate\]'\"",
     ):
         load_clip("some/clip")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-INSTALL = "pip install transformers"
+INSTALL = "pip install 'moviola[evaluate]'"
 
 
 def import_transformers(metric: str) -> Any:

@@ -1,0 +1,305 @@
+"""The map step: every clip is decoded once and shown to every extractor that wants it.
+
+What is to be done is a `Job`, cut into blocks of clips. A block may be worked on anywhere and in any order: the result
+depends on the clips alone. `serial` does it here; `moviola.scale` does it on a Ray cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from moviola.core.errors import InputError, MoviolaError
+from moviola.core.progress import Tick
+from moviola.core.seeds import numpy_generator
+from moviola.core.video import Video
+from moviola.data.corrupt import Damage
+from moviola.metrics.base import Sample
+from moviola.pipelines.evaluate.samples import Plan, cut_clip
+from moviola.pipelines.evaluate.store import FORMAT, Features, FeatureStore
+
+_SIDES = ("real", "fake")
+BLOCK = 16
+"""Clips that are worked on between two writes to disk."""
+
+
+class FrameDigest:
+    """What tells whether two clips show the same frames: the first 16 bytes of a sha256, a number each."""
+
+    name = "frames"
+
+    def identity(self) -> dict[str, str]:
+        """See `moviola.metrics.base.Extractor`."""
+        return {"hash": "sha256/16"}
+
+    def __call__(self, sample: Sample) -> dict[str, np.ndarray]:
+        """Return {"digest": (16,)}, whole numbers 0 to 255."""
+        frames = sample.video.frames
+        digest = hashlib.sha256(str(frames.shape).encode())
+        for frame in frames:
+            digest.update(frame.tobytes())
+        return {"digest": np.frombuffer(digest.digest()[:16], np.uint8).astype(np.float32)}
+
+
+class Damager:
+    """Makes the damaged copy of a clip once, however many extractors ask for it.
+
+    Args:
+        damage: what is done to the clip.
+        seed: of what is random in it, together with the clip's name.
+    """
+
+    def __init__(self, damage: Damage, seed: int) -> None:
+        self.damage, self.seed = damage, seed
+        self._kept: WeakKeyDictionary[Video, Sample] = WeakKeyDictionary()
+
+    def __call__(self, sample: Sample) -> Sample:
+        """Return the damaged copy."""
+        if sample.video not in self._kept:
+            generator = numpy_generator(self.seed, "damage", self.damage.name, sample.name)
+            video = self.damage.apply(sample.video, generator)
+            self._kept[sample.video] = Sample(video, sample.name, sample.label, sample.caption)
+        return self._kept[sample.video]
+
+    def __reduce__(self) -> tuple[type[Damager], tuple[Damage, int]]:
+        return Damager, (self.damage, self.seed)
+
+
+class DamagedView:
+    """An extractor that sees damaged copies; a pair extractor then sees a clip beside its damaged copy.
+
+    Args:
+        extractor: an `Extractor`, or a `PairExtractor` where `paired`.
+        damager: makes the copies.
+        paired: which of the two it is.
+    """
+
+    def __init__(self, extractor: Any, damager: Damager, paired: bool) -> None:
+        self.extractor, self.damager, self.paired = extractor, damager, paired
+        self.name = f"{extractor.name} of {damager.damage.name}"
+
+    def identity(self) -> dict[str, str]:
+        """See `moviola.metrics.base.Extractor`."""
+        said = {"damage": self.damager.damage.title, "damage seed": str(self.damager.seed)}
+        return {**self.extractor.identity(), **said}
+
+    def __call__(self, sample: Sample) -> Mapping[str, np.ndarray]:
+        """Return what the extractor makes of the damaged clip."""
+        damaged = self.damager(sample)
+        return self.extractor(sample, damaged) if self.paired else self.extractor(damaged)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One extractor over one set.
+
+    Attributes:
+        which: "real", "fake" or "pair".
+        extractor: an `Extractor`, or a `PairExtractor` for "pair".
+        names: of the planned clips or pairs.
+        key: sha256 (hex) of everything that decides the features.
+        only: the rows that are wanted.
+    """
+
+    which: str
+    extractor: Any
+    names: tuple[str, ...]
+    key: str
+    only: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Clips that are decoded together: one, or the two of a pair. Row numbers, None for none."""
+
+    real: int | None = None
+    fake: int | None = None
+    pair: int | None = None
+
+
+@dataclass
+class Block:
+    """What came of some units.
+
+    Attributes:
+        rows: column number to row number to output to array.
+        failed: (which, row, reason) of clips that could not be decoded.
+        clips: how many clips were decoded.
+        error: what stopped the block, to be raised by whoever asked for it.
+    """
+
+    rows: dict[int, dict[int, Mapping[str, np.ndarray]]] = field(default_factory=dict)
+    failed: list[tuple[str, int, str]] = field(default_factory=list)
+    clips: int = 0
+    error: MoviolaError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All there is to know for working on any block.
+
+    Attributes:
+        plans: "real" and "fake" to their plans.
+        columns: what is to be made.
+        wanted: for each column the rows that are still missing.
+        skip_bad: note clips that cannot be decoded and go on.
+    """
+
+    plans: Mapping[str, Plan]
+    columns: Sequence[Column]
+    wanted: Sequence[frozenset[int]]
+    skip_bad: bool
+
+    def run(self, units: Iterable[Unit]) -> Block:
+        """Work on some units; an error of moviola's own is returned in the block, not raised."""
+        block = Block()
+        try:
+            for unit in units:
+                self._one(unit, block)
+        except MoviolaError as error:
+            block.error = error
+        return block
+
+    def _one(self, unit: Unit, block: Block) -> None:
+        samples: dict[str, Sample] = {}
+        for which, row in (("real", unit.real), ("fake", unit.fake)):
+            if row is None:
+                continue
+            plan = self.plans[which]
+            try:
+                samples[which] = cut_clip(plan.cuts[row], plan.side)
+            except InputError as error:
+                if not self.skip_bad:
+                    raise
+                block.failed.append((which, row, " ".join(str(error).split())))
+            block.clips += 1
+        for number, column in enumerate(self.columns):
+            row = getattr(unit, column.which)
+            if row is None or row not in self.wanted[number]:
+                continue
+            shown = _SIDES if column.which == "pair" else (column.which,)
+            if all(which in samples for which in shown):
+                made = column.extractor(*(samples[which] for which in shown))
+                block.rows.setdefault(number, {})[row] = made
+
+
+Mapper = Callable[[Job, Sequence[Sequence[Unit]]], Iterator[Block]]
+"""Works on blocks of units, and gives the results in any order."""
+
+
+def serial(job: Job, blocks: Sequence[Sequence[Unit]]) -> Iterator[Block]:
+    """Work on the blocks one after another, here."""
+    for units in blocks:
+        yield job.run(units)
+
+
+def set_column(plan: Plan, extractor: Any, only: Iterable[int] | None = None) -> Column:
+    """Return the column of an extractor over a set; `only` some of its rows, or all."""
+    rows = frozenset(range(len(plan.cuts)) if only is None else only)
+    names = tuple(cut.name for cut in plan.cuts)
+    return Column(plan.which, extractor, names, _key(extractor, [_plan_key(plan), sorted(rows)]), rows)
+
+
+def pair_column(plans: Mapping[str, Plan], pairs: Sequence[tuple[int, int]], extractor: Any) -> Column:
+    """Return the column of a pair extractor over (real row, fake row) pairs; it goes by the names of FAKE."""
+    parts = [_plan_key(plans["real"]), _plan_key(plans["fake"]), [list(pair) for pair in pairs]]
+    names = tuple(plans["fake"].cuts[row].name for _, row in pairs)
+    return Column("pair", extractor, names, _key(extractor, parts), frozenset(range(len(pairs))))
+
+
+def _plan_key(plan: Plan) -> str:
+    """Hash what decides the clips of a set: the files, the frames taken, and what is done to them."""
+    digest = hashlib.sha256(f"{plan.fingerprint}\t{plan.side.key()}\n".encode())
+    for cut in plan.cuts:
+        digest.update(f"{cut.name}\t{cut.indices.tolist()}\t{cut.entry.caption}\n".encode())
+    return digest.hexdigest()
+
+
+def _key(extractor: Any, parts: Sequence[Any]) -> str:
+    what = [FORMAT, extractor.name, sorted(extractor.identity().items()), *parts]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+def extract(
+    plans: Mapping[str, Plan],
+    pairs: Sequence[tuple[int, int]],
+    columns: Sequence[Column],
+    root: Path,
+    *,
+    skip_bad: bool = False,
+    mapper: Mapper = serial,
+    block: int = BLOCK,
+    tick: Tick | None = None,
+    expect: Callable[[int], object] | None = None,
+) -> list[Features]:
+    """Make the features of all columns, or find them in the cache.
+
+    Args:
+        plans: "real" and "fake" to their plans.
+        pairs: (real row, fake row) of clips to be compared.
+        columns: what to make.
+        root: folder of the cache.
+        skip_bad: note clips that cannot be decoded and go on.
+        mapper: works on the blocks.
+        block: clips in a block, at least 1.
+        tick: called with the number of clips that were decoded.
+        expect: called once with the number of clips that will be.
+
+    Returns:
+        The features, a column each.
+
+    Raises:
+        InputError: a clip that cannot be decoded (unless `skip_bad`), or none that can.
+        OutputError: the cache cannot be written.
+    """
+    stores = [FeatureStore(root, c.key, c.names, c.extractor.name) for c in columns]
+    found: list[Features | None] = [store.read() for store in stores]
+    wanted = []
+    for column, store, ready in zip(columns, stores, found, strict=True):
+        done, failed = (set(column.only), ready.failed) if ready else store.done()
+        if failed and not skip_bad:
+            raise InputError(failed[0][1])
+        bad = {name for name, _ in failed}
+        wanted.append(frozenset(row for row in column.only - done if column.names[row] not in bad))
+    job = Job(plans, tuple(columns), tuple(wanted), skip_bad)
+    units = _units(job, pairs)
+    if expect is not None:
+        expect(sum((unit.real is not None) + (unit.fake is not None) for unit in units))
+    for made in mapper(job, [units[i : i + block] for i in range(0, len(units), block)]):
+        _keep(made, job, stores, pairs)
+        if tick is not None:
+            tick(made.clips, "")
+        if made.error is not None:
+            raise made.error
+    return [ready if ready else store.finish() for store, ready in zip(stores, found, strict=True)]
+
+
+def _units(job: Job, pairs: Sequence[tuple[int, int]]) -> list[Unit]:
+    """Return what has to be decoded: pairs that are compared together, other clips alone, nothing that is known."""
+    need: dict[str, set[int]] = {"real": set(), "fake": set(), "pair": set()}
+    for column, rows in zip(job.columns, job.wanted, strict=True):
+        need[column.which] |= rows
+    units = [Unit(*pairs[row], row) for row in sorted(need["pair"])]
+    units += [Unit(real=row) for row in sorted(need["real"] - {unit.real for unit in units})]
+    return units + [Unit(fake=row) for row in sorted(need["fake"] - {unit.fake for unit in units})]
+
+
+def _keep(block: Block, job: Job, stores: Sequence[FeatureStore], pairs: Sequence[tuple[int, int]]) -> None:
+    """Write what a block made to the parts of every column it touches."""
+    pair_of = {
+        (which, clip): row for row, both in enumerate(pairs) for which, clip in zip(_SIDES, both, strict=True)
+    }
+    for number, (column, store) in enumerate(zip(job.columns, stores, strict=True)):
+        failed = []
+        for which, clip, reason in block.failed:
+            row = pair_of.get((which, clip)) if column.which == "pair" else clip
+            if row in job.wanted[number] and column.which in (which, "pair"):
+                failed.append((column.names[row], reason))
+        store.add(block.rows.get(number, {}), failed)
