@@ -77,6 +77,11 @@ class SetMeasure(Protocol):
 
     Attributes:
         extractor: name of the extractor it reads. output: which of its arrays.
+
+    A measure that also has these, as the three of `moviola.metrics.video_distance` do, gets more beside its figure:
+    `lowest` (what the figure cannot lie below, or None) bounds the interval; `unbiased` and `fake_only` (bool),
+    `scorer(real, fake)` and `fewest_clips(real, fake)` give the floor and the extrapolation
+    (`moviola.metrics.functional.infinity.Countable`).
     """
 
     extractor: str

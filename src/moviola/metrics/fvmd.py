@@ -13,6 +13,7 @@ import numpy as np
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 from moviola.metrics.base import Sample
+from moviola.metrics.distances import FrechetVideoDistance
 from moviola.metrics.functional.motion_histogram import CELL_FRAMES, motion_features
 
 if TYPE_CHECKING:
@@ -86,6 +87,18 @@ def _flow_config() -> LucasKanadeConfig:
     from moviola.nn.flow import LucasKanadeConfig
 
     return LucasKanadeConfig(finest=1)
+
+
+class MotionDistance(FrechetVideoDistance):
+    """The FVMD-style distance, fed with videos: `update(videos, real=...)`.
+
+    Args:
+        ddof: 1 divides the covariances by n - 1, 0 by n.
+        device: where the flow is estimated.
+    """
+
+    def __init__(self, ddof: int = 1, device: str = "cpu") -> None:
+        super().__init__(MotionExtractor(device), "histograms", ddof, device)
 
 
 def make_fvmd(

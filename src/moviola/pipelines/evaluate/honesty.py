@@ -18,6 +18,8 @@ PUBLISHED_N = 2048
 STILL = 0.25
 """Part of REAL's motion below which FAKE is called still."""
 FEW_IN_CLASS = 50
+FEWEST = 10
+"""Clips below which a bootstrap interval of a distance is too narrow to be believed."""
 _NAMED = 3
 _NETWORK_DISTANCES = ("fvd", "fvd-pooled", "cd-fvd", "jepa-fd")
 
@@ -41,6 +43,8 @@ def of_set(
             f"only {n} clips on one side: figures made of {PUBLISHED_N}, as published ones are, cannot be compared "
             "with this one"
         )
+    if n < FEWEST:
+        found.append(f"{n} clips are too few for the interval: it is narrower than it says")
     if biased and n * rows <= d:
         what = "clips" if rows == 1 else "rows"
         found.append(f"no more {what} ({n * rows}) than features ({d}): most of the figure is bias")

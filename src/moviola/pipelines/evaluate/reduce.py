@@ -83,8 +83,7 @@ def score_set(metric: Metric, real: Table, fake: Table, how: Draws) -> Score:
     value = float(measure.score(real.values, fake.values))
     count = how.draws or DRAWS_OF_SETS
     draws = measure.resample(real.values, fake.values, count, how.generator("bootstrap", metric.key))
-    lowest = None if getattr(measure, "unbiased", True) else 0.0
-    low, high = interval(value, draws, how.level, lowest)
+    low, high = interval(value, draws, how.level, getattr(measure, "lowest", None))
     floor, floor_how = floor_of(metric, real.values, len(real), len(fake), how)
     infinity = None
     if hasattr(measure, "scorer"):
