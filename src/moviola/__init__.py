@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from moviola.models.catalog import load
     from moviola.pipelines.evaluate import evaluate
     from moviola.pipelines.generate import generate
+    from moviola.pipelines.refine import refine
 
 __version__ = "0.1.0"
-__all__ = ["Video", "evaluate", "generate", "load", "read"]
+__all__ = ["Video", "evaluate", "generate", "load", "read", "refine"]
 
 # public name -> the module that defines it
 _HOME = {
@@ -30,6 +31,7 @@ _HOME = {
     "generate": "moviola.pipelines.generate",
     "load": "moviola.models.catalog",
     "read": "moviola.data.codec",
+    "refine": "moviola.pipelines.refine",
 }
 
 

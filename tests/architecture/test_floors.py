@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "pyproject.toml"
 PACKAGES = ["cli", "recipes", "scale", "training", "pipelines", "models", "metrics", "nn", "data", "core"]
+REFINERS = ["models/regis", "models/regis/fuse", "models/regis/unet", "models/regis/vq"]
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -30,7 +31,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def make_house(folder: Path, extra: dict[str, str]) -> Path:
     """Write an empty package with every floor, and `extra` (path below moviola -> source) on top."""
-    for name in ["", *PACKAGES, "models/nextframe", "models/textgan"]:
+    for name in ["", *PACKAGES, "models/nextframe", "models/textgan", *REFINERS]:
         path = folder / "moviola" / name
         path.mkdir(parents=True, exist_ok=True)
         (path / "__init__.py").write_text("")

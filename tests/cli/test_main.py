@@ -181,6 +181,7 @@ def test_signals_unwind(tmp_path, signal_name, code):
     marker = tmp_path / "half-written"
     script = f"""
 import os, pathlib, signal, sys, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from moviola.cli.main import VERBS, run
 def command() -> None:
     marker = pathlib.Path({str(marker)!r})

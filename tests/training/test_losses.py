@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from moviola.training.losses import detail_l1, edge_l1, hinge_critic, hinge_generator, r1_penalty
+from moviola.training.losses import charbonnier, detail_l1, edge_l1, hinge_critic, hinge_generator, r1_penalty
 
 
 def test_hinge_by_hand():
@@ -61,3 +61,12 @@ def test_detail_l1_by_hand():
     detail[0, 0, 0] = True  # one pixel that is 0.5 off
     detail[1] = True  # four pixels, two of them 0.25 off
     assert torch.isclose(detail_l1(a, b, detail), torch.tensor((0.5 + 0.125 + 0.0) / 3))
+
+
+def test_charbonnier():
+    """sqrt(3^2 + 4^2) - 4 = 1; far away the absolute value less `soft`, near 0 a parabola."""
+    error = torch.tensor([3.0, -3.0, 0.0, 1000.0, 0.01], dtype=torch.float64)
+    found = charbonnier(error, 4.0)
+    assert found[:3].tolist() == pytest.approx([1, 1, 0]) and float(found[3]) == pytest.approx(996, rel=1e-4)
+    assert float(found[4]) == pytest.approx(0.01**2 / 8, rel=1e-3)
+    assert torch.equal(charbonnier(error, 0.0), error.abs())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Quiet, Seed, emit, example, group, say
+from moviola.cli.data_match import match_command
+from moviola.cli.data_pairs import pairs_command
 from moviola.core.errors import ConfigError, FormatError, OutputError
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ Rate = Annotated[
     str, typer.Option("--fps", metavar="RATE", help="Rate of clips that state none (frame folders, strips).")
 ]
 _NAMED = 20  # names shown of a long list
+
+app.command("pairs")(pairs_command)
+app.command("match")(match_command)
 
 
 @app.command("make")

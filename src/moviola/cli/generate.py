@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.generate_takes import HUB, HubOptions, Take, hub_takes, own_takes, refined
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
-    from moviola.models.textvideo import TextToVideo
-    from moviola.pipelines.generate import Plan
+    from moviola.pipelines.refine import Plan as RefinePlan
 
 _SHEET_FRAMES = 32
 
@@ -26,18 +28,36 @@ _Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
 ]
-_Model = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="An embedded model, or a folder.")]
+_Model = Annotated[
+    str,
+    typer.Option(
+        "--model", metavar="NAME|DIR|hub:NAME", help="An embedded model, a folder, or a diffusers pipeline."
+    ),
+]
 _Image = Annotated[Path | None, typer.Option("--image", metavar="FILE", help="Start from this frame.")]
 _Frames = Annotated[int | None, typer.Option("--frames", metavar="N", help="Number of frames, any.")]
 _Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
 _Num = Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FILE-0, FILE-1, ...")]
 _Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
 _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
+_Refine = Annotated[
+    int, typer.Option("--refine", metavar="N", help="Refine it by N passes (moviola refine).")
+]
+_Refiner = Annotated[str | None, typer.Option("--refiner", metavar="DIR", help="With which refiner.")]
+_Size = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="hub: models: width and height, px.")
+]
+_Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="hub: models: denoising steps.")]
+_Guidance = Annotated[
+    float | None, typer.Option("--guidance", metavar="G", help="hub: models: weight of guidance by the text.")
+]
 
 
 @example(
     'moviola generate "a person with green hair and a white shirt walks to the left" -o walk.mp4 --upscale 4',
     'moviola generate "a person waves both hands" --model actions --frames 40 -o wave.gif',
+    'moviola generate "an orc casts a spell" --refine 2 -o orc.mp4',
+    'moviola generate "a panda eats bamboo" --model hub:ali-vilab/text-to-video-ms-1.7b -o panda.mp4',
 )
 def command(
     prompt: _Prompt,
@@ -49,6 +69,11 @@ def command(
     num: _Num = 1,
     upscale: _Upscale = 1,
     sheet: _Sheet = None,
+    refine: _Refine = 0,
+    refiner: _Refiner = None,
+    size: _Size = None,
+    steps: _Steps = None,
+    guidance: _Guidance = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -60,35 +85,105 @@ def command(
     """
     started = time.perf_counter()
     outputs = _outputs(output, num, sheet)
-    if upscale < 1 or (frames is not None and frames < 1):
-        name, value = ("--upscale", upscale) if upscale < 1 else ("--frames", frames)
-        raise ConfigError(f"{name} is {value}; it must be at least 1")
-    from moviola.models.catalog import load
-    from moviola.pipelines.generate import plan
-
-    loaded = load(model, str(pick_device(device)))
-    count = loaded.config.frames if frames is None else frames
-    plans = [plan(prompt, loaded, image=image, fps=fps, seed=seed, index=k) for k in range(num)]
-    quiet_or_json = quiet or json
-    for note in dict.fromkeys(note for p in plans for note in p.notes):
-        say(f"note: {note}", quiet=quiet_or_json)
-    seen: list[Video] = []
-    for k, (path, planned) in enumerate(zip(outputs, plans, strict=True)):
-        seen.append(_write(loaded, planned, path, count, upscale, seed, k, quiet_or_json))
+    options = HubOptions(size, steps, guidance)
+    _check_numbers(upscale, frames, refine)
+    options.check(model)
+    place = str(pick_device(device))
+    polish = _refine_plan(refiner, refine, place, prompt)
+    how: dict[str, Any] = {"image": image, "frames": frames, "fps": fps, "seed": seed, "device": place}
+    if model.startswith(HUB):
+        takes: Iterable[Take] = hub_takes(prompt, model, num, **how, options=options)
+    else:
+        takes = own_takes(prompt, model, num, **how)
+    made = _make(takes, outputs, polish, upscale, quiet or json)
     if sheet is not None:
-        _write_sheet(seen, sheet)
-    size = loaded.config.size * upscale
+        _write_sheet([one.head for one in made], sheet)
     seconds = round(time.perf_counter() - started, 3)
     if json:
-        emit(_report(outputs, plans, count, size, seconds, sheet))
-    for path, planned in zip(outputs, plans, strict=True):
+        how_refined = {"refined": {"model": refiner, "iterations": refine}} if refine else {}
+        emit({**_report(made, seconds, sheet), **how_refined})
+    _tell(made, prompt, seconds, sheet, quiet or json)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A video that was written: where, of what take, its first frames, and its size."""
+
+    path: str
+    take: Take
+    head: Video
+
+    @property
+    def size(self) -> str:
+        return f"{self.head.width}x{self.head.height}"
+
+
+def _check_numbers(upscale: int, frames: int | None, refine: int) -> None:
+    for name, value, least in (("--upscale", upscale, 1), ("--frames", frames, 1), ("--refine", refine, 0)):
+        if value is not None and value < least:
+            raise ConfigError(f"{name} is {value}; it must be at least {least}")
+
+
+def _refine_plan(refiner: str | None, iterations: int, device: str, prompt: str) -> RefinePlan | None:
+    """Load the refiner before anything is made; one that takes text is told the prompt."""
+    if not iterations:
+        return None
+    if refiner is None:
+        raise ConfigError(
+            "--refine needs a refiner: --refiner DIR (moviola train regis_u_debug -o DIR makes one)"
+        )
+    from moviola.models.catalog import load_refiner
+    from moviola.pipelines.refine import make_plan
+    from moviola.pipelines.refine.settings import check_refiner
+
+    loaded = load_refiner(refiner, device)
+    text = prompt if check_refiner(loaded).text and prompt.strip() else None
+    return make_plan(loaded, iterations=iterations, text=text)
+
+
+def _make(
+    takes: Iterable[Take], outputs: list[str], polish: RefinePlan | None, upscale: int, quiet: bool
+) -> list[_Made]:
+    """Write one take after the other; what is to be noted is told before."""
+    if isinstance(takes, list):  # planned ahead: all notes first
+        _tell_notes(takes, quiet)
+    made: list[_Made] = []
+    for path, take in zip(outputs, takes, strict=True):
+        if not isinstance(takes, list):
+            _tell_notes([take], quiet)
+        shown = take if polish is None else refined(take, polish)
+        head = _write(shown, path, upscale, quiet)
+        if polish is not None:
+            take = _with_notes(take, polish, head.height // upscale, head.width // upscale, quiet)
+        made.append(_Made(path, take, head))
+    return made
+
+
+def _with_notes(take: Take, plan: RefinePlan, height: int, width: int, quiet: bool) -> Take:
+    """Say what refining did to a video of this size and length, and put it with the take's notes."""
+    from moviola.pipelines.refine import notes_on
+
+    notes = tuple(notes_on(plan, take.frames, height, width))
+    _tell_notes([replace(take, notes=notes)], quiet)
+    return replace(take, notes=(*take.notes, *notes))
+
+
+def _tell_notes(takes: list[Take], quiet: bool) -> None:
+    for note in dict.fromkeys(note for take in takes for note in take.notes):
+        say(f"note: {note}", quiet=quiet)
+
+
+def _tell(made: list[_Made], prompt: str, seconds: float, sheet: Path | None, quiet: bool) -> None:
+    """Print what was made, for people."""
+    for one in made:
         say(
-            f"asked  {prompt}\ndrawn  {planned.caption}\nvideo  {path} ({count} frames of {size}x{size})",
-            quiet=quiet_or_json,
+            f"asked  {prompt}\ndrawn  {one.take.caption}\n"
+            f"video  {one.path} ({one.take.frames} frames of {one.size})",
+            quiet=quiet,
         )
     if sheet is not None:
-        say(f"sheet  {sheet}", quiet=quiet_or_json)
-    say(f"took   {seconds:.1f} s", quiet=quiet_or_json)
+        say(f"sheet  {sheet}", quiet=quiet)
+    say(f"took   {seconds:.1f} s", quiet=quiet)
 
 
 def _outputs(output: str, num: int, sheet: Path | None) -> list[str]:
@@ -110,25 +205,15 @@ def _outputs(output: str, num: int, sheet: Path | None) -> list[str]:
     return [f"{path.with_suffix('') if suffix else path}-{k}{end}" for k in range(num)]
 
 
-def _write(
-    model: TextToVideo,
-    planned: Plan,
-    path: str,
-    frames: int,
-    upscale: int,
-    seed: int,
-    index: int,
-    quiet: bool,
-) -> Video:
+def _write(take: Take, path: str, upscale: int, quiet: bool) -> Video:
     """Write one video in pieces; return its first frames for the sheet."""
     from moviola.core.progress import progress
     from moviola.core.video import Video
     from moviola.data.codec import Writer
-    from moviola.pipelines.generate import generate_stream
 
     head: list[Video] = []
-    with Writer(path, planned.fps) as writer, progress("generating", frames, quiet) as tick:
-        for piece in generate_stream(model, planned, frames, seed=seed, index=index):
+    with Writer(path, take.fps) as writer, progress("generating", take.frames, quiet) as tick:
+        for piece in take.pieces():
             piece = piece.scale(upscale)
             writer.write(piece)
             tick(len(piece))
@@ -153,22 +238,21 @@ def _write_sheet(videos: list[Video], path: Path) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def _report(
-    outputs: list[str], plans: list[Plan], frames: int, size: int, seconds: float, sheet: Path | None
-) -> dict[str, Any]:
+def _report(made: list[_Made], seconds: float, sheet: Path | None) -> dict[str, Any]:
+    first = made[0]
     report: dict[str, Any] = {
-        "output": str(outputs[0]),
-        "frames": frames,
-        "fps": float(plans[0].fps),
-        "width": size,
-        "height": size,
+        "output": first.path,
+        "frames": first.take.frames,
+        "fps": float(first.take.fps),
+        "width": first.head.width,
+        "height": first.head.height,
         "seconds": seconds,
-        "caption": plans[0].caption,
-        "notes": list(plans[0].notes),
+        "caption": first.take.caption,
+        "notes": list(first.take.notes),
     }
-    if len(outputs) > 1:
-        report["outputs"] = [str(p) for p in outputs]
-        report["captions"] = [p.caption for p in plans]
+    if len(made) > 1:
+        report["outputs"] = [one.path for one in made]
+        report["captions"] = [one.take.caption for one in made]
     if sheet is not None:
         report["sheet"] = str(sheet)
     return report

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # verb -> (module below moviola.cli, attribute, the line in `moviola --help`)
 VERBS: dict[str, tuple[str, str, str]] = {
     "generate": ("generate", "command", "Make a video from a text, or from a text and a first frame."),
+    "refine": ("refine", "command", "Move generated video closer to real video, pass by pass (REGIS)."),
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
     "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moviola.core.errors import UnknownNameError, WeightsError
-from moviola.core.weights import CONFIG_NAME
+from moviola.core.weights import CONFIG_NAME, read_config
 
 if TYPE_CHECKING:
+    from moviola.models.protocols import Refiner
     from moviola.models.textvideo import TextToVideo
 
 _WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -35,6 +37,13 @@ _EMBEDDED = {
         "research use (Weizmann actions)",
     ),
 }
+
+_REFINERS = {
+    "regis-u": "moviola.models.regis.unet:UnetRefiner",
+    "regis-vq": "moviola.models.regis.vq:VqRefiner",
+    "regis-fuse": "moviola.models.regis.fuse:FuseRefiner",
+}
+"""Family of a refiner to its class."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,26 @@ def load(model: str | Path, device: str = "cpu") -> TextToVideo:
     return TextToVideo.from_pretrained(model_folder(model)).to(device)
 
 
+def load_refiner(model: str | Path, device: str = "cpu") -> Refiner:
+    """Load a refiner by catalog name or from a folder that `moviola train` or `save_pretrained` wrote.
+
+    Args:
+        model: name or folder.
+        device: where it goes.
+
+    Raises:
+        UnknownNameError: no such name or folder.
+        WeightsError: the folder is damaged, or holds a model that refines nothing.
+    """
+    folder = model_folder(model)
+    family = read_config(folder).get("family")
+    if family not in _REFINERS:
+        names = ", ".join(c.name for c in list_models() if c.family in _REFINERS)
+        raise WeightsError(f"{model} is no refiner, but family {family!r}; refiners: {names or 'none here'}")
+    module, _, name = _REFINERS[family].partition(":")
+    return getattr(importlib.import_module(module), name).from_pretrained(folder).to(device)
+
+
 def _card(name: str) -> ModelCard:
     entry, folder = _EMBEDDED[name], _WEIGHTS / name
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
@@ -129,8 +158,10 @@ def _card(name: str) -> ModelCard:
 
 def _says(folder: Path) -> str:
     """One line a slot: its values. Read as plain JSON, so that listing models loads nothing heavy."""
-    grammar = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))["grammar"]
-    lines = []
+    config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+    grammar = config.get("grammar", {"slots": []})
+    lines = [f"class: {', '.join(config['classes'])}"] if config.get("classes") else []
+    lines += ["text: any caption"] if config.get("text") else []
     for slot in grammar["slots"]:
         names = [v["name"] or (v["phrases"] or ["-"])[0] for v in slot["values"]]
         lines.append(f"{slot['name']}: {', '.join(names)}")

@@ -87,15 +87,14 @@ class Run(Protocol):
 
     recipe: str
     part: str
-    data: DataConfig
     trainer: TrainerConfig
 
     def build(self) -> tuple[Objective, Samples]:
         """Make the networks, on the CPU, and the samples."""
         ...
 
-    def manifest(self) -> TextVideoConfig:
-        """What the model folder says of itself."""
+    def manifest(self) -> TextVideoConfig | None:
+        """What the model folder says of itself; None for a network that is a model folder by itself."""
         ...
 
     def with_overrides(self, overrides: list[str]) -> Run:

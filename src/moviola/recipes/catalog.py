@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from moviola.core.errors import UnknownNameError
-from moviola.recipes import nextframe, textgan
+from moviola.recipes import nextframe, regis, textgan
 
 CATALOG: dict[str, Callable[[Path | None], Any]] = {
-    recipe.__name__: recipe for family in (textgan, nextframe) for recipe in family.RECIPES
+    recipe.__name__: recipe for family in (textgan, nextframe, regis) for recipe in family.RECIPES
 }
 
 

@@ -1,4 +1,7 @@
-"""Running a recipe: `OUT/` becomes a model folder, with the run's own files in `OUT/runs/PART/`."""
+"""Running a recipe: `OUT/` becomes a model folder, with the run's own files in `OUT/runs/PART/`.
+
+A run with a manifest fills one part of the folder; one without is the whole model.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class Trained:
 def train(
     run: Run, output: str | Path, *, resume: bool = False, device: str = "cpu", quiet: bool = False
 ) -> Trained:
-    """Train `run` and write its averaged network to `output/PART`.
+    """Train `run` and write its averaged network to `output/PART`, or to `output` if it is the whole model.
 
     Args:
         run: what to train.
@@ -59,14 +62,18 @@ def train(
     try:
         objective, samples = run.build()
         trainer = Trainer(run.trainer, objective, samples, folder, place, quiet)
+        manifest = run.manifest()
         if place.main:
-            write_manifest(run.manifest(), output)
+            if manifest is not None:
+                write_manifest(manifest, output)
             save_config(run, folder)  # type: ignore[arg-type]
         resumed = trainer.step if resume and trainer.resume() else 0
         trainer.run()
         if place.main:
             module: Any = trainer.best_modules()[run.part]
-            module.save_pretrained(output / run.part, half=True)
+            finish = getattr(run, "finished", None)
+            module = finish(module, output) if finish else module
+            module.save_pretrained(output if manifest is None else output / run.part, half=True)
     finally:
         leave()
     return Trained(output, run.part, trainer.step, resumed, place.main)

@@ -48,3 +48,18 @@ def edge_l1(a: Tensor, b: Tensor) -> Tensor:
     """Mean absolute difference of horizontal and vertical pixel differences of (B, C, H, W) images."""
     d = a - b
     return d.diff(dim=-1).abs().mean() + d.diff(dim=-2).abs().mean()
+
+
+def charbonnier(error: Tensor, soft: float) -> Tensor:
+    """Return sqrt(e^2 + soft^2) - soft of each element: like |e| far above `soft`, like e^2 / (2 soft) below.
+
+    Where most of a clip is right already, the plain absolute value holds a network that adds to its input at adding
+    nothing: every place pulls with the same force. Here places that are right pull weakly.
+
+    Source: Charbonnier et al. 1994, "Two deterministic half-quadratic regularization algorithms for computed imaging".
+
+    Args:
+        error: any shape.
+        soft: at least 0; 0 is the absolute value.
+    """
+    return (error.square() + soft**2).sqrt() - soft if soft else error.abs()

@@ -11,6 +11,7 @@ from PIL import Image
 from moviola.core.ranges import from_network, to_network
 from moviola.data.loader import Batch
 from moviola.models.nextframe import NextFrameUNet, rollout
+from moviola.models.protocols import Condition, Refiner
 from moviola.models.textgan import FrameGenerator
 
 
@@ -31,6 +32,19 @@ def preview_rollouts(network: NextFrameUNet, shown: Batch, path: Path) -> None:
     rows = []
     for i in range(real.shape[0]):
         rows += [np.concatenate([shown["history"][i, -1:].numpy(), real[i]]), made[i]]
+    _write(rows, path)
+
+
+def preview_refined(network: Refiner, shown: Batch, path: Path) -> None:
+    """Write, for every shown clip, a row of flawed frames, a row of refined and a row of clean ones."""
+    device = next(network.parameters()).device  # type: ignore[attr-defined]
+    mask = shown["mask"][:, :, None].float().to(device)
+    condition = Condition(shown["label"].to(device), shown["tokens"].to(device))
+    refined = network.refine(to_network(shown["flawed"]).to(device), mask, condition)
+    made = from_network(refined).cpu().numpy()
+    rows = []
+    for i in range(len(made)):
+        rows += [shown["flawed"][i].numpy(), made[i], shown["clean"][i].numpy()]
     _write(rows, path)
 
 

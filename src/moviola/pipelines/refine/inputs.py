@@ -1,0 +1,140 @@
+"""What is to be refined: one video, or the clips of a set; and the name of what becomes of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+
+from moviola.core.errors import FormatError, InputError, VideoReadError
+from moviola.core.video import Video
+from moviola.data import codec
+from moviola.data.codec.formats import WRITE_SUFFIXES
+from moviola.data.layouts import Clip, FramesClip, VideoClip
+from moviola.data.sources import LIST_SUFFIXES, Source, open_source
+from moviola.pipelines.refine.passes import PIECE
+
+UNREADABLE = (VideoReadError, FormatError)
+"""What is raised of a file that cannot be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """One video to be refined, opened so far that its size is known.
+
+    Attributes:
+        name: in its set; the file name of a single video.
+        path: of a single file or frame folder, None for a clip of a set.
+        frames: how many. height, width: px. fps: Hz.
+        pieces: with sound or without to an iterator of its pieces, `PIECE` frames each.
+    """
+
+    name: str
+    path: Path | None
+    frames: int
+    height: int
+    width: int
+    fps: Fraction
+    pieces: Callable[[bool], Iterator[Video]]
+
+
+def is_set(path: str | Path) -> bool:
+    """Return whether a path is a set of videos: a zip, a list file, or a folder that is not one folder of frames.
+
+    Raises:
+        InputError: there is nothing there, or nothing of a known kind in it.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".zip", *LIST_SUFFIXES) and not path.is_dir():
+        return True
+    if not path.is_dir():
+        return False
+    source = open_source(path)
+    first = source[0].clip
+    return not (len(source) == 1 and isinstance(first, FramesClip) and "/" not in first.images[0])
+
+
+def open_one(path: str | Path) -> Input:
+    """Look at a single video; `VideoReadError`, `FormatError` where it cannot be read."""
+    info = codec.probe(path)
+    return Input(
+        Path(path).name, Path(path), info.frames, info.height, info.width, info.fps,
+        lambda audio: codec.stream(path, PIECE, audio=audio),
+    )  # fmt: skip
+
+
+def open_clips(path: str | Path, layout: str, skip_bad: bool) -> tuple[list[Input], list[tuple[str, str]]]:
+    """Look at every clip of a set before anything is done.
+
+    Args:
+        path: a folder, zip or list file. layout: how it lies, "auto" ...
+        skip_bad: leave out clips that cannot be read.
+
+    Returns:
+        The clips, and (name, reason) of everything that is left out.
+
+    Raises:
+        VideoReadError, FormatError: a clip cannot be read, unless `skip_bad`. InputError: none can.
+    """
+    source: Source = open_source(path, layout)
+    found, skipped = [], list(source.skipped)
+    for item in source:
+        try:
+            info = item.info
+        except UNREADABLE as error:
+            if not skip_bad:
+                raise type(error)(f"{error}; --skip-bad leaves it out") from None
+            skipped.append((item.name, str(error)))
+            continue
+        found.append(
+            Input(item.name, None, info.frames, info.height, info.width, info.fps, _opener(item.clip))
+        )
+    if not found:
+        raise InputError(f"no clip of {path} can be read; the first: {skipped[0][1]}")
+    return found, skipped
+
+
+def _opener(clip: Clip) -> Callable[[bool], Iterator[Video]]:
+    def pieces(audio: bool) -> Iterator[Video]:
+        if not isinstance(clip, VideoClip):
+            yield from clip.stream(PIECE)
+            return
+        with clip.store.as_file(clip.name) as path:
+            try:
+                yield from codec.stream(path, PIECE, audio=audio)
+            except InputError as error:  # a member of a zip is named by the zip, not by its temporary copy
+                raise type(error)(str(error).replace(str(path), clip.where)) from None
+
+    return pieces
+
+
+def output_names(inputs: Sequence[Input], suffix: str | None = None) -> list[str]:
+    """Return the name of each output below the output folder.
+
+    A clip keeps its name; where nothing is written with its suffix, `.mp4` is put behind it. A folder of frames stays
+    one.
+
+    Args:
+        inputs: clips of a set. suffix: of all outputs, such as ".mkv"; None for their own.
+
+    Raises:
+        FormatError: a suffix nothing is written with, or two outputs of one name.
+    """
+    if suffix is not None and suffix not in WRITE_SUFFIXES:
+        raise FormatError(f"cannot write extension {suffix}; known: {' '.join(WRITE_SUFFIXES)}")
+    names = [_output_name(PurePosixPath(one.name.lstrip("/")), suffix) for one in inputs]
+    for name in names:
+        if names.count(name) > 1 or ".." in PurePosixPath(name).parts:
+            raise FormatError(f"{name} would be written twice or outside the folder; rename one of the clips")
+    return names
+
+
+def _output_name(name: PurePosixPath, suffix: str | None) -> str:
+    own = name.suffix.lower()
+    if suffix is not None:
+        return str(name.with_suffix(suffix))
+    if own in WRITE_SUFFIXES and own not in codec.IMAGE_SUFFIXES:
+        return str(name)
+    known = own in (*codec.VIDEO_SUFFIXES, *codec.IMAGE_SUFFIXES)
+    return f"{name}.mp4" if known else f"{name}/"

@@ -1,0 +1,141 @@
+"""Training REGIS-VQ: flawed clips in, clean clips out, through a codebook that follows the encoder.
+
+Source: "REGIS: Refining Generated Videos via Iterative Stylistic Redesigning" (2023), REGIS-VQ; van den Oord et al.
+2017, "Neural Discrete Representation Learning", eq. 3 (its codebook term is the moving average here).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from moviola.core.config import Config
+from moviola.core.ranges import to_network
+from moviola.data.loader import Batch
+from moviola.models.regis.vq import VqRefiner
+from moviola.training.distributed import average_scalars
+from moviola.training.loop import Context, Terms
+from moviola.training.losses import edge_l1
+from moviola.training.previews import preview_refined
+
+_HORIZON = 0.99  # most that the variance keeps of what it was, a step
+_FLAT = 1e-4  # least variance, for clips of one colour
+
+
+class RegisVqObjectiveConfig(Config):
+    """Settings of `RegisVqObjective`.
+
+    Attributes:
+        learning_rate: of Adam.
+        commitment: weight of the commitment term.
+        variance: of the clean clips' values, which span 2; the squared error is divided by it. None: measured.
+        hole: weight of the squared error inside the mask, over the variance, added to that of the whole clip; 0 in
+            the source.
+        edges: weight of the absolute error of pixel differences, against blur; 0 in the source.
+        freeze_codebook: leave the codebook as it is, as when only adapters train.
+    """
+
+    learning_rate: float = Field(default=3e-4, gt=0)
+    commitment: float = Field(default=0.25, ge=0)
+    variance: float | None = Field(default=None, gt=0)
+    hole: float = Field(default=0.0, ge=0)
+    edges: float = Field(default=0.0, ge=0)
+    freeze_codebook: bool = False
+
+
+class RunningVariance(nn.Module):
+    """Mean variance of the batches so far (of the last hundred or so, later on); saved with the run."""
+
+    value: Tensor
+    batches: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.ones(()))
+        self.register_buffer("batches", torch.zeros(()))
+
+    @torch.no_grad()
+    def add(self, variance: float) -> None:
+        """Count in the variance of one more batch."""
+        keep = min(_HORIZON, float(self.batches / (self.batches + 1)))
+        self.value.mul_(keep).add_((1 - keep) * variance)
+        self.batches.add_(1)
+
+
+class RegisVqObjective:
+    """Squared error over the data's variance, and commitment to the codes.
+
+    The codebook is initialised from the first batch unless it already is, and updated once after every step, over all
+    micro-batches (and ranks).
+
+    Args:
+        network: to train.
+        config: settings.
+        shown: batch for the preview picture.
+    """
+
+    averaged: tuple[str, ...] = ("refiner",)
+
+    def __init__(
+        self, network: VqRefiner, config: RegisVqObjectiveConfig, shown: Batch | None = None
+    ) -> None:
+        self.network, self.config, self.shown = network, config, shown
+        self.variance = RunningVariance()
+        self.modules: dict[str, nn.Module] = {"refiner": network, "variance": self.variance}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """One Adam over what requires gradients."""
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        return {"refiner": torch.optim.Adam(trained, lr=self.config.learning_rate)}
+
+    def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
+        """One step of the weights, then one of the codebook."""
+        variance, book = self._variance(micros, context), self.network.codebook
+        if not book.initialised:
+            with torch.no_grad():
+                first = [self.network.encode(to_network(m["flawed"])).flatten(0, -2) for m in micros]
+            book.initialise(torch.cat(first), context.generator("codebook"))
+        made: list[tuple[Tensor, Tensor]] = []
+        scalars = context.update("refiner", lambda micro, _: self._loss(micro, variance, made), micros)
+        if not self.config.freeze_codebook:
+            latents, codes = (torch.cat(parts) for parts in zip(*made, strict=True))
+            scalars["codebook/restarts"] = float(book.update(latents, codes, context.generator("restart")))
+        return scalars
+
+    def _variance(self, micros: list[Batch], context: Context) -> float:
+        if self.config.variance is not None:
+            return self.config.variance
+        clean = to_network(torch.cat([m["clean"] for m in micros]))
+        measured = average_scalars({"variance": float(clean.var(correction=0))}, context.place)
+        self.variance.add(measured["variance"])
+        return max(float(self.variance.value), _FLAT)
+
+    def _loss(self, micro: Batch, variance: float, made: list[tuple[Tensor, Tensor]]) -> Terms:
+        output, clean = self.network(to_network(micro["flawed"])), to_network(micro["clean"])
+        made.append((output.latents.detach(), output.quantized.codes.flatten()))
+        mse = F.mse_loss(output.video, clean)
+        loss = mse / variance + self.config.commitment * output.quantized.commitment
+        terms = {"mse": mse, "commitment": output.quantized.commitment}
+        if self.config.hole:
+            terms["hole"] = _inside(output.video, clean, micro["mask"][:, :, None])
+            loss = loss + self.config.hole * terms["hole"] / variance
+        if self.config.edges:
+            terms["edges"] = edge_l1(output.video, clean)
+            loss = loss + self.config.edges * terms["edges"]
+        counted = {"usage": output.quantized.usage, "perplexity": output.quantized.perplexity}
+        return {"loss": loss, **terms, **counted}
+
+    def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
+        """Write a contact sheet of the shown clips: flawed, refined, clean."""
+        if self.shown is not None:
+            preview_refined(modules["refiner"], self.shown, folder / f"refiner-{step:06d}.png")  # type: ignore[arg-type]
+
+
+def _inside(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared difference of (B, T, C, H, W) where the mask (B, T, 1, H, W) is 1; 0 where it nowhere is."""
+    mask = mask.to(a)
+    return ((a - b).square() * mask).sum() / (mask.sum() * a.shape[2]).clamp(min=1)
