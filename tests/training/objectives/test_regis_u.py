@@ -132,6 +132,7 @@ def test_a_discriminator_takes_part():
     forward = made.judge.forward
     made.judge.forward = lambda x: seen.append(x.detach()) or forward(x)
     terms = made.step([b], Context())
+    seen = seen[::-1]  # the refiner goes first
     assert seen[0].shape == (4, 4, 6, 16, 16) and seen[1].shape == (2, 4, 6, 16, 16)
     clean, flawed = (b[key].movedim(-1, -3).float() / 127.5 - 1 for key in ("clean", "flawed"))
     assert torch.allclose(seen[0][:2, :, :3], flawed, atol=1e-6)

@@ -102,20 +102,20 @@ class RegisUObjective:
         return made
 
     def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
-        """The discriminator, where there is one, then the refiner."""
-        judge, scalars = self.judge, {}
-        if judge is not None:
-            scalars = context.update(
-                "discriminator", lambda micro, i: self._judge_loss(judge, micro, context, i), micros
-            )
-            judge.requires_grad_(False)
-        scalars |= context.update("refiner", lambda micro, i: self._loss(micro, context, i), micros)
-        if judge is not None:
-            judge.requires_grad_(True)
-        return scalars
+        """The refiner, then the discriminator, where there is one, on the same refined clips."""
+        judge = self.judge
+        if judge is None:
+            return context.update("refiner", lambda micro, i: self._loss(micro, context, i), micros)
+        seen: list[tuple[Tensor, Tensor]] = []
+        judge.requires_grad_(False)
+        scalars = context.update("refiner", lambda micro, i: self._loss(micro, context, i, seen), micros)
+        judge.requires_grad_(True)
+        return scalars | context.update(
+            "discriminator", lambda micro, i: self._judge_loss(judge, micro, *seen[i]), micros
+        )
 
     def _given(self, micro: Batch, context: Context, number: int) -> tuple[Tensor, Tensor, Condition]:
-        """What the network is given: clip, mask and what is said; the same in both updates of a step."""
+        """What the network is given: clip, mask and what is said."""
         flawed = to_network(micro["flawed"])
         mask = micro["mask"][:, :, None].to(flawed)
         generator = context.generator("regis", number)
@@ -124,25 +124,26 @@ class RegisUObjective:
         flawed, shown = self._passed(flawed, shown, said, generator)
         return flawed, shown, said
 
-    def _judge_loss(self, judge: PatchDiscriminator3d, micro: Batch, context: Context, number: int) -> Terms:
-        given = self._given(micro, context, number)
-        with torch.no_grad():
-            fake = self.network(*given).float()
-        both = [torch.cat([given[0], x], dim=2) for x in (to_network(micro["clean"]), fake)]
-        on_real, on_fake = judge(torch.cat(both)).float().chunk(2)
-        return {"loss": hinge_critic(on_real, on_fake), "real": on_real.mean(), "fake": on_fake.mean()}
-
-    def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
+    def _loss(
+        self, micro: Batch, context: Context, number: int, seen: list[tuple[Tensor, Tensor]] | None = None
+    ) -> Terms:
         clean, mask = to_network(micro["clean"]), micro["mask"][:, :, None].float()
         given = self._given(micro, context, number)
         refined = self.network(*given).float()
         error = refined - clean
         was = (given[0] - clean).square().flatten(1).mean(dim=1)
         terms = self._terms(error, _weight(mask, self.config.known), was)
-        if self.judge is not None:
+        if self.judge is not None and seen is not None:
             terms["adversarial"] = hinge_generator(self.judge(torch.cat([given[0], refined], dim=2)).float())
             terms["loss"] = terms["loss"] + self.config.adversarial * terms["adversarial"]
+            seen.append((given[0], refined.detach()))
         return {**terms, "left": error.detach().square().mean() / was.mean().clamp_min(1e-8)}
+
+    @staticmethod
+    def _judge_loss(judge: PatchDiscriminator3d, micro: Batch, given: Tensor, refined: Tensor) -> Terms:
+        both = [torch.cat([given, clip], dim=2) for clip in (to_network(micro["clean"]), refined)]
+        on_real, on_fake = judge(torch.cat(both)).float().chunk(2)
+        return {"loss": hinge_critic(on_real, on_fake), "real": on_real.mean(), "fake": on_fake.mean()}
 
     def _terms(self, error: Tensor, weight: Tensor, was: Tensor) -> Terms:
         """The loss of an error (B, T, C, H, W), its weight (B, T, 1, H, W), and the flawed clips' mean squares (B,)."""
