@@ -86,6 +86,9 @@ _Image = Annotated[
 _Inception = Annotated[
     Path | None, typer.Option("--inception", metavar="FILE", help="Weights of Inception-v3.")
 ]
+_Torchscript = Annotated[
+    Path | None, typer.Option("--i3d-torchscript", metavar="FILE", help="StyleGAN-V's I3D for fvd and kvd.")
+]
 
 _Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same as --set seed=N.")]
 
@@ -123,6 +126,7 @@ def command(
     raft: _Raft = None,
     image_network: _Image = "efficientnet-lite0",
     inception: _Inception = None,
+    i3d_torchscript: _Torchscript = None,
     seed: _Seed = None,
     device: Device = "auto",
     json: Json = False,
@@ -139,6 +143,7 @@ def command(
     options = _options(
         clip=clip, candidates=candidate or (), lpips_backbone=lpips_backbone, lpips_net=lpips_net, videomae=videomae,
         vjepa=vjepa, flow=flow, raft=raft, image_network=image_network, inception=inception,
+        i3d_torchscript=i3d_torchscript,
     )  # fmt: skip
     job = prepare(real, fake, metrics, protocol, settings, layout, captions)
     earlier = _earlier(baseline, report)

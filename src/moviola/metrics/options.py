@@ -23,6 +23,8 @@ class MetricOptions(Config):
             (OpenCV) or "raft" (weights by `raft`).
         raft: file with the weights of RAFT-small.
         image_network: network behind frame-fd and frame-is.
+        i3d_torchscript: the file that StyleGAN-V names, for fvd and kvd in place of our own I3D; it has no pooled
+            features. None: our own.
         inception: file with the weights of Inception-v3, for `image_network="inception"`.
     """
 
@@ -36,3 +38,4 @@ class MetricOptions(Config):
     raft: Path | None = None
     image_network: Literal["efficientnet-lite0", "inception"] = "efficientnet-lite0"
     inception: Path | None = None
+    i3d_torchscript: Path | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from moviola.core.errors import ConfigError
 from moviola.metrics.functional.bootstrap import bootstrap_counts, frechet_bootstrap
 from moviola.metrics.functional.frechet import Gaussian, check_same_size, frechet_from_features
 from moviola.metrics.functional.inception import inception_score, inception_scores_counted
@@ -182,24 +183,31 @@ def make_fvd(
     Raises:
         WeightsError: no weights on this machine; the line says how to get them.
     """
-    return [_i3d(device, "fvd")], FrechetMeasure("i3d", "logits", protocol.ddof)
+    return [_i3d(device, "fvd", options)], FrechetMeasure("i3d", "logits", protocol.ddof)
 
 
 def make_fvd_pooled(
     protocol: Protocol, device: str, options: MetricOptions
 ) -> tuple[list[Extractor], FrechetMeasure]:
     """Return extractor and measure of FVD on the 1024 pooled features before the classifier; raises as `make_fvd`."""
-    return [_i3d(device, "fvd-pooled")], FrechetMeasure("i3d", "pooled", protocol.ddof)
+    if options.i3d_torchscript is not None:
+        raise ConfigError("fvd-pooled needs our own I3D: the TorchScript file gives no pooled features")
+    return [_i3d(device, "fvd-pooled", options)], FrechetMeasure("i3d", "pooled", protocol.ddof)
 
 
 def make_kvd(
     protocol: Protocol, device: str, options: MetricOptions
 ) -> tuple[list[Extractor], KernelMeasure]:
     """Return extractor and measure of KVD: the kernel distance of I3D logits; raises as `make_fvd`."""
-    return [_i3d(device, "kvd")], KernelMeasure("i3d", "logits", seed=protocol.seed)
+    return [_i3d(device, "kvd", options)], KernelMeasure("i3d", "logits", seed=protocol.seed)
 
 
-def _i3d(device: str, metric: str) -> Extractor:
+def _i3d(device: str, metric: str, options: MetricOptions) -> Extractor:
+    path = options.i3d_torchscript
+    if path is not None:
+        from moviola.metrics.i3d_torchscript import TorchScriptI3DExtractor
+
+        return loaded(("i3d", str(path), device), lambda: TorchScriptI3DExtractor(path, device))
     from moviola.metrics.i3d import I3DExtractor
 
     return loaded(("i3d", device), lambda: I3DExtractor.load(device, metric))
