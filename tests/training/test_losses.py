@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from moviola.training.losses import charbonnier, detail_l1, edge_l1, hinge_critic, hinge_generator, r1_penalty
+from moviola.training.losses import (
+    charbonnier,
+    detail_l1,
+    edge_l1,
+    hinge_critic,
+    hinge_generator,
+    local_activity,
+    r1_penalty,
+)
 
 
 def test_hinge_by_hand():
@@ -70,3 +78,30 @@ def test_charbonnier():
     assert found[:3].tolist() == pytest.approx([1, 1, 0]) and float(found[3]) == pytest.approx(996, rel=1e-4)
     assert float(found[4]) == pytest.approx(0.01**2 / 8, rel=1e-3)
     assert torch.equal(charbonnier(error, 0.0), error.abs())
+
+
+def test_local_activity():
+    """Differences by loops; the same for a pattern and the pattern moved on by its period, unlike their mean error."""
+    clips = torch.rand(2, 3, 2, 6, 7, generator=torch.Generator().manual_seed(0))
+    found = local_activity(clips)
+    assert found.shape == (2, 3, 3, 6, 7)
+    right = [
+        abs(float(clips[1, 0, c, y, x + 1] - clips[1, 0, c, y, x]))
+        for c in (0, 1)
+        for y in (1, 2, 3)
+        for x in (2, 3, 4)
+    ]
+    onwards = [
+        abs(float(clips[1, 2, c, y, x] - clips[1, 1, c, y, x]))
+        for c in (0, 1)
+        for y in (1, 2, 3)
+        for x in (2, 3, 4)
+    ]
+    assert float(found[1, 0, 0, 2, 3]) == pytest.approx(sum(right) / 18, rel=1e-5)
+    assert float(found[1, 1, 2, 2, 3]) == pytest.approx(sum(onwards) / 18, rel=1e-5)
+    assert not found[:, 2, 2].any()
+    stripes = (torch.arange(16) % 2).float().expand(1, 2, 3, 16, 16)
+    moved = 1 - stripes
+    assert (stripes - moved).abs().mean() == 1
+    inner = (slice(None), slice(None), slice(None), slice(2, -2), slice(2, -2))
+    assert torch.allclose(local_activity(stripes)[inner], local_activity(moved)[inner], atol=1e-6)

@@ -183,7 +183,7 @@ class RegisFuseRun(RefinerRun):
 
 
 _SMALL_U = UnetConfig(
-    dim=32, multipliers=(1, 3, 5), blocks=1, patch=2, heads=1, head=24, condition=128, frames=8, text=True
+    dim=32, multipliers=(1, 3, 5), blocks=1, patch=2, heads=1, head=24, condition=128, frames=16, text=True
 )
 _SMALL_VQ = VqConfig(size=64, frames=8, codes=1024, code_width=64, hidden=96, layers=2, downsample=(2, 4, 4))
 _SMALL_FUSE = FuseConfig(

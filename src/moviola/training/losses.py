@@ -50,6 +50,28 @@ def edge_l1(a: Tensor, b: Tensor) -> Tensor:
     return d.diff(dim=-1).abs().mean() + d.diff(dim=-2).abs().mean()
 
 
+def local_activity(clips: Tensor, window: int = 3) -> Tensor:
+    """Return how much happens around every pixel: the mean absolute differences to the right, down and onwards.
+
+    Two clips of the same sharpness and liveliness have the same activity, also where their details do not lie at the
+    same places: an error of activity asks for contrast that a mean error, which is least for a blur, takes away.
+
+    Args:
+        clips: (B, T, C, H, W), H and W above `window`.
+        window: side of the square that differences are averaged over, px; odd.
+
+    Returns:
+        (B, T, 3, H, W): across, down, and in time (zero for a single frame), averaged over channels.
+    """
+    batch, frames = clips.shape[:2]
+    across = F.pad(clips.diff(dim=-1).abs().mean(dim=2), (0, 1))
+    down = F.pad(clips.diff(dim=-2).abs().mean(dim=2), (0, 0, 0, 1))
+    onwards = F.pad(clips.diff(dim=1).abs().mean(dim=2), (0, 0, 0, 0, 0, 1))
+    stacked = torch.stack([across, down, onwards], dim=2).flatten(0, 1)
+    averaged = F.avg_pool2d(stacked, window, stride=1, padding=window // 2, count_include_pad=False)
+    return averaged.unflatten(0, (batch, frames))
+
+
 def charbonnier(error: Tensor, soft: float) -> Tensor:
     """Return sqrt(e^2 + soft^2) - soft of each element: like |e| far above `soft`, like e^2 / (2 soft) below.
 

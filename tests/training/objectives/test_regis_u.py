@@ -141,3 +141,10 @@ def test_a_discriminator_takes_part():
     rest = sum(terms[key] * weight for key, weight in (("pixel", 1.0), ("motion", 0.5), ("adversarial", 0.1)))
     assert terms["loss"] > rest - 1e-6 and "adversarial" in terms
     assert all(p.requires_grad for p in made.judge.parameters())
+
+
+def test_activity_is_weighed():
+    """The term is the soft error of local activity, added with its weight."""
+    plain, lively = (objective(again=0, even=0, activity=a).step([batch()], Context()) for a in (0.0, 2.0))
+    assert "activity" not in plain and lively["activity"] > 0
+    assert lively["loss"] == pytest.approx(plain["loss"] + 2 * lively["activity"], rel=1e-5)

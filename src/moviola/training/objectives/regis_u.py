@@ -15,7 +15,7 @@ from moviola.models.protocols import Condition
 from moviola.models.regis.unet import UnetRefiner
 from moviola.nn.discriminator3d import PatchDiscriminator3d
 from moviola.training.loop import Context, Terms
-from moviola.training.losses import charbonnier, hinge_critic, hinge_generator
+from moviola.training.losses import charbonnier, hinge_critic, hinge_generator, local_activity
 from moviola.training.previews import preview_refined
 
 _SMALL = 0.05
@@ -32,6 +32,8 @@ class RegisUObjectiveConfig(Config):
         square: weight of the squared error beside that.
         edges: weight of the error of pixel differences, in space.
         motion: weight of the error of frame differences, in time.
+        activity: weight of the error of local activity (`moviola.training.losses.local_activity`; ours): what cannot be
+            known is drawn with the right contrast and liveliness rather than blurred and still.
         even: divide each clip's error by that of its flawed version (the root of its mean square, plus 0.05 of a range
             of 2), to this power, so that clips of faint flaws count beside those of large holes; 0 to leave it.
         again: share of the clips that are first passed through the network itself, so that a second pass mends the
@@ -50,6 +52,7 @@ class RegisUObjectiveConfig(Config):
     square: float = Field(default=2.0, ge=0)
     edges: float = Field(default=0.5, ge=0)
     motion: float = Field(default=0.5, ge=0)
+    activity: float = Field(default=0.0, ge=0)
     even: float = Field(default=0.5, ge=0, le=1)
     again: float = Field(default=0.25, ge=0, le=1)
     adversarial: float = Field(default=0.0, ge=0)
@@ -133,6 +136,10 @@ class RegisUObjective:
         error = refined - clean
         was = (given[0] - clean).square().flatten(1).mean(dim=1)
         terms = self._terms(error, _weight(mask, self.config.known), was)
+        if self.config.activity:
+            gap = local_activity(refined) - local_activity(clean)
+            terms["activity"] = charbonnier(gap, 0.2 * self.config.soft).mean()
+            terms["loss"] = terms["loss"] + self.config.activity * terms["activity"]
         if self.judge is not None and seen is not None:
             terms["adversarial"] = hinge_generator(self.judge(torch.cat([given[0], refined], dim=2)).float())
             terms["loss"] = terms["loss"] + self.config.adversarial * terms["adversarial"]

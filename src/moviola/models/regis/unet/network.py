@@ -101,6 +101,7 @@ class Said(nn.Module):
         self.label = nn.Embedding(len(config.classes), width) if config.classes else None
         self.word = nn.Embedding(BUCKETS, width, padding_idx=0) if config.text else None
         self.place = nn.Parameter(0.02 * torch.randn(LENGTH, width)) if config.text else None
+        self.phrase = nn.Conv1d(width, width, 3, padding=1) if config.text else None
         self.mix = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, condition: Condition, batch: int, device: torch.device) -> Saying:
@@ -110,13 +111,17 @@ class Said(nn.Module):
         if self.label is not None and condition.label is not None:
             told = (condition.label >= 0).to(vector)[:, None]
             vector = vector + told * self.label(condition.label.clamp_min(0))
-        if self.word is not None and self.place is not None:
+        if self.word is not None and self.place is not None and self.phrase is not None:
             tokens = condition.tokens
             if tokens is None:
                 tokens = torch.zeros(batch, 1, dtype=torch.long, device=device)
             there = tokens > 0
-            embedded = self.word(tokens) + self.place[: tokens.shape[1]] * there[..., None]
-            vector = vector + (embedded * there[..., None]).sum(1) / there.sum(1).clamp_min(1)[:, None]
+            embedded = (self.word(tokens) + self.place[: tokens.shape[1]]) * there[..., None]
+            phrases = F.silu(self.phrase(embedded.transpose(1, 2))).transpose(
+                1, 2
+            )  # "red hair" is not "red ... hair"
+            embedded = embedded + phrases * there[..., None]
+            vector = vector + (embedded * there[..., None]).sum(1) / there.sum(1).clamp_min(1)[:, None].sqrt()
             words = torch.cat([embedded, self.nothing.expand(batch, 1, -1)], dim=1)
             known = torch.cat([there, there.new_ones(batch, 1)], dim=1)
         return Saying(self.mix(vector), words, known)
