@@ -1,8 +1,9 @@
-"""What refining gains: python benchmarks/regis_gain.py PAIRS --models regis-u --iterations 1,2,4,8 --work WORK
+"""What refining gains: python benchmarks/regis_gain.py PAIRS --models DIR --iterations 1,2,4,8 --work WORK
 
 PAIRS is what `moviola data pairs ... --held-out` wrote. Half of its pairs give the generated clips, the other half the
 real ones, so that no real clip shows what a generated one should have shown. The sets of clips: as generated; after I
-passes of each model; after one pass over the whole clip at once; after a Gaussian blur; after a median over time.
+passes of each model (none without --models); after one pass over the whole clip at once; after a Gaussian blur, a
+median over time and an unsharp mask; and the true clips of the same captions, which no refiner can be expected to pass.
 
 For each it prints FVD with its interval, what was gained against the generated clips with the interval of that
 *difference* (the same resampled clips on both sides), and what must not be lost: SSIM to what went in, motion,
@@ -159,6 +160,12 @@ def temporal_median(video: Video) -> Video:
     return Video(middle.astype(np.uint8), video.fps)
 
 
+def unsharp(video: Video, amount: float = 0.5, sigma: float = 0.8) -> Video:
+    """Return the video plus `amount` of its difference from its Gaussian blur of `sigma` px."""
+    frames, smooth = (v.frames.astype(np.float32) for v in (video, blur(video, sigma)))
+    return Video((frames + amount * (frames - smooth)).round().clip(0, 255).astype(np.uint8), video.fps)
+
+
 def scores(bench: Bench, names: list[str]) -> dict[str, dict[str, Any]]:
     """Return FVD, its interval, the gain over the generated clips, and the interval of the gain."""
     measure: Any = FrechetMeasure("set", "features")
@@ -201,7 +208,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--models", default="regis-u", help="names or folders, comma-separated")
+    parser.add_argument("--models", default="", help="folders of refiners, comma-separated")
     parser.add_argument("--iterations", default="1,2,4,8")
     parser.add_argument("--clips", type=int, default=192)
     parser.add_argument("--features", choices=["i3d", "fvmd"], default="i3d")
@@ -214,12 +221,16 @@ def main() -> None:
     bench = Bench(a.pairs, a.work, a.clips, a.features, not a.no_text)
     generated = bench.sets["generated"]
     passes = [int(n) for n in a.iterations.split(",")]
-    for model in a.models.split(","):
+    models = [model for model in a.models.split(",") if model]
+    for model in models:
         bench.refined(model, passes)
     if not a.no_baselines:
-        bench.long_pass(a.models.split(",")[0])
+        for model in models[:1]:
+            bench.long_pass(model)
         bench.make("gaussian blur, 0.6 px", lambda i: blur(generated[i], 0.6))
         bench.make("median of 3 frames", lambda i: temporal_median(generated[i]))
+        bench.make("unsharp mask, 0.5 of 0.8 px", lambda i: unsharp(generated[i]))
+        bench.make("true clips of the same captions", lambda i: bench.truth[i])
     names = [name for name in bench.sets if name != "real"]
     found = scores(bench, names)
     for name in ["real", *names]:

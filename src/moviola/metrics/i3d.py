@@ -19,11 +19,11 @@ softmax. What is known of it, and what is not:
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal, Self
 
 from moviola.core.errors import ConfigError
 from moviola.metrics.base import Sample
+from moviola.metrics.sharing import full_precision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,7 +108,7 @@ class I3DExtractor:
             raise ConfigError(
                 f"{sample.name} has {len(sample.video)} frames; I3D needs clips of at least {MIN_FRAMES}"
             )
-        with torch.inference_mode(), _full_precision(self.device):
+        with torch.inference_mode(), full_precision(self.device):
             out = self.network.features(self.prepare(sample.video)[None])
         return {name: value[0].float().cpu().numpy() for name, value in out.items()}
 
@@ -123,12 +123,3 @@ class I3DExtractor:
         return F.interpolate(
             frames, (self.size, self.size), mode=self.resize, align_corners=corners, antialias=self.antialias
         )
-
-
-def _full_precision(device: str) -> AbstractContextManager[object]:
-    """Keep CUDA from rounding the factors of a convolution to 10 bits, its default; elsewhere do nothing."""
-    import torch
-
-    if torch.device(device).type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # type: ignore[no-untyped-call]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.errors import ConfigError, WeightsError
+from moviola.core.weights import sha256
 from moviola.metrics.base import Sample
 from moviola.metrics.sharing import full_precision
 
 if TYPE_CHECKING:
     import numpy as np
 
-MIN_FRAMES = 10
 OUTPUTS = 400
 
 
@@ -43,7 +42,7 @@ class TorchScriptI3DExtractor:
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:120]
             raise WeightsError(f"{path} is no TorchScript file: {reason}") from None
-        self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        self.sha256 = sha256(self.path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path, self.device)
@@ -59,6 +58,8 @@ class TorchScriptI3DExtractor:
             ConfigError: the clip is shorter than 10 frames. WeightsError: the file is another network.
         """
         import torch
+
+        from moviola.nn.pretrained.i3d import MIN_FRAMES
 
         if len(sample.video) < MIN_FRAMES:
             raise ConfigError(

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moviola.core.devices import pick_device
-from moviola.core.errors import InputError
 from moviola.metrics.base import Sample
-from moviola.metrics.sharing import full_precision
+from moviola.metrics.sharing import check_one_shape, full_precision
 
 if TYPE_CHECKING:
     from moviola.metrics.base import PairExtractor
@@ -50,10 +49,7 @@ class LpipsExtractor:
         import torch
 
         a, b = real.video, fake.video
-        if a.frames.shape != b.frames.shape:
-            raise InputError(
-                f"lpips compares clips of one shape: {real.name} is {_shape(real)}, {fake.name} is {_shape(fake)}"
-            )
+        check_one_shape(self.name, real, fake)
         total = 0.0
         with torch.inference_mode(), full_precision(self.device):
             for start in range(0, len(a), self.batch):
@@ -61,11 +57,6 @@ class LpipsExtractor:
                 x, y = (video[part].to_tensor().to(self.device) for video in (a, b))
                 total += float(self.network(x, y).double().sum())
         return {self.name: np.asarray(total / len(a), np.float32)}
-
-
-def _shape(sample: Sample) -> str:
-    video = sample.video
-    return f"{len(video)} frames of {video.height}x{video.width}"
 
 
 def make_lpips(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[PairExtractor], str]:

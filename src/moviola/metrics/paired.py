@@ -10,6 +10,7 @@ import numpy as np
 from moviola.core.errors import InputError
 from moviola.metrics.base import Sample
 from moviola.metrics.means import ClipMean
+from moviola.metrics.sharing import check_one_shape
 
 if TYPE_CHECKING:
     from moviola.metrics.base import PairExtractor
@@ -41,22 +42,12 @@ class FrameComparison:
         Raises:
             InputError: clips of different shapes, or frames that are too small for the figure; the line names the clip.
         """
-        one, two = real.video.frames, fake.video.frames
-        if one.shape != two.shape:
-            raise InputError(
-                f"{self.name} compares clips of one shape: {_shape(real)}, {_shape(fake)}; "
-                "set one size and length in the protocol"
-            )
+        check_one_shape(self.name, real, fake)
         try:
-            value = self.compare(one, two)
+            value = self.compare(real.video.frames, fake.video.frames)
         except InputError as error:
             raise InputError(f"{fake.name}: {error}") from None
         return {self.name: np.asarray(value, np.float32)}
-
-
-def _shape(sample: Sample) -> str:
-    video = sample.video
-    return f"{sample.name} is {len(video)} frames of {video.width}x{video.height}"
 
 
 def _mse(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Keeps metrics that use one network from loading it twice, and from running it twice over the same clip."""
+"""What several metrics share: networks loaded once and run once over a clip, and the rule for pairs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from moviola.core.errors import InputError
 from moviola.core.video import Video
+from moviola.metrics.base import Sample
 
 Made = TypeVar("Made")
 _LOADED: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
@@ -59,3 +61,23 @@ def full_precision(device: Any) -> AbstractContextManager[object]:
     if torch.device(device).type != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # type: ignore[no-untyped-call]
+
+
+def check_one_shape(metric: str, real: Sample, fake: Sample) -> None:
+    """Refuse to compare clips that differ in length or size.
+
+    Args:
+        metric: who compares, for the error line.
+        real, fake: the two clips.
+
+    Raises:
+        InputError: one line that names both and what to do.
+    """
+    if real.video.frames.shape != fake.video.frames.shape:
+        shapes = [
+            f"{one.name} is {len(one.video)} frames of {one.video.width}x{one.video.height}"
+            for one in (real, fake)
+        ]
+        raise InputError(
+            f"{metric} compares clips of one shape: {', '.join(shapes)}; set one size and length in the protocol"
+        )

@@ -7,7 +7,6 @@ weights are not shipped: `load_raft` reads the file `raft-small.pth` that the au
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +16,9 @@ from torch import Tensor, nn
 
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError
+from moviola.core.weights import sha256
 from moviola.nn.pretrained.state_dict import fit, read_state_dict
+from moviola.nn.warp import pixel_grid
 
 
 class RaftConfig(Config):
@@ -84,7 +85,7 @@ class RaftSmall(nn.Module):
         state, context = self.cnet(first).split([self.config.hidden, self.config.context], dim=1)
         state, context = torch.tanh(state), torch.relu(context)
         pyramid = correlation_pyramid(self.fnet(first), self.fnet(second), self.config.levels)
-        start = pixel_grid(state)
+        start = pixel_grid(state.shape[-2], state.shape[-1], state)
         position = start.expand(len(state), -1, -1, -1)
         for _ in range(self.config.updates):
             seen = look_up(pyramid, position, self.config.radius)
@@ -237,13 +238,6 @@ class FlowHead(nn.Module):
         return self.conv2(torch.relu(self.conv1(state)))
 
 
-def pixel_grid(like: Tensor) -> Tensor:
-    """Return the (x, y) of every pixel of `like` (B, C, h, w), float (1, 2, h, w)."""
-    h, w = like.shape[-2:]
-    y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-    return torch.stack([x, y])[None].to(like)
-
-
 def correlation_pyramid(first: Tensor, second: Tensor, levels: int) -> list[Tensor]:
     """Correlate every pixel of `first` with every pixel of `second` (equation 1), then pool over `second`.
 
@@ -309,4 +303,4 @@ def load_raft(path: str | Path, device: str = "cpu") -> RaftSmall:
 
 def raft_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a weights file in hex digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return sha256(path)
