@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -142,9 +142,6 @@ class RefinerRun(Config):
     def manifest(self) -> None:
         """A refiner is a model folder by itself."""
 
-    def _with(self, **changes: Any) -> Self:
-        return self.model_copy(update=changes)
-
 
 class RegisURun(RefinerRun):
     """A run that trains `UnetRefiner`; attributes as `RefinerRun`."""
@@ -183,7 +180,16 @@ class RegisFuseRun(RefinerRun):
 
 
 _SMALL_U = UnetConfig(
-    dim=32, multipliers=(1, 3, 5), blocks=1, patch=2, heads=1, head=24, condition=128, frames=16, text=True
+    dim=32,
+    multipliers=(1, 3, 5),
+    blocks=1,
+    patch=2,
+    heads=1,
+    head=24,
+    condition=128,
+    recall=0,
+    frames=16,
+    text=True,
 )
 _SMALL_VQ = VqConfig(size=64, frames=8, codes=1024, code_width=64, hidden=96, layers=2, downsample=(2, 4, 4))
 _SMALL_FUSE = FuseConfig(

@@ -169,3 +169,32 @@ def test_bad_input(shape, mask, line):
         make(TINY.model_copy(update={"multiple": 2})).refine(
             torch.zeros(shape), None if mask is None else torch.zeros(mask)
         )
+
+
+def test_recall_mends_a_lost_frame_from_the_others():
+    """Of clips that stand still, one frame is grey; what it showed is to be had from the others, and is soon taken."""
+    network = make(TINY.model_copy(update={"recall": 0, "patch": 2, "multiple": 4})).train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+
+    def lost(seed):
+        clean = clip(4, 1, seed=seed).expand(-1, 4, -1, -1, -1)
+        flawed = clean.clone()
+        flawed[:, seed % 4] = 0
+        return clean, flawed
+
+    for seed in range(60):
+        clean, flawed = lost(seed)
+        optimizer.zero_grad()
+        (network(flawed) - clean).square().mean().backward()
+        optimizer.step()
+    clean, flawed = lost(1001)
+    left = (network.eval().refine(flawed) - clean).square().mean() / (flawed - clean).square().mean()
+    assert left < 0.2
+
+
+def test_recall_adds_nothing_to_a_clip_of_one_colour_and_is_off_by_default():
+    """All pixels that could be recalled are alike then."""
+    network = make(TINY.model_copy(update={"recall": 1, "patch": 2, "multiple": 4}))
+    video = torch.full((1, 4, 3, 16, 16), 0.25)
+    assert torch.allclose(network.refine(video), video, atol=1e-6)
+    assert UnetConfig().recall is None and not any("recall" in name for name in make().state_dict())

@@ -20,6 +20,8 @@ class UnetConfig(RefinerConfig):
         heads: of every attention.
         head: D of a head.
         condition: D of the condition vector and of the words.
+        recall: patches each way that pixels are recalled over from all frames (`moviola.nn.recall`, ours); 0 for the
+            same place alone, None for no recall, as in the document.
         residual: the network adds to its input; else it makes the frames themselves.
     """
 
@@ -31,6 +33,7 @@ class UnetConfig(RefinerConfig):
     heads: int = Field(default=8, ge=1)
     head: int = Field(default=32, ge=8, multiple_of=2)
     condition: int = Field(default=256, ge=8)
+    recall: int | None = Field(default=None, ge=0)
     residual: bool = True
 
     @model_validator(mode="after")

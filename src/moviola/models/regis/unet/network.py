@@ -19,6 +19,7 @@ from moviola.models.regis.base import check_clip
 from moviola.models.regis.unet.config import UnetConfig
 from moviola.nn.attention import CrossAttention, LinearAttention, TemporalAttention
 from moviola.nn.norm import FiLM
+from moviola.nn.recall import Recall
 from moviola.nn.words import BUCKETS, LENGTH
 
 
@@ -39,6 +40,7 @@ class UnetRefiner(PretrainedMixin, nn.Module):
         folded = c.channels * c.patch**2
         self.said = Said(c)
         self.enter = nn.Conv2d((c.channels + 1) * c.patch**2, c.dim, 7 if c.patch == 1 else 3, padding="same")
+        self.recall = None if c.recall is None else Recalled(c)
         self.enter_time = TemporalAttention(c.dim, c.heads, c.head, c.frames)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         before = c.dim
@@ -50,9 +52,8 @@ class UnetRefiner(PretrainedMixin, nn.Module):
         for level, width in reversed(list(enumerate(widths))):
             self.up.append(Level(c, before + width, width, level, "up" if level else None))
             before = width
-        self.leave = nn.Sequential(
-            nn.GroupNorm(8, before), nn.SiLU(), nn.Conv2d(before, folded, 3, padding=1)
-        )
+        made = folded if c.recall is None else folded + c.patch**2
+        self.leave = nn.Sequential(nn.GroupNorm(8, before), nn.SiLU(), nn.Conv2d(before, made, 3, padding=1))
         nn.init.zeros_(self.leave[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.leave[-1].bias)  # type: ignore[arg-type]
 
@@ -66,7 +67,10 @@ class UnetRefiner(PretrainedMixin, nn.Module):
         hole = video.new_zeros(batch, frames, 1, *video.shape[3:]) if mask is None else mask.to(video)
         x = F.pixel_unshuffle(torch.cat([video, hole], dim=2).flatten(0, 1), c.patch)
         said = self.said(condition or Condition(), batch, video.device)
-        x = self.enter_time(self.enter(x), frames)
+        x, recalled = self.enter(x), None
+        if self.recall is not None:
+            x, recalled = self.recall(x, video, hole)
+        x = self.enter_time(x, frames)
         kept = []
         for level in self.down:
             x, kept_here = level(x, said, frames)
@@ -75,7 +79,11 @@ class UnetRefiner(PretrainedMixin, nn.Module):
         for level in self.up:
             x, _ = level(torch.cat([x, kept.pop()], dim=1), said, frames)
         x = F.pixel_shuffle(self.leave(x), c.patch).unflatten(0, (batch, frames))
-        return video + x if c.residual else x
+        if recalled is None:
+            return video + x if c.residual else x
+        x, gate = x.split([c.channels, 1], dim=2)
+        mixed = video + torch.sigmoid(gate - 1.0) * (recalled - video)
+        return mixed + x if c.residual else x
 
     @torch.no_grad()
     def refine(self, video: Tensor, mask: Tensor | None = None, condition: Condition | None = None) -> Tensor:
@@ -85,6 +93,31 @@ class UnetRefiner(PretrainedMixin, nn.Module):
             ConfigError: a clip or mask of other axes, channels or sides.
         """
         return self(video, mask, condition).float().clamp(-1, 1)
+
+
+class Recalled(nn.Module):
+    """What the clip shows elsewhere for each place, and features that know it.
+
+    Args:
+        config: sizes.
+    """
+
+    def __init__(self, config: UnetConfig) -> None:
+        super().__init__()
+        c = config
+        self.patch = c.patch
+        self.look = nn.Conv2d(c.dim, c.dim, 3, padding=1)
+        self.recall = Recall(c.dim, c.head, c.frames, c.recall or 0)
+        self.enter = nn.Conv2d(c.channels * c.patch**2, c.dim, 3, padding=1)
+
+    def forward(self, x: Tensor, video: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+        """Map features (B T, dim, h, w), the clip and its mask to features and the recalled clip (B, T, C, H, W)."""
+        frames = video.shape[1]
+        pixels = F.pixel_unshuffle(video.flatten(0, 1), self.patch)
+        covered = F.avg_pool2d(hole.flatten(0, 1), self.patch)
+        recalled = self.recall(self.look(F.silu(x)), pixels, covered, frames)
+        x = x + self.enter(recalled - pixels)
+        return x, F.pixel_shuffle(recalled, self.patch).unflatten(0, video.shape[:2])
 
 
 class Said(nn.Module):
