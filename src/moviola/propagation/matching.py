@@ -1,0 +1,56 @@
+"""Which implementation of PatchMatch searches: Numba on the CPU, PyTorch anywhere."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Literal, get_args
+
+import numpy as np
+
+from moviola.core.errors import InputError, UnknownNameError
+from moviola.propagation.patchmatch import Matcher, Problem
+
+Backend = Literal["auto", "numba", "torch"]
+
+
+def matcher(
+    problem: Problem,
+    field: np.ndarray,
+    backend: Backend = "auto",
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Matcher:
+    """Return a matcher for `problem` that begins with `field`, int32 (H, W, 2).
+
+    Args:
+        problem: what is compared; the matcher writes its paint into it.
+        field: where to begin; every place inside the source.
+        backend: "numba", "torch", or "auto": Numba on the CPU where it is installed, else PyTorch.
+        device: for PyTorch.
+        threads: of Numba; None is one a core that this process may use. The result does not depend on it.
+
+    Raises:
+        UnknownNameError: another backend. InputError: "numba" where it is not installed, or on another device.
+    """
+    if backend not in get_args(Backend):
+        raise UnknownNameError.of("patch search", backend, get_args(Backend))
+    installed = find_spec("numba") is not None
+    if backend == "numba" and (not installed or device != "cpu"):
+        where = f"runs on the CPU, not on {device}" if installed else "is not installed: pip install numba"
+        raise InputError(f'the patch search "numba" {where}; or use "torch"')
+    if installed and device == "cpu" and backend != "torch":
+        from moviola.propagation.patchmatch_numba import NumbaMatcher
+
+        return NumbaMatcher(problem, field, threads or usable_cores())
+    from moviola.propagation.patchmatch_torch import TorchMatcher
+
+    return TorchMatcher(problem, field, device)
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1

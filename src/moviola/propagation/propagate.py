@@ -1,0 +1,232 @@
+"""Carrying the paint of key frames to the frames between two of them, after the last one, or before the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from moviola.core.config import Config
+from moviola.core.errors import ConfigError
+from moviola.propagation import choose
+from moviola.propagation.blend import blend
+from moviola.propagation.carry import Carried, CarryConfig, Synthesize, carry
+from moviola.propagation.flow import FlowFunction, estimator, opencv
+
+Method = Literal["patch", "warp", "linear"]
+
+
+class PropagationConfig(Config):
+    """How paint is carried.
+
+    Attributes:
+        method: "patch" (flow, and guided patch synthesis where flow fails), "warp" (flow alone; fast) or "linear" (a
+            cross-fade of the two key frames; a baseline).
+        carry: how one key frame's paint is brought to another frame.
+        choice: of the detail (the gradients): "soft", both keys by their shares, which is the steadier and truer to
+            the scene; "hard", at each pixel one key alone, which is the crisper where the two keys' paint disagrees.
+        power: how strongly shares prefer the key that fits; see `moviola.propagation.choose.share`.
+        floor: error that does not matter, levels squared.
+        spread: side of the square over which errors are averaged before shares are made of them, px.
+        keep: how much of the contrast that mixing loses comes back, 0 to 1.
+        pull: how strongly the gradient-domain fusion follows the mixed colours, 1/px^2; `moviola.propagation.poisson`.
+        seed: of patch synthesis.
+    """
+
+    method: Method = "patch"
+    carry: CarryConfig = CarryConfig()
+    choice: Literal["soft", "hard"] = "soft"
+    power: float = Field(default=1.0, gt=0)
+    floor: float = Field(default=100.0, gt=0)
+    spread: int = Field(default=5, ge=1)
+    keep: float = Field(default=1.0, ge=0, le=1)
+    pull: float = Field(default=0.05, gt=0)
+    seed: int = 0
+
+
+def propagate(
+    frames: Sequence[np.ndarray] | np.ndarray,
+    painted_a: np.ndarray | None,
+    painted_b: np.ndarray | None,
+    config: PropagationConfig | None = None,
+    *,
+    flow: FlowFunction | None = None,
+    synthesize: Synthesize | None = None,
+) -> Iterator[np.ndarray]:
+    """Paint every frame of an interval from the painted key frames at its ends.
+
+    The keys themselves come back as they were given. Without a first key the interval is the head of a clip, without
+    a second key its tail. Frames come in order; what was carried from the second key is held until its frame is due,
+    so memory is that of one interval (of one frame, when there is no second key).
+
+    Source: Yang et al. 2023, "Rerender A Video", section 4.2 (propagation from two keys, choice, blending); after
+    Jamriska et al. 2019, "Stylizing Video by Example".
+
+    Args:
+        frames: plain frames from key A to key B, both included, n times uint8 (H, W, 3), n at least 1.
+        painted_a: the first frame, painted, uint8 (H, W, 3); None for a head.
+        painted_b: the last frame, painted, uint8 (H, W, 3); None for a tail. With n = 1 only one of the two counts.
+        config: settings.
+        flow: estimates flow; DIS when not given.
+        synthesize: guided patch synthesis, for the method "patch"; `moviola.propagation.synthesis.synthesize` when
+            not given.
+
+    Yields:
+        n painted frames, uint8 (H, W, 3).
+
+    Raises:
+        ConfigError: no frame, no painted key, or shapes that differ; raised at the call.
+    """
+    config = config or PropagationConfig()
+    _check(frames, painted_a, painted_b)
+    if painted_a is not None and (painted_b is None or len(frames) == 1):
+        return _one_sided(frames, painted_a, config, flow, synthesize)
+    if painted_a is None or painted_b is None:
+        assert painted_b is not None
+        return iter(list(_one_sided(frames[::-1], painted_b, config, flow, synthesize))[::-1])
+    return _two_sided(frames, painted_a, painted_b, config, flow, synthesize)
+
+
+def _one_sided(
+    frames: Sequence[np.ndarray] | np.ndarray,
+    painted: np.ndarray,
+    config: PropagationConfig,
+    flow: FlowFunction | None,
+    synthesize: Synthesize | None,
+) -> Iterator[np.ndarray]:
+    """Paint frames from the first one alone."""
+    if config.method == "linear":
+        yield from (painted for _ in frames)
+        return
+    for carried in _carry(frames, painted, config, flow, synthesize):
+        yield np.rint(carried.paint).astype(np.uint8)
+
+
+def _two_sided(
+    frames: Sequence[np.ndarray] | np.ndarray,
+    painted_a: np.ndarray,
+    painted_b: np.ndarray,
+    config: PropagationConfig,
+    flow: FlowFunction | None,
+    synthesize: Synthesize | None,
+) -> Iterator[np.ndarray]:
+    """Paint frames from the first and the last one."""
+    count = len(frames)
+    if config.method == "linear":
+        for i in range(count):
+            yield cross_fade(painted_a, painted_b, choose.key_weights(i, count)[1])
+        return
+    yield painted_a
+    if count > 2:
+        flow = flow or estimator()
+        backwards = list(
+            _carry(frames[:0:-1], painted_b, config, flow, synthesize)
+        )  # the last frame to the second
+        forwards = _carry(frames[:-1], painted_a, config, flow, synthesize)
+        next(forwards)
+        for i, one in enumerate(forwards, start=1):
+            yield join(one, backwards.pop(), i, count, config)
+    yield painted_b
+
+
+def _carry(
+    frames: Sequence[np.ndarray] | np.ndarray,
+    painted: np.ndarray,
+    config: PropagationConfig,
+    flow: FlowFunction | None,
+    synthesize: Synthesize | None,
+) -> Iterator[Carried]:
+    if config.method == "patch" and synthesize is None:
+        from moviola.propagation.synthesis import synthesize as ours
+
+        synthesize = ours
+    if config.method != "patch":
+        synthesize = None
+    return carry(
+        frames, painted, config.carry, flow=flow or estimator(), synthesize=synthesize, seed=config.seed
+    )
+
+
+def join(one: Carried, two: Carried, index: int, interval: int, config: PropagationConfig) -> np.ndarray:
+    """Blend what was carried to one frame from the two keys.
+
+    Args:
+        one: from the first key.
+        two: from the second key.
+        index: the frame, counted from the first key.
+        interval: number of frames from key to key, both counted.
+        config: settings.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    e1, e2 = (spread(carried.error, config.spread) for carried in (one, two))
+    colours = detail = choose.share(e1, e2, index, interval, config.power, config.floor)
+    if config.choice == "hard":
+        detail = choose.smooth(choose.choose(e1, e2, index, interval))
+    return blend(one.paint, two.paint, detail, colours, keep=config.keep, pull=config.pull)
+
+
+def spread(error: np.ndarray, side: int) -> np.ndarray:
+    """Return the mean of an error map (H, W) over a square of `side` px around each pixel; as it is for 1."""
+    cv2 = opencv()
+    return cv2.blur(error, (side, side), borderType=cv2.BORDER_REFLECT) if side > 1 else error
+
+
+def cross_fade(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    """Return the average of two frames uint8 (H, W, 3) with `share` (0 to 1) of the first."""
+    mixed = share * first.astype(np.float32) + (1 - share) * second.astype(np.float32)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def _check(
+    frames: Sequence[np.ndarray] | np.ndarray, painted_a: np.ndarray | None, painted_b: np.ndarray | None
+) -> None:
+    if not len(frames):
+        raise ConfigError("an interval has at least one frame")
+    if painted_a is None and painted_b is None:
+        raise ConfigError("propagation needs a painted key frame at the start or at the end of the interval")
+    shape = frames[0].shape
+    for what, painted in (("first", painted_a), ("last", painted_b)):
+        if painted is not None and (painted.shape != shape or painted.dtype != np.uint8):
+            raise ConfigError(
+                f"the painted {what} key frame is {painted.dtype} {painted.shape}; its frame is uint8 {shape}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """All that one interval needs, so that it can be painted in another process; everything in it can be pickled.
+
+    Attributes:
+        frames: see `propagate`.
+        painted_a: see `propagate`.
+        painted_b: see `propagate`.
+        config: settings.
+        flow: name of the flow method.
+        raft: file with RAFT-small's weights, for the flow "raft".
+        device: where "raft" shall run.
+    """
+
+    frames: np.ndarray
+    painted_a: np.ndarray | None
+    painted_b: np.ndarray | None
+    config: PropagationConfig
+    flow: str = "dis"
+    raft: Path | None = None
+    device: str = "cpu"
+
+
+def paint_interval(interval: Interval) -> np.ndarray:
+    """Paint one interval: a function of its argument alone, uint8 (n, H, W, 3); raises as `propagate` does."""
+    estimate: Callable[[np.ndarray, np.ndarray], np.ndarray] = estimator(
+        interval.flow, interval.raft, interval.device
+    )
+    painted = propagate(
+        interval.frames, interval.painted_a, interval.painted_b, interval.config, flow=estimate
+    )
+    return np.stack(list(painted))
