@@ -19,6 +19,7 @@ import numpy as np
 
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, InputError, PromptError
+from moviola.core.listening import listening
 from moviola.core.rates import as_rate
 from moviola.core.seeds import seeded
 from moviola.core.video import Video
@@ -27,7 +28,6 @@ from moviola.pipelines.hub_files import (
     check_text_to_video,
     find_pipeline,
     import_diffusers,
-    listening,
 )
 
 if TYPE_CHECKING:

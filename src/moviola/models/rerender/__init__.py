@@ -1,0 +1,1 @@
+"""Painters of key frames: filters that need no weights, and text-guided diffusion."""

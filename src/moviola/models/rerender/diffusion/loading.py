@@ -1,0 +1,236 @@
+"""Loading SD 1.5, SD 2 and SDXL with ControlNets and LoRAs through the diffusers library. Only safetensors are read."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moviola.core.devices import pick_device
+from moviola.core.errors import ConfigError, InputError, MoviolaError, WeightsError
+from moviola.core.listening import listening
+from moviola.models.rerender.diffusion.config import ControlConfig, DiffusionConfig, FreeUConfig
+from moviola.models.rerender.diffusion.controls import INSTALL, MODELS
+
+if TYPE_CHECKING:
+    import torch
+
+INDEX = "model_index.json"
+WITHOUT_WEIGHTS = "a filter painter, such as watercolor, works now and needs no weights"
+
+
+def import_diffusers() -> Any:
+    """Return the diffusers library.
+
+    Raises:
+        InputError: it, or a library that it cannot do without, is not installed.
+    """
+    try:
+        for library in ("transformers", "accelerate"):
+            importlib.import_module(library)
+        return importlib.import_module("diffusers")
+    except ImportError as error:
+        missing = getattr(error, "name", None) or "a part of it"
+        raise InputError(
+            f"the diffusion painter needs {missing}, which is not installed: {INSTALL}; {WITHOUT_WEIGHTS}"
+        ) from None
+
+
+def load_pipeline(config: DiffusionConfig) -> Any:
+    """Return an image-to-image pipeline of diffusers, with its ControlNets and LoRAs, on its device.
+
+    Args:
+        config: `model`, `controls`, `loras`, `dtype`, `device` and `offload` are looked at.
+
+    Raises:
+        WeightsError: a model is not there, not whole, not in safetensors or of another kind; one line that says where
+            to get it.
+        InputError: diffusers is not installed. ConfigError: no such device.
+    """
+    import_diffusers()
+    with listening():
+        return _load_pipeline(config)
+
+
+def _load_pipeline(config: DiffusionConfig) -> Any:
+    diffusers = import_diffusers()
+    device = pick_device(config.device)
+    dtype = _dtype(config.dtype, device)
+    large = _is_large(config.model)
+    name = "StableDiffusionXL" if large else "StableDiffusion"
+    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True}
+    if config.controls:
+        nets = [_controlnet(control, large, dtype) for control in config.controls]
+        name, options["controlnet"] = f"{name}ControlNet", nets[0] if len(nets) == 1 else nets
+    if not large:
+        options |= {"safety_checker": None, "requires_safety_checker": False}
+    pipeline = _load(getattr(diffusers, f"{name}Img2ImgPipeline"), config.model, options, "the model")
+    pipeline.set_progress_bar_config(disable=True)
+    _add_loras(pipeline, config)
+    if config.offload and device.type == "cuda":
+        pipeline.enable_model_cpu_offload(device=device)
+        return pipeline
+    return pipeline.to(device)
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    import torch
+
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    return getattr(torch, name)
+
+
+def _is_large(model: str) -> bool:
+    """Whether a model is SDXL, as its index or the names of its tensors say."""
+    path = Path(model).expanduser()
+    if path.is_file():
+        return any(name.startswith("conditioner.embedders.1") for name in _tensor_names(path))
+    index = path / INDEX if path.is_dir() else _index_from_hub(model)
+    try:
+        kind = str(json.loads(index.read_text(encoding="utf-8")).get("_class_name", ""))
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is no folder of a diffusers pipeline: it has no {INDEX}") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{index} cannot be read: {_line(error)}") from None
+    if not kind.startswith("StableDiffusion") or kind.startswith(
+        ("StableDiffusion3", "StableDiffusionUpscale")
+    ):
+        raise WeightsError(
+            f"{model} is a {kind or 'pipeline of no kind'}; the painter takes SD 1.5, SD 2 and SDXL"
+        )
+    return kind.startswith("StableDiffusionXL")
+
+
+def _tensor_names(path: Path) -> list[str]:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return list(file.keys())
+    except Exception as error:  # the library has an exception of its own, not named in its interface
+        raise WeightsError(f"{path} is no file in safetensors: {_line(error)}") from None
+
+
+def _index_from_hub(model: str) -> Path:
+    import huggingface_hub
+
+    _check_name(model, "the model")
+    try:
+        return Path(huggingface_hub.hf_hub_download(model, INDEX))
+    except Exception as error:  # without a network there are many
+        raise _missing(model, "the model", error) from None
+
+
+def _check_name(name: str, what: str) -> None:
+    parts = name.split("/")
+    if len(parts) > 2 or name.startswith((".", "~", "/")) or not all(parts) or name.endswith(".safetensors"):
+        raise WeightsError(f"{what}: no file or folder {name!r}; {WITHOUT_WEIGHTS}")
+
+
+def _missing(name: str, what: str, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"{what} {name!r} is not on this machine and cannot be had from the hub ({_line(error)[:60]}); download it "
+        f"where there is a network, copy its folder here and give the folder's path; {WITHOUT_WEIGHTS}"
+    )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+def _controlnet(control: ControlConfig, large: bool, dtype: torch.dtype) -> Any:
+    """Return the ControlNet of a setting."""
+    name = control.model
+    if name is None:
+        usual = MODELS.get(control.kind, (None, None))[int(large)]
+        if usual is None:
+            model = "SDXL" if large else "SD 1.5"
+            raise ConfigError(
+                f"no usual ControlNet {control.kind!r} for {model}; give its folder or hub name as model"
+            )
+        name = usual
+    options = {"dtype": dtype, "use_safetensors": True}
+    return _load(import_diffusers().ControlNetModel, name, options, f"the ControlNet {control.kind!r}:")
+
+
+def _load(kind: Any, name: str, options: dict[str, Any], what: str) -> Any:
+    """Load a pipeline or a network from a file, a folder or the hub; what the library says becomes one line."""
+    path = Path(name).expanduser()
+    with listening() as heard:
+        try:
+            made = _open(kind, name, path, options, what)
+        except MoviolaError:
+            raise
+        except Exception as error:  # the library raises nearly everything
+            if path.exists():
+                raise WeightsError(f"{what} cannot be loaded from {path}: {_line(error)}") from error
+            raise _missing(name, what, error) from None
+    if any(
+        "newly initialized" in line or "MISSING" in line for line in heard
+    ):  # the library draws them and goes on
+        raise WeightsError(f"{what} {name} lacks some of its weights; get the whole of it again")
+    return made
+
+
+def _open(kind: Any, name: str, path: Path, options: dict[str, Any], what: str) -> Any:
+    """Load what `name` is: a file, a folder or a hub name."""
+    if path.is_file():
+        plain = {key: value for key, value in options.items() if key not in ("use_safetensors", "dtype")}
+        return kind.from_single_file(str(path), torch_dtype=options["dtype"], **plain)
+    if path.is_dir():
+        return kind.from_pretrained(str(path), local_files_only=True, **options, **_variant(path))
+    _check_name(name, what)
+    return kind.from_pretrained(name, **options)
+
+
+def _variant(folder: Path) -> dict[str, str]:
+    """Return the variant that a folder holds where it has no plain weights."""
+    names = [path.name for path in folder.rglob("*.safetensors")]
+    half = [name for name in names if ".fp16" in name]
+    return {"variant": "fp16"} if names and len(half) == len(names) else {}
+
+
+def _add_loras(pipeline: Any, config: DiffusionConfig) -> None:
+    """Put LoRAs into a pipeline that nobody else has yet."""
+    names = [f"lora_{i}" for i in range(len(config.loras))]
+    for name, lora in zip(names, config.loras, strict=True):
+        path = Path(lora.path).expanduser()
+        given = {"weight_name": path.name} if path.is_file() else {}
+        place = str(path.parent if path.is_file() else path if path.exists() else lora.path)
+        try:
+            pipeline.load_lora_weights(place, adapter_name=name, use_safetensors=True, **given)
+        except ImportError:
+            raise InputError(f"LoRAs need the library peft: {INSTALL}") from None
+        except Exception as error:  # the library raises nearly everything
+            raise WeightsError(f"LoRA {lora.path} cannot be loaded: {_line(error)}") from error
+    if names:
+        pipeline.set_adapters(names, [lora.weight for lora in config.loras])
+
+
+@contextmanager
+def freeu(unet: Any, config: FreeUConfig | None) -> Iterator[None]:
+    """Use FreeU inside the block; afterwards the network's own settings hold again.
+
+    Args:
+        unet: a network of diffusers.
+        config: its numbers; None leaves the network as it is.
+    """
+    if config is None:
+        yield
+        return
+    keys = ("s1", "s2", "b1", "b2")
+    before = [{key: getattr(block, key) for key in keys if hasattr(block, key)} for block in unet.up_blocks]
+    unet.enable_freeu(s1=config.s1, s2=config.s2, b1=config.b1, b2=config.b2)
+    try:
+        yield
+    finally:
+        for block, values in zip(unet.up_blocks, before, strict=True):
+            for key in keys:
+                if key in values:
+                    setattr(block, key, values[key])
+                else:
+                    delattr(block, key)

@@ -1,0 +1,125 @@
+"""Loading from folders, files and names that do not exist."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from moviola.core.errors import WeightsError
+from moviola.models.rerender.diffusion import ControlConfig, DiffusionConfig, DiffusionPainter, LoraConfig
+
+
+@pytest.fixture(scope="module")
+def folders(tiny, tmp_path_factory):
+    """A tiny model of each kind and a ControlNet for it, saved as diffusers saves them."""
+    place = tmp_path_factory.mktemp("models")
+    for kind in ("sd", "sdxl"):
+        tiny(kind, 0).save_pretrained(place / kind)
+        tiny(kind, 1).controlnet.save_pretrained(place / f"{kind}_tile")
+    return place
+
+
+def settings(folders, kind, **changes):
+    control = ControlConfig(kind="tile", model=str(folders / f"{kind}_tile"), strength=0.6)
+    values = {"model": str(folders / kind), "controls": (control,), "device": "cpu", "steps": 2, "size": None}
+    values["scheduler"] = "own"  # diffusers carries over to another kind only what a file or a call has set
+    return DiffusionConfig(**{**values, **changes})
+
+
+@pytest.mark.parametrize("kind", ["sd", "sdxl"])
+def test_a_saved_model_paints_as_the_one_in_memory(folders, tiny, clip, kind):
+    config = settings(folders, kind)
+    loaded = DiffusionPainter.load(config)
+    name = "StableDiffusionXLControlNet" if kind == "sdxl" else "StableDiffusionControlNet"
+    assert type(loaded.pipeline).__name__ == f"{name}Img2ImgPipeline"
+    found, expected = (
+        next(painter.paint(clip[:1], "a cat")) for painter in (loaded, DiffusionPainter(tiny(kind), config))
+    )
+    assert np.abs(found.astype(int) - expected).max() <= 1  # where weights lie in memory moves the last bits
+
+
+def test_two_controlnets_and_none(folders):
+    one = settings(folders, "sd").controls[0]
+    both = DiffusionPainter.load(settings(folders, "sd", controls=(one, one)))
+    assert len(both.sampler.nets) == 2
+    assert DiffusionPainter.load(settings(folders, "sd", controls=())).sampler.nets == []
+
+
+def test_lora_is_used_by_its_weight(folders, tiny, clip, tmp_path):
+    """A LoRA whose product is known: the loaded weights' sum is what the network then computes with."""
+    pytest.importorskip("peft")
+    from safetensors.torch import save_file
+
+    name = "up_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    generator = torch.Generator().manual_seed(0)
+    down, up = torch.randn(2, 8, generator=generator), torch.randn(8, 2, generator=generator)
+    save_file(
+        {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}, tmp_path / "l.safetensors"
+    )
+    lora = LoraConfig(path=str(tmp_path / "l.safetensors"), weight=0.5)
+    painter = DiffusionPainter.load(settings(folders, "sd", loras=(lora,)))
+    layer = painter.pipeline.unet.get_submodule(name)
+    plain = tiny("sd", 0).unet.get_submodule(name)
+    x = torch.randn(3, 8, generator=generator)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), plain(x) + 0.5 * x @ down.T @ up.T, rtol=1e-4, atol=1e-5)
+    assert next(painter.paint(clip[:1], "a cat")).shape == clip[0].shape
+
+
+def one_line(config):
+    with pytest.raises(WeightsError) as caught:
+        DiffusionPainter.load(config)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_what_is_missing_is_said(folders, tmp_path, monkeypatch):
+    def offline(*args, **options):
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    text = one_line(settings(folders, "sd", model="somebody/some-model"))
+    assert "'somebody/some-model' is not on this machine" in text
+    assert "give the folder's path" in text and "watercolor, works now" in text
+    assert "no file or folder './nowhere'" in one_line(settings(folders, "sd", model="./nowhere"))
+    (tmp_path / "empty").mkdir()
+    assert "has no model_index.json" in one_line(settings(folders, "sd", model=str(tmp_path / "empty")))
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    assert "no file in safetensors" in one_line(
+        settings(folders, "sd", model=str(tmp_path / "broken.safetensors"))
+    )
+
+
+def test_pipelines_of_other_kinds(folders, tmp_path):
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+    assert "is a FluxPipeline" in one_line(settings(folders, "sd", model=str(tmp_path)))
+
+
+def test_a_damaged_part_is_named(folders, tmp_path):
+    import shutil
+
+    shutil.copytree(folders / "sd", tmp_path / "sd")
+    (tmp_path / "sd" / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"nothing")
+    assert "the model cannot be loaded from" in one_line(settings(folders, "sd", model=str(tmp_path / "sd")))
+    net = ControlConfig(kind="tile", model=str(tmp_path))
+    assert "the ControlNet 'tile': cannot be loaded" in one_line(settings(folders, "sd", controls=(net,)))
+    lora = LoraConfig(path=str(tmp_path / "sd"))
+    assert "LoRA" in one_line(settings(folders, "sd", loras=(lora,)))
+
+
+def test_missing_weights_are_no_random_ones(folders, tmp_path, capfd):
+    """The library would draw what a file lacks at random; and it says nothing on the screen."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folders / "sd", tmp_path / "sd")
+    path = tmp_path / "sd" / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(path)
+    del tensors["conv_out.weight"]
+    save_file(tensors, path, metadata={"format": "pt"})
+    assert "lacks some of its weights" in one_line(settings(folders, "sd", model=str(tmp_path / "sd")))
+    DiffusionPainter.load(settings(folders, "sd"))
+    assert capfd.readouterr() == ("", "")
