@@ -1,8 +1,9 @@
 """Refining what a published GAN made: python benchmarks/regis_gan.py CLIPS --model regis-u --iterations 1,2,4
 
-CLIPS is a folder of generated videos that nothing real is at hand to compare with. For each number of passes it prints,
-as means over the clips with the 95 % interval of their change from what went in: flicker (of 255), warp error,
-sharpness (gradient energy), motion (px a frame), and SSIM to what went in. --sheet PNG shows some clips before and after.
+CLIPS is a folder of generated videos that nothing real is at hand to compare with. For each number of passes it
+prints, as means over the clips with the 95 % interval of their change from what went in: flicker (of 255), warp error,
+sharpness (gradient energy), motion (px a frame), and SSIM to what went in.
+--sheet PNG shows some clips before and after.
 """
 
 from __future__ import annotations

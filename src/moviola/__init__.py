@@ -19,19 +19,23 @@ if TYPE_CHECKING:
     from moviola.models.catalog import load
     from moviola.pipelines.evaluate import evaluate
     from moviola.pipelines.generate import generate
+    from moviola.pipelines.keyframes import keyframes
     from moviola.pipelines.refine import refine
+    from moviola.pipelines.restyle import restyle
 
 __version__ = "0.1.0"
-__all__ = ["Video", "evaluate", "generate", "load", "read", "refine"]
+__all__ = ["Video", "evaluate", "generate", "keyframes", "load", "read", "refine", "restyle"]
 
 # public name -> the module that defines it
 _HOME = {
     "Video": "moviola.core.video",
     "evaluate": "moviola.pipelines.evaluate",
     "generate": "moviola.pipelines.generate",
+    "keyframes": "moviola.pipelines.keyframes",
     "load": "moviola.models.catalog",
     "read": "moviola.data.codec",
     "refine": "moviola.pipelines.refine",
+    "restyle": "moviola.pipelines.restyle",
 }
 
 

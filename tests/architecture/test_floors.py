@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "pyproject.toml"
-PACKAGES = ["cli", "recipes", "scale", "training", "pipelines", "models", "metrics", "nn", "data", "core"]
+FLOORS = ["cli", "recipes", "scale", "training", "pipelines", "nn", "data", "core"]
+PEERS = ["models", "metrics", "selection", "propagation"]
+PACKAGES = [*FLOORS, *PEERS]
 REFINERS = ["models/regis", "models/regis/fuse", "models/regis/unet", "models/regis/vq"]
 
 
@@ -31,7 +33,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def make_house(folder: Path, extra: dict[str, str]) -> Path:
     """Write an empty package with every floor, and `extra` (path below moviola -> source) on top."""
-    for name in ["", *PACKAGES, "models/nextframe", "models/textgan", *REFINERS]:
+    for name in ["", *PACKAGES, "models/nextframe", "models/rerender", "models/textgan", *REFINERS]:
         path = folder / "moviola" / name
         path.mkdir(parents=True, exist_ok=True)
         (path / "__init__.py").write_text("")

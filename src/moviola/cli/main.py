@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 VERBS: dict[str, tuple[str, str, str]] = {
     "generate": ("generate", "command", "Make a video from a text, or from a text and a first frame."),
     "refine": ("refine", "command", "Move generated video closer to real video, pass by pass (REGIS)."),
+    "restyle": ("restyle", "command", "Repaint a real video: key frames, a painter, propagation."),
+    "keyframes": ("keyframes", "command", "Choose the key frames of a video; print them, plot them."),
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
     "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),

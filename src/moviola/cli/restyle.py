@@ -1,0 +1,242 @@
+"""moviola restyle: paint the key frames of a video and carry the paint to the frames between."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.core.devices import pick_device
+from moviola.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from moviola.pipelines.restyle import Plan, RestyleConfig, Restyled
+
+_Input = Annotated[Path, typer.Argument(metavar="IN", help="A video, or a folder of frames.")]
+_Prompt = Annotated[
+    str, typer.Argument(metavar="[PROMPT]", help='What the painted frames show; for --painter "diffusion".')
+]
+_Output = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="File to write.")]
+_Painter = Annotated[
+    str | None,
+    typer.Option("--painter", metavar="NAME", help="diffusion, sketch, watercolor, oil, cartoon or ink."),
+]
+_Strength = Annotated[float | None, typer.Option("--strength", metavar="X", help="Of the paint, up to 1.")]
+_Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME|PATH", help="diffusion: SD 1.5, SD 2 or SDXL.")
+]
+_Control = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--control", metavar="KIND[=X]", help="diffusion: a ControlNet and its strength; repeatable."
+    ),
+]
+_Lora = Annotated[
+    list[str] | None,
+    typer.Option("--lora", metavar="PATH[=X]", help="diffusion: a LoRA and its weight; repeatable."),
+]
+_Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="NAME", help="diffusion: ddim, dpm-2m, unipc, euler, lcm ..."),
+]
+_Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="diffusion: denoising steps.")]
+_Method = Annotated[
+    str | None,
+    typer.Option("--method", metavar="NAME", help="How key frames are chosen (moviola keyframes)."),
+]
+_Interval = Annotated[int | None, typer.Option("--interval", metavar="N", help="Frames between keys.")]
+_Count = Annotated[int | None, typer.Option("--count", metavar="K", help="Exactly so many keys.")]
+_Anchor = Annotated[
+    str | None, typer.Option("--anchor", metavar="HOW", help="diffusion: first, shot or adaptive.")
+]
+_Propagation = Annotated[
+    str | None, typer.Option("--propagation", metavar="HOW", help="patch (best), warp (fast) or linear.")
+]
+_Flow = Annotated[str | None, typer.Option("--flow", metavar="NAME", help="Optical flow: dis, lk or raft.")]
+_Crop = Annotated[
+    str | None, typer.Option("--crop", metavar="L,T,R,B", help="Cut off first: left, top, right, bottom, px.")
+]
+_Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="JSON", help="Settings: ours, or a Rerender-A-Video config."),
+]
+_Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting; repeatable.")
+]
+_Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="DIR", help="Your own painted key frames, 000010.png for frame 10."),
+]
+_First = Annotated[bool, typer.Option("--first-only", help="Paint the first frame alone, into OUT (a .png).")]
+_Work = Annotated[
+    Path | None,
+    typer.Option("--work", metavar="DIR", help="Work here and keep it; else OUT.work, removed in the end."),
+]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on with the work that is there.")]
+_Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Parts carried at a time.")]
+_Lossless = Annotated[
+    bool, typer.Option("--lossless", help="Write every value as it is, where the format can.")
+]
+
+
+@example(
+    "moviola restyle clip.mp4 --painter watercolor -o painted.mp4",
+    'moviola restyle clip.mp4 "an oil painting of a woman" --painter diffusion --control canny=0.6 '
+    "--control hed=0.8 -o painted.mp4",
+    "moviola restyle clip.mp4 --painter ink --first-only -o look.png",
+    "moviola restyle clip.mp4 --keys painted-by-hand --work work -o painted.mp4",
+)
+def command(
+    input: _Input,
+    output: _Output,
+    prompt: _Prompt = "",
+    painter: _Painter = None,
+    strength: _Strength = None,
+    model: _Model = None,
+    control: _Control = None,
+    lora: _Lora = None,
+    scheduler: _Scheduler = None,
+    steps: _Steps = None,
+    method: _Method = None,
+    interval: _Interval = None,
+    count: _Count = None,
+    anchor: _Anchor = None,
+    propagation: _Propagation = None,
+    flow: _Flow = None,
+    crop: _Crop = None,
+    config: _Config = None,
+    set: _Set = None,
+    keys: _Keys = None,
+    first_only: _First = False,
+    work: _Work = None,
+    resume: _Resume = False,
+    workers: _Workers = 1,
+    lossless: _Lossless = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Restyle a real video: choose key frames, paint them, carry the paint to the frames between.
+
+    A filter (--painter watercolor ...) needs no weights; "diffusion" repaints by a text with Stable Diffusion. The
+    result has the input's frames, size, rate and sound.
+    """
+    from moviola.pipelines.restyle import Plan
+
+    started = time.perf_counter()
+    given = {
+        "painter": painter, "prompt": prompt or None, "strength": None if painter == "diffusion" else strength,
+        "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed,
+        "keys.method": method, "keys.interval": interval, "keys.count": count,
+        "method": propagation, "diffusion.model": model, "diffusion.scheduler": scheduler,
+        "diffusion.steps": steps, "diffusion.anchor.mode": anchor,
+        "diffusion.strength": strength if painter == "diffusion" else None,
+        "diffusion.controls": _controls(control), "diffusion.loras": _loras(lora),
+    }  # fmt: skip
+    settings, notes = _settings(config, given, set or [])
+    plan = Plan(work, resume, keys, workers, str(pick_device(device)))
+    done = _run(input, output, settings, plan, first_only, lossless, quiet or json)
+    _tell(done, settings.painter, [*notes, *done.notes], round(time.perf_counter() - started, 3), json, quiet)
+
+
+def _tell(done: Restyled, painter: str, notes: list[str], seconds: float, json: bool, quiet: bool) -> None:
+    """Print what was done, for programs or for people."""
+    if json:
+        shape = {key: getattr(done, key) for key in ("output", "frames", "fps", "width", "height")}
+        emit({**shape, "seconds": seconds, "painter": painter, "keys": done.keys, "notes": notes})
+    for note in notes:
+        say(f"note: {note}", quiet=quiet or json)
+    what = "picture" if done.output.endswith(".png") else "video  "
+    size = f"{done.frames} frames of {done.width}x{done.height}, {len(done.keys)} painted"
+    say(f"{what} {done.output} ({size})", quiet=quiet or json)
+    say(f"took    {seconds:.1f} s", quiet=quiet or json)
+
+
+def _run(
+    given: Path,
+    output: str,
+    settings: RestyleConfig,
+    plan: Plan,
+    first_only: bool,
+    lossless: bool,
+    quiet: bool,
+) -> Restyled:
+    from dataclasses import replace
+
+    from moviola.core.progress import progress
+    from moviola.data import codec
+    from moviola.pipelines.restyle import paint_first, restyle_file
+
+    if first_only:
+        return paint_first(given, output, settings, plan)
+    with progress("restyling", codec.probe(given).frames, quiet) as tick:
+        return restyle_file(given, output, settings, replace(plan, tick=tick), lossless=lossless)
+
+
+def _settings(path: Path | None, given: dict[str, Any], more: list[str]) -> tuple[RestyleConfig, list[str]]:
+    """Put the settings together: the file's, then the options', then --set."""
+    from moviola.pipelines.restyle.read import read_config
+
+    values, notes = read_config(path)
+    for name, value in given.items():
+        if value is not None:
+            _put(values, name.split("."), value)
+    from moviola.pipelines.restyle import RestyleConfig
+
+    return RestyleConfig.make(values).with_overrides(more), notes
+
+
+def _put(values: dict[str, Any], names: list[str], value: Any) -> None:
+    for name in names[:-1]:
+        values = values.setdefault(name, {})
+    values[names[-1]] = value
+
+
+def _crop(text: str) -> list[int]:
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 4:
+        raise ConfigError(f"--crop is {text}; it is four numbers of px: left,top,right,bottom")
+    return values
+
+
+def _pairs(words: list[str], option: str) -> tuple[list[str], list[float]]:
+    """Divide NAME=X words; all of them have a number or none."""
+    names, numbers = [], []
+    for word in words:
+        name, equals, number = word.rpartition("=")
+        if not equals:
+            names.append(word)
+            continue
+        names.append(name)
+        try:
+            numbers.append(float(number))
+        except ValueError:
+            raise ConfigError(f"{option} {word}: {number} is no number; say {option} {name}=0.8") from None
+    return names, numbers
+
+
+def _controls(words: list[str] | None) -> list[dict[str, Any]] | None:
+    if not words:
+        return None
+    from moviola.models.rerender.diffusion.controls import pair
+
+    return [control.model_dump() for control in pair(*_pairs(words, "--control"))]
+
+
+def _loras(words: list[str] | None) -> list[dict[str, Any]] | None:
+    if not words:
+        return None
+    names, weights = _pairs(words, "--lora")
+    if weights and len(weights) != len(names):
+        raise ConfigError(f"{len(names)} LoRAs and {len(weights)} weights; give each one as PATH=X, or none")
+    return [
+        {"path": name, "weight": weight}
+        for name, weight in zip(names, weights or [1.0] * len(names), strict=True)
+    ]

@@ -1,0 +1,127 @@
+"""The third stage: the paint of the key frames carried to all others, a part of the video at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from moviola.core.video import Video
+from moviola.data import codec
+from moviola.pipelines.restyle.settings import RestyleConfig
+from moviola.pipelines.restyle.work import load_picture
+from moviola.propagation.propagate import Interval, PropagationConfig, paint_interval
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames that belong together: from one key to the frame before the next, or the head before the first key.
+
+    Attributes:
+        start, stop: frames [start, stop) that it writes.
+        first, last: the keys it is painted from; None where there is none. `last` may be `stop`, a frame that the next
+            part writes.
+    """
+
+    start: int
+    stop: int
+    first: int | None
+    last: int | None
+
+    @property
+    def read(self) -> range:
+        """The frames it looks at."""
+        return range(self.start, self.stop + (self.last == self.stop))
+
+
+def parts_of(keys: Sequence[int], count: int, cuts: Iterable[int] = ()) -> list[Part]:
+    """Divide a video by its key frames.
+
+    Paint is not carried over a cut: what comes before it is the tail of its shot.
+
+    Args:
+        keys: key frames, rising, at least one. count: frames of the video. cuts: first frames of new shots.
+    """
+    breaks, parts = set(cuts), []
+    if keys[0] > 0:
+        parts.append(Part(0, keys[0], None, keys[0]))
+    for key, after in zip(keys, [*keys[1:], None], strict=True):
+        if after is None:
+            parts.append(Part(key, count, key, None))
+        else:
+            parts.append(Part(key, after, key, None if after in breaks else after))
+    return parts
+
+
+@dataclass(frozen=True)
+class Job:
+    """One part with all that a process needs to make it.
+
+    Attributes:
+        part: which. source: the input. size: rows and columns that are left of a frame.
+        painted: files of the painted first and last key, None where there is none.
+        config: settings, and `how` the paint is carried. output: file to write. fps: of the video.
+    """
+
+    part: Part
+    source: Path
+    size: tuple[slice, slice]
+    painted: tuple[Path | None, Path | None]
+    config: RestyleConfig
+    how: PropagationConfig
+    output: Path
+    fps: Fraction
+
+
+def carry_part(job: Job) -> int:
+    """Make one part and write it, complete or not at all; return its number of frames."""
+    frames = codec.read(job.source, job.part.read.start, job.part.read.stop).frames[
+        :, job.size[0], job.size[1]
+    ]
+    first, last = (None if path is None else load_picture(path) for path in job.painted)
+    config = job.config
+    interval = Interval(np.ascontiguousarray(frames), first, last, job.how, config.flow, config.raft)
+    painted = paint_interval(interval)[: job.part.stop - job.part.start]
+    with codec.Writer(job.output, job.fps, lossless=True) as writer:
+        writer.write(Video(painted, job.fps))
+    return len(painted)
+
+
+def carry_parts(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
+    """Make parts, `workers` at a time, each in a process of its own where there are several; yield them as they finish.
+
+    A part that fails stops the others, and its error is raised.
+    """
+    if workers <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            yield job, carry_part(job)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (workers,)) as pool:
+        running: dict[Future[int], Job] = {pool.submit(carry_part, job): job for job in jobs}
+        try:
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _begin(workers: int) -> None:
+    """Share the cores among the processes."""
+    import os
+
+    share = max(1, (os.cpu_count() or 1) // workers)
+    import torch
+
+    torch.set_num_threads(share)
+    try:
+        import cv2
+    except ImportError:
+        return
+    cv2.setNumThreads(share)

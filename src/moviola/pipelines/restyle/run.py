@@ -1,0 +1,324 @@
+"""Restyling a video: key frames, a painter, propagation; each stage kept in a work folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moviola.core.errors import ConfigError
+from moviola.core.progress import Tick
+from moviola.core.video import Video
+from moviola.data import codec
+from moviola.data.codec.formats import write_suffix
+from moviola.data.codec.info import Info
+from moviola.pipelines.keyframes import KeyFrames, keyframes
+from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
+from moviola.pipelines.restyle.painting import anchors_of, check_own, make_painter, own_keys
+from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig
+from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, save_picture, stamp
+
+_PIECE = 16
+
+
+@dataclass(frozen=True)
+class Restyled:
+    """A video that was restyled and written.
+
+    Attributes:
+        output: where it is. frames, fps, width, height: of it.
+        keys: the frames that were painted. anchors: those of them that the others followed.
+        painted, carried: key frames painted and parts carried in this run; what was there already is not counted.
+        notes: what else is to be known, a sentence each.
+    """
+
+    output: str
+    frames: int
+    fps: float
+    width: int
+    height: int
+    keys: tuple[int, ...]
+    anchors: tuple[int, ...]
+    painted: int
+    carried: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a restyling is run; nothing here changes the result.
+
+    Attributes:
+        work: folder to work in; None for one beside the output, removed in the end.
+        resume: go on with the work that is there.
+        keys: folder with the user's painted key frames, instead of a painter.
+        workers: parts that are carried at a time, each in its own process.
+        device: for networks.
+        tick: called with the number of frames that have been carried.
+    """
+
+    work: Path | None = None
+    resume: bool = False
+    keys: Path | None = None
+    workers: int = 1
+    device: str = "cpu"
+    tick: Tick | None = None
+
+
+class Restyling:
+    """One restyling, stage by stage.
+
+    Args:
+        source: video file or folder of frames. config: what it shall look like. work: its folder. plan: how.
+    """
+
+    def __init__(self, source: Path, config: RestyleConfig, work: Work, plan: Plan) -> None:
+        self.source, self.config, self.work, self.plan = source, config, work, plan
+        self.info: Info = codec.probe(source)
+        self.rows, self.columns = config.cropped(self.info.height, self.info.width)
+        self.size = (self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
+        self.notes: list[str] = config.check() if plan.keys is None else []
+        self.painted = self.carried = 0
+
+    def read(self, index: int) -> np.ndarray:
+        """Return one plain frame, uint8 (H, W, 3), cropped."""
+        return np.ascontiguousarray(codec.read_frames_at(self.source, [index])[0][self.rows, self.columns])
+
+    def select(self) -> tuple[list[int], list[int]]:
+        """Choose the key frames, or take those chosen before; return them and the cuts."""
+        own = None if self.plan.keys is None else own_keys(self.plan.keys)
+        mark = stamp(self.config.keys.model_dump(mode="json"), None if own is None else list(own))
+        if not self.work.done("select", mark):
+            keys, cuts = self._chosen(own)
+            self.work.manifest.update(keys=keys, cuts=cuts)
+            self.work.finish("select", mark)
+        keys, cuts = self.work.manifest["keys"], self.work.manifest["cuts"]
+        if own is not None:
+            check_own(own, keys, self.info.frames, self.size)
+        return keys, cuts
+
+    def _chosen(self, own: dict[int, Path] | None) -> tuple[list[int], list[int]]:
+        config = self.config.keys
+        if own is None or config.indices is not None:
+            found = choose_keys(self.source, config)
+            return found.indices, found.cuts
+        check_own(own, None, self.info.frames, self.size)
+        cuts = choose_keys(self.source, KeyConfig(indices=(0,), shots=config.shots)).cuts
+        return list(own), [cut for cut in cuts if cut in own]
+
+    def paint(self, keys: Sequence[int], cuts: Sequence[int], only: int | None = None) -> list[int]:
+        """Paint the key frames that are not painted yet; return the anchors."""
+        anchors = anchors_of(keys, cuts, self.config.diffusion.anchor.mode)
+        if self.plan.keys is not None:
+            self._take_own()
+            return anchors
+        wanted = list(keys[:only]) if only else list(keys)
+        mark = self._paint_mark(wanted, anchors)
+        done = 0
+        while done < len(wanted) and self._is_painted(mark, wanted[done]):
+            done += 1
+        if done < len(wanted):
+            painter = make_painter(self.config, self.plan.device)
+            self.notes += painter.notes
+            for key, frame in painter.paint(wanted, self.read, anchors, done, self.work.folder / "memory"):
+                save_picture(self.work.picture("keys", key), self.read(key))
+                save_picture(self.work.picture("painted", key), frame)
+                self.work.finish("paint", mark, key)
+                self.painted += 1
+        return anchors
+
+    def _paint_mark(self, keys: Sequence[int], anchors: Sequence[int]) -> str:
+        config = self.config
+        names = {"painter", "prompt", "strength", "crop", "seed"}
+        if config.painter == DIFFUSION:
+            return stamp(config.model_dump(mode="json", include={*names, "diffusion", "flow"}), keys, anchors)
+        return stamp(config.model_dump(mode="json", include=names))
+
+    def _is_painted(self, mark: str, key: int) -> bool:
+        return self.work.done("paint", mark, key) and self.work.picture("painted", key).exists()
+
+    def _take_own(self) -> None:
+        """Copy the user's key frames into the work folder."""
+        assert self.plan.keys is not None
+        for key, path in own_keys(self.plan.keys).items():
+            save_picture(self.work.picture("painted", key), load_picture(path))
+
+    def carry(self, keys: Sequence[int], cuts: Sequence[int]) -> list[Part]:
+        """Carry the paint to every part whose paint or settings have changed."""
+        parts = parts_of(keys, self.info.frames, cuts)
+        jobs = [self._job(part) for part in parts]
+        marks = {job.part.start: self._mark(job) for job in jobs}
+        todo = [job for job in jobs if not self._is_carried(job, marks[job.part.start])]
+        if self.plan.tick is not None:
+            self.plan.tick(sum(job.part.stop - job.part.start for job in jobs if job not in todo))
+        for job, frames in carry_parts(todo, self.plan.workers):
+            self.work.finish("carry", marks[job.part.start], job.part.start)
+            self.carried += 1
+            if self.plan.tick is not None:
+                self.plan.tick(frames)
+        return parts
+
+    def _job(self, part: Part) -> Job:
+        painted = tuple(
+            None if k is None else self.work.picture("painted", k) for k in (part.first, part.last)
+        )
+        return Job(
+            part, self.source, (self.rows, self.columns), (painted[0], painted[1]), self.config,
+            self.config.carrying(self.plan.keys is not None), self.work.part(part.start), self.info.fps,
+        )  # fmt: skip
+
+    def _mark(self, job: Job) -> str:
+        paint = [fingerprint(path) for path in job.painted if path is not None]
+        how = self.config.model_dump(mode="json", include={"flow", "crop"})
+        return stamp(
+            how,
+            job.how.model_dump(mode="json"),
+            [job.part.start, job.part.stop, job.part.first, job.part.last],
+            paint,
+        )
+
+    def _is_carried(self, job: Job, mark: str) -> bool:
+        return self.work.done("carry", mark, job.part.start) and job.output.exists()
+
+    def pieces(self, parts: Sequence[Part]) -> Iterator[Video]:
+        """Return the restyled video, with the sound of the input, piece by piece."""
+        painted = _Frames(self.work.part(part.start) for part in parts)
+        for piece in codec.stream(self.source, _PIECE, audio=True):
+            yield Video(painted.take(len(piece)), piece.fps, piece.audio)
+
+
+class _Frames:
+    """Frames of several videos in a row.
+
+    Args:
+        paths: of the videos.
+    """
+
+    def __init__(self, paths: Iterator[Path]) -> None:
+        self._pieces = (piece.frames for path in paths for piece in codec.stream(path, _PIECE))
+        self._held: list[np.ndarray] = []
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the next `count` frames."""
+        while sum(map(len, self._held)) < count:
+            self._held.append(next(self._pieces))
+        frames = np.concatenate(self._held)
+        self._held = [frames[count:]]
+        return frames[:count]
+
+
+def choose_keys(source: Path | Video, config: KeyConfig) -> KeyFrames:
+    """Choose key frames as settings say; raises as `moviola.keyframes` does."""
+    return keyframes(
+        source, config.method, config.interval, config.count, alpha=config.alpha, beta=config.beta,
+        min_gap=config.min_gap, force_last=config.force_last, indices=config.indices, cuts=config.shots,
+    )  # fmt: skip
+
+
+def restyle_file(
+    source: str | Path,
+    output: str | Path,
+    config: RestyleConfig,
+    plan: Plan | None = None,
+    *,
+    lossless: bool = False,
+) -> Restyled:
+    """Restyle a video file; memory does not grow with its length.
+
+    Source: "Photorealistic Video Generation" (a modified Rerender-A-Video): key frames, painting, propagation.
+
+    Args:
+        source: a video file or a folder of frames.
+        output: where to write; its extension decides the format. As many frames, as large (but for `crop`) and as fast
+            as the input, with its sound.
+        config: what it shall look like. plan: how to run it.
+        lossless: write every value as it is, where the format can.
+
+    Raises:
+        InputError: and what is below it, with one line; the work folder is left as it is then.
+    """
+    source, output, plan = Path(source), Path(output), plan or Plan()
+    write_suffix(output)
+    folder = plan.work or output.with_name(f"{output.stem}.work")
+    codec.probe(source)
+    config.check() if plan.keys is None else None
+    work = Work.open(folder, source, config.model_dump(mode="json"), plan.resume)
+    try:
+        task = Restyling(source, config, work, plan)
+        keys, cuts = task.select()
+        anchors = task.paint(keys, cuts)
+        parts = task.carry(keys, cuts)
+    except BaseException:
+        work.drop_if_new()
+        raise
+    with codec.Writer(output, task.info.fps, lossless=lossless) as writer:
+        for piece in task.pieces(parts):
+            writer.write(piece)
+    if plan.work is None:
+        shutil.rmtree(work.folder, ignore_errors=True)
+    height, width = task.size
+    return Restyled(
+        str(output), task.info.frames, float(task.info.fps), width, height, tuple(keys), tuple(anchors),
+        task.painted, task.carried, tuple(task.notes),
+    )  # fmt: skip
+
+
+def paint_first(
+    source: str | Path, output: str | Path, config: RestyleConfig, plan: Plan | None = None
+) -> Restyled:
+    """Paint the first key frame alone and write it as a picture, to judge the look; arguments as `restyle_file`."""
+    source, output, plan = Path(source), Path(output), plan or Plan()
+    if output.suffix.lower() != ".png":
+        raise ConfigError(f"--first-only writes one picture: name a .png, not {output.name}")
+    codec.probe(source)
+    with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
+        task = Restyling(source, config, Work.open(Path(folder), source, {}, False), plan)
+        task.paint([0], [], only=1)
+        frame = load_picture(task.work.picture("painted", 0))
+    save_picture(output, frame)
+    height, width = task.size
+    return Restyled(
+        str(output), 1, float(task.info.fps), width, height, (0,), (0,), task.painted, 0, tuple(task.notes)
+    )
+
+
+def restyle(
+    video: Video,
+    prompt: str = "",
+    *,
+    painter: str = "watercolor",
+    device: str = "cpu",
+    workers: int = 1,
+    **changes: object,
+) -> Video:
+    """Restyle a video in memory: paint its key frames and carry the paint to all others.
+
+    Args:
+        video: any length, size and rate; its sound is kept.
+        prompt: what the painted frames show, for the painter "diffusion".
+        painter: "diffusion", or a filter: "sketch", "watercolor", "oil", "cartoon", "ink".
+        device: for networks. workers: parts carried at a time.
+        changes: other fields of `RestyleConfig`: `strength=0.8`, `keys={"interval": 20}` ...;
+            `model="..."` is short for `diffusion={"model": "..."}`.
+
+    Returns:
+        A `Video` of the same length, size (but for `crop`) and rate.
+
+    Raises:
+        InputError: and what is below it, in one line.
+    """
+    model = changes.pop("model", None)
+    if model is not None:
+        given = changes.pop("diffusion", {})
+        changes["diffusion"] = {**(given if isinstance(given, dict) else {}), "model": model}
+    config = RestyleConfig.make({"painter": painter, "prompt": prompt, **changes})
+    with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
+        source, output = Path(folder) / "in.mkv", Path(folder) / "out.mkv"
+        with codec.Writer(source, video.fps, lossless=True) as writer:
+            writer.write(Video(video.frames, video.fps))
+        restyle_file(source, output, config, Plan(workers=workers, device=device), lossless=True)
+        return Video(codec.read(output).frames, video.fps, video.audio)

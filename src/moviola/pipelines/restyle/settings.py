@@ -1,0 +1,115 @@
+"""Settings of restyling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from moviola.core.config import Config
+from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.models.rerender.diffusion.config import DiffusionConfig
+from moviola.propagation.propagate import Method, PropagationConfig
+
+DIFFUSION = "diffusion"
+
+
+class KeyConfig(Config):
+    """Which frames are painted.
+
+    Attributes:
+        method: measure of change: "uniform", "histogram", "orb", "flow", "deep", or "optimal" for the keys that
+            propagate best.
+        interval: frames between keys, on average (Algorithm 1) or exactly ("uniform").
+        count: exactly so many keys instead; None to go by `interval`.
+        alpha: a key comes at the latest after alpha * interval frames, at least 1.
+        beta: how much change, over that of a mean interval, brings a key.
+        min_gap: frames between keys at least.
+        force_last: the last frame is a key too.
+        indices: exactly these frames instead.
+        shots: a cut always starts a new key.
+    """
+
+    method: str = "flow"
+    interval: int = Field(default=10, ge=1)
+    count: int | None = Field(default=None, ge=1)
+    alpha: float = Field(default=1.2, ge=1)
+    beta: float = Field(default=1.0, gt=0)
+    min_gap: int = Field(default=1, ge=1)
+    force_last: bool = False
+    indices: tuple[int, ...] | None = None
+    shots: bool = True
+
+
+class RestyleConfig(Config):
+    """All that decides what the restyled video looks like.
+
+    Attributes:
+        painter: "diffusion", or a filter that needs no weights (`moviola.models.rerender.filters.FILTERS`).
+        prompt: what the painted frames show; for "diffusion".
+        strength: of a filter, 0 to 1.
+        keys: which frames are painted.
+        method: how the paint is carried: "patch", "warp" or "linear"; "auto" is "warp" for filters, which paint like
+            places alike, and "patch" for diffusion and paint by hand.
+        propagation: all else of that; its own `method` is not looked at.
+        flow: optical flow: "dis", "lk" or "raft". raft: file with RAFT-small's weights.
+        crop: left, top, right, bottom to cut off first, px.
+        diffusion: settings of the painter "diffusion".
+        seed: of everything drawn.
+    """
+
+    painter: str = "watercolor"
+    prompt: str = ""
+    strength: float = Field(default=1.0, gt=0, le=1)
+    keys: KeyConfig = KeyConfig()
+    method: Literal["auto", "patch", "warp", "linear"] = "auto"
+    propagation: PropagationConfig = PropagationConfig()
+    flow: Literal["dis", "lk", "raft"] = "dis"
+    raft: Path | None = None
+    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    diffusion: DiffusionConfig = DiffusionConfig()
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if min(self.crop) < 0:
+            raise ValueError("crop: px to cut off are at least 0")
+        return self
+
+    def carrying(self, by_hand: bool = False) -> PropagationConfig:
+        """Return how the paint is carried; `by_hand` where the user gives painted key frames."""
+        best: Method = "patch" if by_hand or self.painter == DIFFUSION else "warp"
+        return self.propagation.model_copy(update={"method": best if self.method == "auto" else self.method})
+
+    def check(self) -> list[str]:
+        """Look at what belongs together; return notes.
+
+        Raises:
+            ConfigError: a diffusion painter without a prompt. UnknownNameError: no such painter.
+        """
+        from moviola.models.rerender.filters import FILTERS
+
+        if self.painter == DIFFUSION:
+            if not self.prompt.strip():
+                raise ConfigError('the painter "diffusion" needs a prompt: what the painted frames show')
+            return []
+        if self.painter not in FILTERS:
+            raise UnknownNameError.of("painter", self.painter, [*FILTERS, DIFFUSION])
+        if self.prompt.strip():
+            return [f"the painter {self.painter} takes no prompt; it was not used"]
+        return []
+
+    def cropped(self, height: int, width: int) -> tuple[slice, slice]:
+        """Return the rows and columns that are left of a frame.
+
+        Raises:
+            ConfigError: nothing is.
+        """
+        left, top, right, bottom = self.crop
+        if left + right >= width or top + bottom >= height:
+            raise ConfigError(
+                f"crop {left},{top},{right},{bottom} leaves nothing of {width}x{height}; "
+                "it is left,top,right,bottom in px"
+            )
+        return slice(top, height - bottom), slice(left, width - right)

@@ -1,0 +1,183 @@
+"""The work folder: what each stage has finished, so that a run that was stopped goes on, and paint can be changed.
+
+WORK/manifest.json      the input, the settings, the key frames, a stamp for every part
+WORK/keys/000010.png    key frames as they are
+WORK/painted/000010.png key frames, painted
+WORK/parts/000010.mkv   the frames from key 10 to the next, painted, every value as it is
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from moviola.core.errors import ConfigError, InputError, OutputError
+from moviola.data.codec.atomic import Staging, output_errors
+
+MANIFEST = "manifest.json"
+_FOLDERS = ("keys", "painted", "parts")
+_VERSION = 1
+
+
+def stamp(*parts: Any) -> str:
+    """Return the SHA-256 (hex) of what was given: bytes, arrays, and whatever JSON can hold."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found.update(repr((part.shape, str(part.dtype))).encode())
+            part = part.tobytes()
+        elif not isinstance(part, bytes):
+            part = json.dumps(part, sort_keys=True, default=str).encode()
+        found.update(len(part).to_bytes(8, "big"))
+        found.update(part)
+    return found.hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a video file, or of names and sizes of a folder's frames."""
+    if path.is_dir():
+        return stamp(sorted((p.name, p.stat().st_size) for p in path.iterdir()))
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
+class Work:
+    """A work folder.
+
+    Args:
+        folder: where it is. made: by this run, so that it may be removed.
+
+    Attributes:
+        manifest: what `manifest.json` holds.
+    """
+
+    def __init__(self, folder: Path, made: bool, manifest: dict[str, Any]) -> None:
+        self.folder, self.made, self.manifest = folder, made, manifest
+
+    @classmethod
+    def open(cls, folder: Path, source: Path, settings: dict[str, Any], resume: bool) -> Self:
+        """Open a work folder, or begin one.
+
+        Args:
+            folder: new or empty, or (with `resume`) that of an earlier run on the same input.
+            source: the input.
+            settings: everything that decides the result, as JSON values.
+            resume: go on with what is there.
+
+        Raises:
+            ConfigError: there is work and `resume` was not said, or it is of another input.
+            OutputError: no folder can be made there. InputError: the manifest cannot be read.
+        """
+        given = {"version": _VERSION, "input": source.name, "sha256": fingerprint(source)}
+        path = folder / MANIFEST
+        if path.exists():
+            if not resume:
+                raise ConfigError(f"{folder} holds the work of an earlier run; --resume goes on with it")
+            manifest = _read(path)
+            for key, value in given.items():
+                if manifest.get(key) != value:
+                    raise ConfigError(
+                        f"{folder} holds work on another input ({manifest.get('input')}, not {source.name}); "
+                        "name another --work folder"
+                    )
+            work = cls(folder, False, {**manifest, "settings": settings})
+        else:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise OutputError(f"cannot work in {folder}: it is not empty and holds no {MANIFEST}")
+            made = not folder.exists()
+            with output_errors(folder):
+                folder.mkdir(exist_ok=True)
+            work = cls(folder, made, {**given, "settings": settings})
+        with output_errors(folder):
+            for name in _FOLDERS:
+                (folder / name).mkdir(exist_ok=True)
+        work.save()
+        return work
+
+    def save(self) -> None:
+        """Write the manifest."""
+        path = self.folder / MANIFEST
+        staging = Staging(path)
+        try:
+            with output_errors(path):
+                staging.path.write_text(json.dumps(self.manifest, indent=1), encoding="utf-8")
+            staging.commit()
+        except BaseException:
+            staging.discard()
+            raise
+
+    def done(self, stage: str, mark: str, key: int | None = None) -> bool:
+        """Return whether a stage (or a key's piece of it) was finished with this stamp."""
+        have = self.manifest.get("done", {}).get(_name(stage, key))
+        return have == mark
+
+    def finish(self, stage: str, mark: str, key: int | None = None) -> None:
+        """Remember that it was, on disk."""
+        self.manifest.setdefault("done", {})[_name(stage, key)] = mark
+        self.save()
+
+    def drop_if_new(self) -> None:
+        """Remove the folder if this run made it and nothing in it took time: a mistake in an option leaves none."""
+        if self.made and not any("/" in name for name in self.manifest.get("done", {})):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def picture(self, kind: str, index: int) -> Path:
+        """Return the path of a key frame: `kind` "keys" or "painted"."""
+        return self.folder / kind / f"{index:06d}.png"
+
+    def part(self, index: int) -> Path:
+        """Return the path of the part that begins at a key."""
+        return self.folder / "parts" / f"{index:06d}.mkv"
+
+
+def save_picture(path: Path, frame: np.ndarray) -> None:
+    """Write a frame uint8 (H, W, 3) as PNG; `OutputError` where that fails."""
+    from PIL import Image
+
+    staging = Staging(path)
+    try:
+        with output_errors(path):
+            Image.fromarray(frame).save(staging.path, format="PNG")
+        staging.commit()
+    except BaseException:
+        staging.discard()
+        raise
+
+
+def load_picture(path: Path) -> np.ndarray:
+    """Read a picture as uint8 (H, W, 3).
+
+    Raises:
+        InputError: it is not there or cannot be read.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except FileNotFoundError:
+        raise InputError(f"no painted key frame {path}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no picture: {' '.join(str(error).split())[:100]}") from None
+
+
+def _name(stage: str, key: int | None) -> str:
+    return stage if key is None else f"{stage}/{key:06d}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}; remove the folder to begin anew") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is no manifest; remove the folder to begin anew")
+    return found

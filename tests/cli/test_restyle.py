@@ -1,0 +1,200 @@
+"""`moviola restyle`: what it prints, what it writes, and one line for every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moviola.cli.main import run
+from moviola.core.video import Video
+from moviola.data import codec
+
+pytest.importorskip("cv2")
+SHARED = Path(os.environ.get("MOVIOLA_SHARED", Path(__file__).parents[3] / "shared"))
+
+
+@pytest.fixture
+def say(monkeypatch, capsys, tmp_path):
+    """Run the verb in an empty folder that holds clip.mp4, 8 frames of 64x48."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    coarse = Video(rng.integers(0, 256, (1, 8, 12, 3), np.uint8), 10).resize(48, 80).frames[0]
+    Video(np.stack([coarse[:, t : t + 64] for t in range(8)]), 10).save("clip.mp4")
+
+    def call(*words: str):
+        code = run(["restyle", *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_a_video(say):
+    """What is said of it, for people and for programs."""
+    code, out, err = say("clip.mp4", "--painter", "ink", "-o", "out.mp4", "--propagation", "warp")
+    assert (code, err) == (0, "")
+    assert out.startswith("video   out.mp4 (8 frames of 64x48, ")
+    words = [
+        "--painter",
+        "ink",
+        "-o",
+        "out.mp4",
+        "--propagation",
+        "warp",
+        "--interval",
+        "3",
+        "--method",
+        "uniform",
+    ]
+    code, out, err = say("clip.mp4", *words, "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert {k: found[k] for k in ("output", "frames", "fps", "width", "height", "painter", "keys", "notes")} == {
+        "output": "out.mp4", "frames": 8, "fps": 10, "width": 64, "height": 48, "painter": "ink",
+        "keys": [0, 3, 6], "notes": [],
+    }  # fmt: skip
+    assert codec.probe("out.mp4").frames == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["clip.mp4", "--painter", "watercolour", "-o", "x.mp4"],
+            "unknown painter 'watercolour'; did you mean watercolor",
+        ),
+        (["clip.mp4", "--painter", "diffusion", "-o", "x.mp4"], "needs a prompt"),
+        (["none.mp4", "--painter", "ink", "-o", "x.mp4"], "none.mp4"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.xyz"], "x.xyz"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--crop", "1,2"], "left,top,right,bottom"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--crop", "40,0,40,0"], "leaves nothing of 64x48"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--interval", "0"], "interval"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.alpha=0.5"], "alpha"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.intervall=3"], "interval"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--keys", "nowhere"], "nowhere is no folder"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.jpg", "--first-only"], "name a .png"),
+        (
+            [
+                "clip.mp4",
+                "a castle",
+                "--painter",
+                "diffusion",
+                "-o",
+                "x.mp4",
+                "--control",
+                "canny=0.5",
+                "--control",
+                "hed",
+            ],
+            "2 ControlNets (canny, hed) and 1 strength",
+        ),
+        (
+            ["clip.mp4", "a castle", "--painter", "diffusion", "-o", "x.mp4", "--control", "canny=much"],
+            "no number",
+        ),
+        (["clip.mp4", "a castle", "--painter", "diffusion", "-o", "x.mp4", "--model", "no/such"], "no/such"),
+    ],
+)
+def test_one_line_for_bad_input(say, monkeypatch, words, line):
+    """Exit 2, a line that names it, and nothing left behind."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, out, err = say(*words)
+    assert (code, out) == (2, "") and line in err
+    assert err.startswith("moviola: error: ") and err.count("\n") == 1
+    assert [p.name for p in Path.cwd().iterdir()] == ["clip.mp4"]
+
+
+def test_a_broken_file(say):
+    """A file that is no video is named."""
+    Path("bad.mp4").write_bytes(b"no video at all" * 100)
+    code, _, err = say("bad.mp4", "--painter", "ink", "-o", "out.mp4")
+    assert code == 2 and "bad.mp4" in err
+
+
+def test_resume_asks_to_be_said(say):
+    """Work that is there is neither used nor lost without it."""
+    words = ("clip.mp4", "--painter", "ink", "-o", "out.mp4", "--propagation", "warp", "--work", "work")
+    assert say(*words)[0] == 0
+    code, _, err = say(*words)
+    assert code == 2 and "--resume goes on with it" in err
+    assert say(*words, "--resume")[0] == 0
+
+
+def test_a_config_of_the_authors(say, tmp_path):
+    """It is read as theirs; a misspelling of theirs is noted, any other key named with the nearest right one."""
+    (tmp_path / "theirs.json").write_text(
+        json.dumps({"prompt": "a statue", "control_type": "canny", "color_perserve": False, "interval": 4})
+    )
+    code, out, err = say(
+        "clip.mp4",
+        "-o",
+        "out.mp4",
+        "--config",
+        "theirs.json",
+        "--painter",
+        "sketch",
+        "--propagation",
+        "warp",
+        "--json",
+    )
+    found = json.loads(out)
+    assert (code, err, found["keys"]) == (0, "", [0, 4])
+    assert any("color_perserve" in note for note in found["notes"])
+    (tmp_path / "wrong.json").write_text(json.dumps({"control_type": "canny", "promt": "a statue"}))
+    code, _, err = say("clip.mp4", "-o", "out.mp4", "--config", "wrong.json")
+    assert code == 2 and "promt" in err and "prompt" in err
+
+
+@pytest.mark.slow
+def test_a_diffusion_model_from_end_to_end(say, tmp_path):
+    """A tiny Stable Diffusion goes the way that a real one goes; stopped work goes on to the same bytes."""
+    pytest.importorskip("diffusers")
+    from moviola.core.listening import listening
+    from moviola.models.rerender.diffusion.tiny import tiny_pipeline
+
+    with listening():
+        tiny_pipeline("sd", 1).controlnet.save_pretrained(tmp_path / "control")
+        tiny_pipeline("sd", 0).save_pretrained(tmp_path / "model")
+    settings = {
+        "diffusion": {"controls": [{"kind": "canny", "model": "control", "strength": 0.7}], "size": 32}
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    words = [
+        "clip.mp4", "a castle", "--painter", "diffusion", "--model", "model", "--config", "settings.json",
+        "--steps", "6", "--propagation", "warp",
+        "--method", "uniform", "--interval", "3", "--device", "cpu", "--lossless",
+    ]  # fmt: skip
+    code, _, err = say(*words, "-o", "one.mp4", "--work", "one")
+    assert (code, err) == (0, "")
+    plain, painted = codec.read("clip.mp4").frames[0], codec.read("one/painted/000000.png").frames[0]
+    assert painted.shape == plain.shape and np.abs(painted.astype(int) - plain).mean() > 5
+    Path("two").mkdir()
+    assert say(*words, "-o", "two.mp4", "--work", "two")[0] == 0
+    assert Path("one.mp4").read_bytes() == Path("two.mp4").read_bytes()
+    Path("two/painted/000006.png").unlink()
+    assert say(*words, "-o", "two.mp4", "--work", "two", "--resume")[0] == 0
+    assert Path("one.mp4").read_bytes() == Path("two.mp4").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (SHARED / "media/video").is_dir(), reason="no real clips at ../shared or $MOVIOLA_SHARED"
+)
+def test_twenty_frames_of_a_real_clip(say):
+    """As many frames, as large, as fast, and the key frames are as they were painted."""
+    source = codec.read(SHARED / "media/video/woman-960x506-25fps.mp4", 0, 20, size=(126, 240))
+    source.save("real.mkv", lossless=True)
+    code, out, err = say(
+        "real.mkv", "--painter", "watercolor", "-o", "out.mkv", "--lossless", "--json", "--work", "work"
+    )
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    result = codec.read("out.mkv")
+    assert result.frames.shape == (20, 126, 240, 3) and result.fps == source.fps
+    for key in found["keys"]:
+        painted = codec.read(f"work/painted/{key:06d}.png").frames[0]
+        np.testing.assert_array_equal(result.frames[key], painted)

@@ -1,0 +1,225 @@
+"""Restyling from file to file: what comes out, what is kept, and what is made again."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import moviola as mv
+from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError
+from moviola.core.video import Audio, Video
+from moviola.data import codec
+from moviola.models.rerender.filters import paint
+from moviola.pipelines.restyle import KeyConfig, Plan, RestyleConfig, paint_first, restyle, restyle_file
+from moviola.pipelines.restyle.carrying import Part, parts_of
+from moviola.pipelines.restyle.work import save_picture
+
+pytest.importorskip("cv2")
+FAST = {"method": "warp"}
+
+
+def moving(frames: int = 9, height: int = 46, width: int = 70) -> Video:
+    """A soft texture that moves to the left by 2 px a frame, with sound."""
+    rng = np.random.default_rng(0)
+    coarse = Video(rng.integers(0, 256, (1, 12, 24, 3), dtype=np.uint8), 10).resize(
+        height, 2 * width + 2 * frames
+    )
+    views = np.stack([coarse.frames[0][:, 2 * t : 2 * t + width] for t in range(frames)])
+    tone = np.sin(np.arange(8000 * frames // 10) / 8).astype(np.float32)[:, None] * 0.3
+    return Video(views, Fraction(10), Audio(tone, 8000))
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mkv"
+    moving().save(path, lossless=True)
+    return path
+
+
+def config(**changes: object) -> RestyleConfig:
+    return RestyleConfig.make({"painter": "cartoon", "keys": {"interval": 4}, **FAST, **changes})
+
+
+def test_parts_of_a_video() -> None:
+    """Head, intervals and tail; nothing is carried over a cut."""
+    assert parts_of([0, 5], 9) == [Part(0, 5, 0, 5), Part(5, 9, 5, None)]
+    assert parts_of([3], 4) == [Part(0, 3, None, 3), Part(3, 4, 3, None)]
+    assert parts_of([0, 4, 6], 8, cuts=[4]) == [Part(0, 4, 0, None), Part(4, 6, 4, 6), Part(6, 8, 6, None)]
+    assert list(parts_of([0, 5], 9)[0].read) == [0, 1, 2, 3, 4, 5]
+    assert list(parts_of([0, 4], 8, cuts=[4])[0].read) == [0, 1, 2, 3]
+
+
+def test_as_many_frames_as_large_as_fast_and_as_loud(clip: Path, tmp_path: Path) -> None:
+    """Frame count, size, rate and sound are the input's; keys come out as they were painted."""
+    output = tmp_path / "out.mkv"
+    done = restyle_file(clip, output, config(), Plan(work=tmp_path / "work"), lossless=True)
+    before, after = mv.read(clip, audio=True), mv.read(output, audio=True)
+    assert after.frames.shape == before.frames.shape == (9, 46, 70, 3) and after.fps == before.fps
+    assert before.audio is not None and after.audio is not None
+    assert after.audio.samples.shape == before.audio.samples.shape
+    assert done.keys[0] == 0 and done.painted == len(done.keys) == len(
+        list((tmp_path / "work/painted").iterdir())
+    )
+    for key in done.keys:
+        np.testing.assert_array_equal(after.frames[key], paint(before.frames[key], "cartoon"))
+
+
+def test_every_frame_a_key_is_painting_every_frame(clip: Path, tmp_path: Path) -> None:
+    """An interval of 1 leaves nothing to carry."""
+    output = tmp_path / "out.mkv"
+    done = restyle_file(clip, output, config(keys={"method": "uniform", "interval": 1}), lossless=True)
+    expected = np.stack([paint(frame, "cartoon") for frame in mv.read(clip).frames])
+    np.testing.assert_array_equal(mv.read(output).frames, expected)
+    assert len(done.keys) == 9 and not (tmp_path / "out.work").exists()
+
+
+class _Stopped(Exception):
+    pass
+
+
+def test_stopped_in_the_middle_and_resumed_gives_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+    """What was finished is not made again; the result does not tell."""
+    settings = config(keys={"method": "uniform", "interval": 3})
+    whole = restyle_file(clip, tmp_path / "whole.mp4", settings, Plan(work=tmp_path / "a"))
+    seen = []
+
+    def stop(frames: int) -> None:
+        seen.append(frames)
+        if len(seen) == 2:  # once for what is there, once for the first part
+            raise _Stopped
+
+    with pytest.raises(_Stopped):
+        restyle_file(clip, tmp_path / "out.mp4", settings, Plan(work=tmp_path / "b", tick=stop))
+    assert not (tmp_path / "out.mp4").exists()
+    with pytest.raises(ConfigError, match="--resume"):
+        restyle_file(clip, tmp_path / "out.mp4", settings, Plan(work=tmp_path / "b"))
+    rest = restyle_file(clip, tmp_path / "out.mp4", settings, Plan(work=tmp_path / "b", resume=True))
+    assert (whole.painted, whole.carried) == (3, 3) and (rest.painted, rest.carried) == (0, 2)
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_paint_changed_by_hand_is_carried_again_and_only_that(clip: Path, tmp_path: Path) -> None:
+    """A new picture for key 6 touches the parts on both its sides, not the first."""
+    settings, work = config(keys={"method": "uniform", "interval": 3}), tmp_path / "work"
+    restyle_file(clip, tmp_path / "one.mkv", settings, Plan(work=work), lossless=True)
+    red = np.zeros((46, 70, 3), np.uint8)
+    red[..., 0] = 200
+    save_picture(work / "painted/000006.png", red)
+    done = restyle_file(clip, tmp_path / "two.mkv", settings, Plan(work=work, resume=True), lossless=True)
+    assert (done.painted, done.carried) == (0, 2)
+    one, two = mv.read(tmp_path / "one.mkv").frames, mv.read(tmp_path / "two.mkv").frames
+    np.testing.assert_array_equal(one[:4], two[:4])
+    np.testing.assert_array_equal(two[6], red)
+    assert np.abs(two[8].astype(int) - red).max() <= 1
+
+
+def test_other_settings_make_only_what_they_change(clip: Path, tmp_path: Path) -> None:
+    """Another painter repaints; another way to carry does not."""
+    work = tmp_path / "work"
+    first = restyle_file(clip, tmp_path / "out.mkv", config(), Plan(work=work))
+    carried = restyle_file(clip, tmp_path / "out.mkv", config(method="linear"), Plan(work=work, resume=True))
+    assert (carried.painted, carried.carried) == (0, first.carried)
+    painted = restyle_file(clip, tmp_path / "out.mkv", config(painter="ink"), Plan(work=work, resume=True))
+    assert painted.painted == first.painted
+
+
+@pytest.mark.slow
+def test_two_workers_make_what_one_makes(clip: Path, tmp_path: Path) -> None:
+    """Parts do not depend on the process that makes them."""
+    settings = config(keys={"method": "uniform", "interval": 3}, method="patch")
+    for workers in (1, 2):
+        restyle_file(clip, tmp_path / f"{workers}.mkv", settings, Plan(workers=workers), lossless=True)
+    np.testing.assert_array_equal(mv.read(tmp_path / "1.mkv").frames, mv.read(tmp_path / "2.mkv").frames)
+
+
+def test_own_key_frames(clip: Path, tmp_path: Path) -> None:
+    """They need not begin with the first frame; they come out as they are; wrong ones are named."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    picture = paint(mv.read(clip).frames[2], "sketch")
+    save_picture(keys / "frame-0002.png", picture)
+    done = restyle_file(clip, tmp_path / "out.mkv", config(), Plan(keys=keys), lossless=True)
+    np.testing.assert_array_equal(mv.read(tmp_path / "out.mkv").frames[2], picture)
+    assert done.keys == (2,) and done.painted == 0
+    save_picture(keys / "000009.png", picture)
+    with pytest.raises(InputError, match=r"000009\.png is for frame 9, but the video has 9 frames"):
+        restyle_file(clip, tmp_path / "no.mkv", config(), Plan(keys=keys))
+    (keys / "000009.png").unlink()
+    save_picture(keys / "5.png", picture[:-2])
+    with pytest.raises(InputError, match=r"5\.png is 70x44; the video's frames are 70x46"):
+        restyle_file(clip, tmp_path / "no.mkv", config(), Plan(keys=keys))
+    (keys / "5.png").rename(keys / "look.png")
+    with pytest.raises(InputError, match="no frame number"):
+        restyle_file(clip, tmp_path / "no.mkv", config(), Plan(keys=keys))
+    assert not (tmp_path / "no.work").exists()
+
+
+def test_own_keys_for_the_keys_of_earlier_work(clip: Path, tmp_path: Path) -> None:
+    """With key frames said, each needs its picture."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    save_picture(keys / "000000.png", mv.read(clip).frames[0])
+    with pytest.raises(InputError, match="no painted picture for key frame 6"):
+        restyle_file(clip, tmp_path / "out.mkv", config(keys={"indices": [0, 6]}), Plan(keys=keys))
+    save_picture(keys / "000003.png", mv.read(clip).frames[0])
+    save_picture(keys / "000006.png", mv.read(clip).frames[0])
+    with pytest.raises(InputError, match=r"000003\.png is for frame 3, which is no key frame; keys: 0, 6"):
+        restyle_file(clip, tmp_path / "out.mkv", config(keys={"indices": [0, 6]}), Plan(keys=keys))
+
+
+def test_crop_and_a_clip_of_one_frame(clip: Path, tmp_path: Path) -> None:
+    """Cropping comes before everything else; one frame is its own key."""
+    done = restyle_file(clip, tmp_path / "out.mkv", config(crop=[10, 4, 20, 2]), lossless=True)
+    assert (done.width, done.height) == (40, 40)
+    inner = np.ascontiguousarray(mv.read(clip).frames[0][4:44, 10:50])
+    np.testing.assert_array_equal(mv.read(tmp_path / "out.mkv").frames[0], paint(inner, "cartoon"))
+    with pytest.raises(ConfigError, match="leaves nothing of 70x46"):
+        restyle_file(clip, tmp_path / "no.mkv", config(crop=[40, 0, 30, 0]))
+    one = restyle(Video(mv.read(clip).frames[:1], 10), painter="cartoon")
+    np.testing.assert_array_equal(one.frames[0], paint(mv.read(clip).frames[0], "cartoon"))
+
+
+def test_the_first_frame_alone(clip: Path, tmp_path: Path) -> None:
+    """To judge the look."""
+    done = paint_first(clip, tmp_path / "look.png", config())
+    np.testing.assert_array_equal(
+        codec.read(tmp_path / "look.png").frames[0], paint(mv.read(clip).frames[0], "cartoon")
+    )
+    assert done.frames == 1
+    with pytest.raises(ConfigError, match=r"name a \.png"):
+        paint_first(clip, tmp_path / "look.mp4", config())
+
+
+def test_settings_that_do_not_go_together(clip: Path, tmp_path: Path) -> None:
+    """A prompt for a filter is a note; none for diffusion an error; nothing is left behind."""
+    done = restyle_file(clip, tmp_path / "out.mkv", config(prompt="a castle"))
+    assert done.notes == ("the painter cartoon takes no prompt; it was not used",)
+    with pytest.raises(ConfigError, match="needs a prompt"):
+        restyle_file(clip, tmp_path / "no.mkv", config(painter="diffusion"))
+    with pytest.raises(UnknownNameError, match="watercolor"):
+        restyle_file(clip, tmp_path / "no.mkv", config(painter="watercolour"))
+    with pytest.raises(ConfigError, match="alpha"):
+        RestyleConfig.make({"keys": {"alpha": 0.5}})
+    with pytest.raises(ConfigError, match="interval"):
+        RestyleConfig.make({"keys": {"interval": 0}})
+    assert not list(tmp_path.glob("no*"))
+
+
+def test_a_work_folder_is_not_taken_from_others(clip: Path, tmp_path: Path) -> None:
+    """Neither a folder of something else nor the work on another input."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter.txt").write_text("keep me")
+    with pytest.raises(OutputError, match="not empty"):
+        restyle_file(clip, tmp_path / "out.mkv", config(), Plan(work=other, resume=True))
+    restyle_file(clip, tmp_path / "out.mkv", config(), Plan(work=tmp_path / "work"))
+    moving(5).save(tmp_path / "second.mkv")
+    with pytest.raises(ConfigError, match="another input"):
+        restyle_file(
+            tmp_path / "second.mkv", tmp_path / "out.mkv", config(), Plan(work=tmp_path / "work", resume=True)
+        )
+    assert (other / "letter.txt").read_text() == "keep me"
+    assert KeyConfig().method == "flow"
