@@ -68,6 +68,7 @@ def test_a_video(say):
             "unknown painter 'watercolour'; did you mean watercolor",
         ),
         (["clip.mp4", "--painter", "diffusion", "-o", "x.mp4"], "needs a prompt"),
+        (["clip.mp4", "a castle", "--model", "no/such", "-o", "x.mp4"], "no/such"),
         (["none.mp4", "--painter", "ink", "-o", "x.mp4"], "none.mp4"),
         (["clip.mp4", "--painter", "ink", "-o", "x.xyz"], "x.xyz"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--crop", "1,2"], "left,top,right,bottom"),

@@ -22,7 +22,11 @@ _Prompt = Annotated[
 _Output = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="File to write.")]
 _Painter = Annotated[
     str | None,
-    typer.Option("--painter", metavar="NAME", help="diffusion, sketch, watercolor, oil, cartoon or ink."),
+    typer.Option(
+        "--painter",
+        metavar="NAME",
+        help="sketch, watercolor, oil, cartoon, ink or diffusion; with a prompt diffusion, else watercolor.",
+    ),
 ]
 _Strength = Annotated[float | None, typer.Option("--strength", metavar="X", help="Of the paint, up to 1.")]
 _Model = Annotated[
@@ -129,15 +133,14 @@ def command(
 
     started = time.perf_counter()
     given = {
-        "painter": painter, "prompt": prompt or None, "strength": None if painter == "diffusion" else strength,
+        "painter": painter, "prompt": prompt or None,
         "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed,
         "keys.method": method, "keys.interval": interval, "keys.count": count,
         "method": propagation, "diffusion.model": model, "diffusion.scheduler": scheduler,
         "diffusion.steps": steps, "diffusion.anchor.mode": anchor,
-        "diffusion.strength": strength if painter == "diffusion" else None,
         "diffusion.controls": _controls(control), "diffusion.loras": _loras(lora),
     }  # fmt: skip
-    settings, notes = _settings(config, given, set or [])
+    settings, notes = _settings(config, given, strength, set or [])
     plan = Plan(work, resume, keys, workers, str(pick_device(device)))
     done = _run(input, output, settings, plan, first_only, lossless, quiet or json)
     _tell(done, settings.painter, [*notes, *done.notes], round(time.perf_counter() - started, 3), json, quiet)
@@ -177,8 +180,10 @@ def _run(
         return restyle_file(given, output, settings, replace(plan, tick=tick), lossless=lossless)
 
 
-def _settings(path: Path | None, given: dict[str, Any], more: list[str]) -> tuple[RestyleConfig, list[str]]:
-    """Put the settings together: the file's, then the options', then --set."""
+def _settings(
+    path: Path | None, given: dict[str, Any], strength: float | None, more: list[str]
+) -> tuple[RestyleConfig, list[str]]:
+    """Put the settings together: the file's, then the options', then --set; the strength is that of the painter."""
     from moviola.pipelines.restyle.read import read_config
 
     values, notes = read_config(path)
@@ -186,7 +191,11 @@ def _settings(path: Path | None, given: dict[str, Any], more: list[str]) -> tupl
         if value is not None:
             _put(values, name.split("."), value)
     from moviola.pipelines.restyle import RestyleConfig
+    from moviola.pipelines.restyle.settings import DIFFUSION, default_painter
 
+    painter = values.setdefault("painter", default_painter(values.get("prompt", "")))
+    if strength is not None:
+        _put(values, ["diffusion", "strength"] if painter == DIFFUSION else ["strength"], strength)
     return RestyleConfig.make(values).with_overrides(more), notes
 
 

@@ -19,7 +19,7 @@ from moviola.data.codec.info import Info
 from moviola.pipelines.keyframes import KeyFrames, keyframes
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
 from moviola.pipelines.restyle.painting import anchors_of, check_own, make_painter, own_keys
-from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig
+from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
 from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, save_picture, stamp
 
 _PIECE = 16
@@ -290,7 +290,7 @@ def restyle(
     video: Video,
     prompt: str = "",
     *,
-    painter: str = "watercolor",
+    painter: str | None = None,
     device: str = "cpu",
     workers: int = 1,
     **changes: object,
@@ -300,7 +300,8 @@ def restyle(
     Args:
         video: any length, size and rate; its sound is kept.
         prompt: what the painted frames show, for the painter "diffusion".
-        painter: "diffusion", or a filter: "sketch", "watercolor", "oil", "cartoon", "ink".
+        painter: "diffusion", or a filter: "sketch", "watercolor", "oil", "cartoon", "ink". If none is
+            named: "diffusion" with a prompt, else "watercolor".
         device: for networks. workers: parts carried at a time.
         changes: other fields of `RestyleConfig`: `strength=0.8`, `keys={"interval": 20}` ...;
             `model="..."` is short for `diffusion={"model": "..."}`.
@@ -315,7 +316,7 @@ def restyle(
     if model is not None:
         given = changes.pop("diffusion", {})
         changes["diffusion"] = {**(given if isinstance(given, dict) else {}), "model": model}
-    config = RestyleConfig.make({"painter": painter, "prompt": prompt, **changes})
+    config = RestyleConfig.make({"painter": painter or default_painter(prompt), "prompt": prompt, **changes})
     with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
         source, output = Path(folder) / "in.mkv", Path(folder) / "out.mkv"
         with codec.Writer(source, video.fps, lossless=True) as writer:

@@ -15,6 +15,11 @@ from moviola.propagation.propagate import Method, PropagationConfig
 DIFFUSION = "diffusion"
 
 
+def default_painter(prompt: str) -> str:
+    """Return the painter where none is named: "diffusion" where there is a prompt, else "watercolor"."""
+    return DIFFUSION if prompt.strip() else "watercolor"
+
+
 class KeyConfig(Config):
     """Which frames are painted.
 
