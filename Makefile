@@ -1,5 +1,5 @@
 # The developers' interface; .ci/run runs the same. Needs only python3.11 (or newer), make and pip.
-#   make demo    install what a user needs, then text -> video in demo/
+#   make demo    install what a user needs, then text -> video in demo/, refined and scored
 #   make test    the whole test suite
 #   make check   lint, types, floors, docs
 #   make docs    build the documentation into site/
@@ -39,7 +39,10 @@ dev: $(DEV)
 
 demo: $(CORE)
 	@mkdir -p demo
-	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --upscale 4 --seed 0 -o demo/walk.mp4 --sheet demo/walk.png
+	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 -o demo/generated.mp4
+	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 -o demo/refined.mp4
+	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 --upscale 4 -o demo/walk.mp4 --sheet demo/walk.png
+	$(BIN)/moviola evaluate demo/generated.mp4 demo/refined.mp4 --metrics ssim,motion,flicker
 
 test: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal $(ARGS)

@@ -43,7 +43,7 @@ _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Als
 _Refine = Annotated[
     int, typer.Option("--refine", metavar="N", help="Refine it by N passes (moviola refine).")
 ]
-_Refiner = Annotated[str | None, typer.Option("--refiner", metavar="DIR", help="With which refiner.")]
+_Refiner = Annotated[str, typer.Option("--refiner", metavar="NAME|DIR", help="With which refiner.")]
 _Size = Annotated[
     str | None, typer.Option("--size", metavar="WxH", help="hub: models: width and height, px.")
 ]
@@ -70,7 +70,7 @@ def command(
     upscale: _Upscale = 1,
     sheet: _Sheet = None,
     refine: _Refine = 0,
-    refiner: _Refiner = None,
+    refiner: _Refiner = "regis-u",
     size: _Size = None,
     steps: _Steps = None,
     guidance: _Guidance = None,
@@ -89,7 +89,7 @@ def command(
     _check_numbers(upscale, frames, refine)
     options.check(model)
     place = str(pick_device(device))
-    polish = _refine_plan(refiner, refine, place, prompt)
+    polish = _refine_plan(refiner, refine, place)
     how: dict[str, Any] = {"image": image, "frames": frames, "fps": fps, "seed": seed, "device": place}
     if model.startswith(HUB):
         takes: Iterable[Take] = hub_takes(prompt, model, num, **how, options=options)
@@ -124,34 +124,27 @@ def _check_numbers(upscale: int, frames: int | None, refine: int) -> None:
             raise ConfigError(f"{name} is {value}; it must be at least {least}")
 
 
-def _refine_plan(refiner: str | None, iterations: int, device: str, prompt: str) -> RefinePlan | None:
-    """Load the refiner before anything is made; one that takes text is told the prompt."""
+def _refine_plan(refiner: str, iterations: int, device: str) -> RefinePlan | None:
+    """Load the refiner before anything is made."""
     if not iterations:
         return None
-    if refiner is None:
-        raise ConfigError(
-            "--refine needs a refiner: --refiner DIR (moviola train regis_u_debug -o DIR makes one)"
-        )
     from moviola.models.catalog import load_refiner
     from moviola.pipelines.refine import make_plan
-    from moviola.pipelines.refine.settings import check_refiner
 
-    loaded = load_refiner(refiner, device)
-    text = prompt if check_refiner(loaded).text and prompt.strip() else None
-    return make_plan(loaded, iterations=iterations, text=text)
+    return make_plan(load_refiner(refiner, device), iterations=iterations)
 
 
 def _make(
     takes: Iterable[Take], outputs: list[str], polish: RefinePlan | None, upscale: int, quiet: bool
 ) -> list[_Made]:
-    """Write one take after the other; what is to be noted is told before."""
+    """Write one take after the other; what is to be noted is told before. Refiners are told what is drawn, in full."""
     if isinstance(takes, list):  # planned ahead: all notes first
         _tell_notes(takes, quiet)
     made: list[_Made] = []
     for path, take in zip(outputs, takes, strict=True):
         if not isinstance(takes, list):
             _tell_notes([take], quiet)
-        shown = take if polish is None else refined(take, polish)
+        shown = take if polish is None else refined(take, polish.telling(take.caption))
         head = _write(shown, path, upscale, quiet)
         if polish is not None:
             take = _with_notes(take, polish, head.height // upscale, head.width // upscale, quiet)

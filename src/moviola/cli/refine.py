@@ -23,7 +23,7 @@ _Output = Annotated[
     str, typer.Option("--output", "-o", metavar="OUT", help="File to write; for a set a new or empty folder.")
 ]
 _Model = Annotated[
-    str, typer.Option("--model", metavar="DIR", help="A refiner: a folder that moviola train filled.")
+    str, typer.Option("--model", metavar="NAME|DIR", help="A refiner's name, or a folder that train filled.")
 ]
 _Iterations = Annotated[
     str, typer.Option("--iterations", "-n", metavar="N|auto", help="Passes; auto stops by itself.")
@@ -78,15 +78,15 @@ _Batch = Annotated[int, typer.Option("--batch", metavar="N", help="Windows or ti
 
 
 @example(
-    "moviola refine generated.mp4 -o refined.mp4 --model refiner",
-    "moviola refine generated.mp4 -o refined.mp4 --model refiner --iterations 4 --trace trace",
-    "moviola refine clips -o refined --model refiner --iterations auto --held-out real --metric fvmd",
-    "moviola refine generated.mp4 -o refined.mp4 --model refiner --corruption held-block --keep-known --seed 1",
+    "moviola refine generated.mp4 -o refined.mp4",
+    "moviola refine generated.mp4 -o refined.mp4 --model regis-u --iterations 4 --trace trace",
+    "moviola refine clips -o refined --model my-refiner --iterations auto --held-out real --metric fvmd",
+    "moviola refine generated.mp4 -o refined.mp4 --corruption held-block --keep-known --seed 1",
 )
 def command(
     input: _Input,
     output: _Output,
-    model: _Model,
+    model: _Model = "regis-u",
     iterations: _Iterations = "2",
     corruption: _Corruption = None,
     strength: _Strength = 0.5,

@@ -36,6 +36,11 @@ _EMBEDDED = {
         "real people, 64x64, waving, bending down or doing jumping jacks",
         "research use (Weizmann actions)",
     ),
+    "regis-u": _Entry(
+        "regis-u",
+        "a refiner for the clips of sprites and actions, and for 64x64 video like them",
+        "CC-BY-SA-3.0, research use (LPC sprites, Weizmann actions)",
+    ),
 }
 
 _REFINERS = {

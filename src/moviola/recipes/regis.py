@@ -18,6 +18,7 @@ from moviola.data.flawed import Flawed, Pairs
 from moviola.data.loader import Batch, Samples, collate
 from moviola.data.mixed import Mixed
 from moviola.data.sources import open_source
+from moviola.models.catalog import model_folder
 from moviola.models.regis.fuse import FuseConfig, FuseRefiner
 from moviola.models.regis.unet import UnetConfig, UnetRefiner
 from moviola.models.regis.vq import VqConfig, VqRefiner
@@ -101,7 +102,7 @@ class RefinerRun(Config):
         recipe: which recipe made it.
         part: name of the run's folder.
         data, model, objective, trainer: its parts.
-        start: folder of a trained refiner to start from.
+        start: name or folder of a trained refiner to start from.
         lora: rank of low-rank adapters, which alone are trained then, on the refiner of `start`; 0 for none. They are
             written to `OUT/lora`, and merged into the network in OUT.
     """
@@ -129,7 +130,7 @@ class RefinerRun(Config):
         if self.lora and self.start is None:
             raise ConfigError("adapters (lora) are trained on a refiner; give its folder as start")
         if self.start is not None:
-            start_from(network, self.start)
+            start_from(network, model_folder(self.start))
         return add_lora(network, self.lora, seed=self.trainer.seed) if self.lora else network
 
     def _samples(self) -> tuple[Samples, Batch | None]:

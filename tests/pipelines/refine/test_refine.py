@@ -158,6 +158,16 @@ def test_condition(formula, noise_video):
         assert np.array_equal(condition.tokens.numpy(), np.stack([tokenize("a dog runs")] * len(video)))
 
 
+def test_a_plan_can_be_told_another_text(formula):
+    """All else stays; nothing said, or a network without text, leaves it as it is."""
+    plan = make_plan(formula(), iterations=3, text="a dog runs")
+    told = plan.telling("a cat jumps")
+    assert np.array_equal(told.condition.tokens[0].numpy(), tokenize("a cat jumps"))
+    assert (told.settings.iterations, plan.settings.text) == (3, "a dog runs")
+    without = make_plan(formula(text=False))
+    assert plan.telling(" ") is plan and without.telling("a cat jumps") is without
+
+
 def test_ticks(formula, noise_video):
     """Progress counts every frame of every pass."""
     done = []

@@ -20,7 +20,7 @@ from moviola.pipelines.refine.settings import Plan, RefineSettings, make_plan
 
 def refine(
     video: Video,
-    model: str | Path | Refiner,
+    model: str | Path | Refiner = "regis-u",
     iterations: int | str = 2,
     *,
     settings: RefineSettings | None = None,

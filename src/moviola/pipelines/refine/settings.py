@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -76,6 +76,13 @@ class Plan:
     condition: Condition | None
     corrupt: Corrupt | None
     device: torch.device
+
+    def telling(self, text: str) -> Plan:
+        """Return a plan that tells the refiner another text; this one where it takes no text, or there is none."""
+        if not self.sizes.text or not text.strip():
+            return self
+        settings = self.settings.model_copy(update={"text": text})
+        return replace(self, settings=settings, condition=_condition(self.sizes, settings))
 
 
 def make_plan(
