@@ -176,6 +176,8 @@ def test_a_diffusion_model_from_end_to_end(say, tmp_path):
     Path("two").mkdir()
     assert say(*words, "-o", "two.mp4", "--work", "two")[0] == 0
     assert Path("one.mp4").read_bytes() == Path("two.mp4").read_bytes()
+    code, _, err = say(*words, "-o", "no.mp4", "--set", 'pictures={"canny": "nowhere"}')
+    assert code == 2 and "pictures.canny nowhere is no folder" in err
     Path("two/painted/000006.png").unlink()
     assert say(*words, "-o", "two.mp4", "--work", "two", "--resume")[0] == 0
     assert Path("one.mp4").read_bytes() == Path("two.mp4").read_bytes()

@@ -8,8 +8,13 @@ from typing import overload
 
 import numpy as np
 
+from moviola.core.errors import InputError
 from moviola.models.rerender.diffusion import DiffusionPainter, DirectFlows, Memory
+from moviola.pipelines.restyle.painting import numbered
 from moviola.pipelines.restyle.settings import RestyleConfig
+from moviola.pipelines.restyle.work import load_picture
+
+_EVERY = 4  # key frames between two times that the memory, which is large, is written
 
 
 class KeyPainter:
@@ -47,13 +52,52 @@ class KeyPainter:
         frames, config = _Keys(keys, read), self.config
         flows = DirectFlows(frames, config.flow, None if config.raft is None else str(config.raft))
         places = [keys.index(key) for key in anchors]
-        first = known.done
         painted = self.painter.paint(
-            frames, config.prompt, seed=config.seed, anchors=places, flows=flows, memory=known
-        )
-        for place, frame in enumerate(painted, start=first):
-            known.save(memory)
-            yield keys[place], frame
+            frames, config.prompt, seed=config.seed, anchors=places, flows=flows, memory=known,
+            controls={kind: _Pictures(kind, folder, keys) for kind, folder in config.pictures.items()},
+        )  # fmt: skip
+        saved = known.done
+        try:
+            for place, frame in enumerate(painted, start=known.done):
+                yield keys[place], frame
+                if known.done - saved >= _EVERY:
+                    known.save(memory)
+                    saved = known.done
+        finally:  # also where the run is stopped: what was painted since is not painted again
+            if known.done < len(keys) and known.done > saved:
+                known.save(memory)
+
+
+class _Pictures(Sequence[np.ndarray]):
+    """Pictures made elsewhere for a ControlNet, one for each key frame, read when they are asked for.
+
+    Args:
+        kind: of the ControlNet. folder: where they are, named as the user's own key frames. keys: frame numbers.
+
+    Raises:
+        InputError: no folder, or no picture for a key frame.
+    """
+
+    def __init__(self, kind: str, folder: Path, keys: Sequence[int]) -> None:
+        found = numbered(folder, f"pictures.{kind}")
+        missing = [key for key in keys if key not in found]
+        if missing:
+            raise InputError(f"no picture for {kind} of key frame {missing[0]} in {folder}")
+        self.paths = [found[key] for key in keys]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, place: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[np.ndarray]: ...
+
+    def __getitem__(self, place: int | slice) -> np.ndarray | Sequence[np.ndarray]:
+        if isinstance(place, slice):
+            return [load_picture(path) for path in self.paths[place]]
+        return load_picture(self.paths[place])
 
 
 class _Keys(Sequence[np.ndarray]):

@@ -81,15 +81,18 @@ def make_painter(config: RestyleConfig, device: str) -> Painter:
     return KeyPainter(config, device)
 
 
-def own_keys(folder: Path) -> dict[int, Path]:
-    """Return the painted key frames of a folder by frame number, which is the last number in a file's name.
+def numbered(folder: Path, said: str = "--keys") -> dict[int, Path]:
+    """Return the pictures of a folder by frame number, which is the last number in a file's name.
+
+    Args:
+        folder: painted key frames, or pictures for a ControlNet. said: the option that named it, for the error line.
 
     Raises:
         InputError: no folder, no pictures, a picture without a number, or two with the same.
     """
     if not folder.is_dir():
         raise InputError(
-            f"--keys {folder} is no folder; give one with painted key frames, 000010.png for frame 10"
+            f"{said} {folder} is no folder; give one with pictures of key frames, 000010.png for frame 10"
         )
     found: dict[int, Path] = {}
     for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES):
@@ -101,7 +104,7 @@ def own_keys(folder: Path) -> dict[int, Path]:
             raise InputError(f"{path} and {found[index].name} are both for frame {index}")
         found[index] = path
     if not found:
-        raise InputError(f"--keys {folder} holds no pictures; 000010.png is the key for frame 10")
+        raise InputError(f"{said} {folder} holds no pictures; 000010.png is the key for frame 10")
     return dict(sorted(found.items()))
 
 

@@ -18,7 +18,7 @@ from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
 from moviola.pipelines.keyframes import KeyFrames, keyframes
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
-from moviola.pipelines.restyle.painting import anchors_of, check_own, make_painter, own_keys
+from moviola.pipelines.restyle.painting import anchors_of, check_own, make_painter, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
 from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, save_picture, stamp
 
@@ -90,7 +90,7 @@ class Restyling:
 
     def select(self) -> tuple[list[int], list[int]]:
         """Choose the key frames, or take those chosen before; return them and the cuts."""
-        own = None if self.plan.keys is None else own_keys(self.plan.keys)
+        own = None if self.plan.keys is None else numbered(self.plan.keys)
         mark = stamp(self.config.keys.model_dump(mode="json"), None if own is None else list(own))
         if not self.work.done("select", mark):
             keys, cuts = self._chosen(own)
@@ -135,7 +135,11 @@ class Restyling:
         config = self.config
         names = {"painter", "prompt", "strength", "crop", "seed"}
         if config.painter == DIFFUSION:
-            return stamp(config.model_dump(mode="json", include={*names, "diffusion", "flow"}), keys, anchors)
+            return stamp(
+                config.model_dump(mode="json", include={*names, "diffusion", "flow", "pictures"}),
+                keys,
+                anchors,
+            )
         return stamp(config.model_dump(mode="json", include=names))
 
     def _is_painted(self, mark: str, key: int) -> bool:
@@ -144,7 +148,7 @@ class Restyling:
     def _take_own(self) -> None:
         """Copy the user's key frames into the work folder."""
         assert self.plan.keys is not None
-        for key, path in own_keys(self.plan.keys).items():
+        for key, path in numbered(self.plan.keys).items():
             save_picture(self.work.picture("painted", key), load_picture(path))
 
     def carry(self, keys: Sequence[int], cuts: Sequence[int]) -> list[Part]:

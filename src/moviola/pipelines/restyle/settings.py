@@ -61,6 +61,7 @@ class RestyleConfig(Config):
         flow: optical flow: "dis", "lk" or "raft". raft: file with RAFT-small's weights.
         crop: left, top, right, bottom to cut off first, px.
         diffusion: settings of the painter "diffusion".
+        pictures: for its ControlNets, by kind: a folder of pictures made elsewhere, `000010.png` for key frame 10.
         seed: of everything drawn.
     """
 
@@ -74,6 +75,7 @@ class RestyleConfig(Config):
     raft: Path | None = None
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
     diffusion: DiffusionConfig = DiffusionConfig()
+    pictures: dict[str, Path] = Field(default_factory=dict)
     seed: int = 0
 
     @model_validator(mode="after")
