@@ -10,7 +10,7 @@ import numpy as np
 
 from moviola.core.errors import InputError
 from moviola.models.rerender.diffusion import DiffusionPainter, DirectFlows, Memory
-from moviola.pipelines.restyle.painting import numbered
+from moviola.pipelines.restyle.pictures import numbered
 from moviola.pipelines.restyle.settings import RestyleConfig
 from moviola.pipelines.restyle.work import load_picture
 

@@ -18,7 +18,8 @@ from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
 from moviola.pipelines.keyframes import KeyFrames, keyframes
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
-from moviola.pipelines.restyle.painting import anchors_of, check_own, make_painter, numbered
+from moviola.pipelines.restyle.painting import anchors_of, make_painter
+from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
 from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, save_picture, stamp
 
