@@ -38,7 +38,7 @@ _EMBEDDED = {
     ),
     "regis-u": _Entry(
         "regis-u",
-        "a refiner for the clips of sprites and actions, and for 64x64 video like them",
+        "a refiner for the clips of sprites",
         "CC-BY-SA-3.0, research use (LPC sprites, Weizmann actions)",
     ),
 }
