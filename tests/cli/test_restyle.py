@@ -128,7 +128,9 @@ def test_resume_asks_to_be_said(say):
 def test_a_config_of_the_authors(say, tmp_path):
     """It is read as theirs; a misspelling of theirs is noted, any other key named with the nearest right one."""
     (tmp_path / "theirs.json").write_text(
-        json.dumps({"prompt": "a statue", "control_type": "canny", "color_perserve": False, "interval": 4})
+        json.dumps(
+            {"prompt": "a statue", "control_type": "canny", "color_perserve": False, "interval": 4, "seed": 7}
+        )
     )
     code, out, err = say(
         "clip.mp4",
@@ -145,6 +147,9 @@ def test_a_config_of_the_authors(say, tmp_path):
     found = json.loads(out)
     assert (code, err, found["keys"]) == (0, "", [0, 4])
     assert any("color_perserve" in note for note in found["notes"])
+    from moviola.pipelines.restyle.read import read_config
+
+    assert read_config(tmp_path / "theirs.json")[0]["seed"] == 7
     (tmp_path / "wrong.json").write_text(json.dumps({"control_type": "canny", "promt": "a statue"}))
     code, _, err = say("clip.mp4", "-o", "out.mp4", "--config", "wrong.json")
     assert code == 2 and "promt" in err and "prompt" in err

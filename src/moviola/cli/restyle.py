@@ -134,7 +134,7 @@ def command(
     started = time.perf_counter()
     given = {
         "painter": painter, "prompt": prompt or None,
-        "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed,
+        "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed or None,
         "keys.method": method, "keys.interval": interval, "keys.count": count,
         "method": propagation, "diffusion.model": model, "diffusion.scheduler": scheduler,
         "diffusion.steps": steps, "diffusion.anchor.mode": anchor,

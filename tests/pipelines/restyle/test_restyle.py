@@ -116,6 +116,20 @@ def test_paint_changed_by_hand_is_carried_again_and_only_that(clip: Path, tmp_pa
     assert np.abs(two[8].astype(int) - red).max() <= 1
 
 
+def test_a_missing_picture_is_painted_and_the_others_are_left(clip: Path, tmp_path: Path) -> None:
+    """A key that was painted over by hand outlives the repainting of an earlier one."""
+    settings, work = config(keys={"method": "uniform", "interval": 3}), tmp_path / "work"
+    restyle_file(clip, tmp_path / "out.mkv", settings, Plan(work=work))
+    mine = np.full((46, 70, 3), 90, np.uint8)
+    save_picture(work / "painted/000006.png", mine)
+    (work / "painted/000003.png").unlink()
+    done = restyle_file(clip, tmp_path / "out.mkv", settings, Plan(work=work, resume=True), lossless=True)
+    assert done.painted == 1
+    frames = mv.read(tmp_path / "out.mkv").frames
+    np.testing.assert_array_equal(frames[6], mine)
+    np.testing.assert_array_equal(frames[3], paint(mv.read(clip).frames[3], "cartoon"))
+
+
 def test_other_settings_make_only_what_they_change(clip: Path, tmp_path: Path) -> None:
     """Another painter repaints; another way to carry does not."""
     work = tmp_path / "work"

@@ -28,8 +28,6 @@ class KeyPainter:
         WeightsError, ConfigError, InputError: as `DiffusionPainter.load`.
     """
 
-    chained = True
-
     def __init__(self, config: RestyleConfig, device: str) -> None:
         own = config.diffusion
         self.config = config
@@ -42,19 +40,20 @@ class KeyPainter:
         keys: Sequence[int],
         read: Callable[[int], np.ndarray],
         anchors: Sequence[int],
-        done: int,
+        missing: Sequence[int],
         memory: Path,
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint; see `moviola.pipelines.restyle.painting.Painter.paint`."""
+        done = missing[0]  # a frame depends on those before it, so all from here on are painted
         known = Memory.load(memory) if done and memory.exists() else Memory()
         if known.done > done:
             known = Memory()
-        frames, config = _Keys(keys, read), self.config
+        frames, config = Lazy(keys, read), self.config
         flows = DirectFlows(frames, config.flow, None if config.raft is None else str(config.raft))
         places = [keys.index(key) for key in anchors]
         painted = self.painter.paint(
             frames, config.prompt, seed=config.seed, anchors=places, flows=flows, memory=known,
-            controls={kind: _Pictures(kind, folder, keys) for kind, folder in config.pictures.items()},
+            controls={kind: _pictures(kind, folder, keys) for kind, folder in config.pictures.items()},
         )  # fmt: skip
         saved = known.done
         try:
@@ -68,43 +67,24 @@ class KeyPainter:
                 known.save(memory)
 
 
-class _Pictures(Sequence[np.ndarray]):
-    """Pictures made elsewhere for a ControlNet, one for each key frame, read when they are asked for.
-
-    Args:
-        kind: of the ControlNet. folder: where they are, named as the user's own key frames. keys: frame numbers.
+def _pictures(kind: str, folder: Path, keys: Sequence[int]) -> Lazy:
+    """Return pictures made elsewhere for a ControlNet, one for each key frame; they are named as the user's own keys.
 
     Raises:
         InputError: no folder, or no picture for a key frame.
     """
-
-    def __init__(self, kind: str, folder: Path, keys: Sequence[int]) -> None:
-        found = numbered(folder, f"pictures.{kind}")
-        missing = [key for key in keys if key not in found]
-        if missing:
-            raise InputError(f"no picture for {kind} of key frame {missing[0]} in {folder}")
-        self.paths = [found[key] for key in keys]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    @overload
-    def __getitem__(self, place: int) -> np.ndarray: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[np.ndarray]: ...
-
-    def __getitem__(self, place: int | slice) -> np.ndarray | Sequence[np.ndarray]:
-        if isinstance(place, slice):
-            return [load_picture(path) for path in self.paths[place]]
-        return load_picture(self.paths[place])
+    found = numbered(folder, f"pictures.{kind}")
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise InputError(f"no picture for {kind} of key frame {missing[0]} in {folder}")
+    return Lazy(keys, lambda key: load_picture(found[key]))
 
 
-class _Keys(Sequence[np.ndarray]):
-    """Key frames that are read when they are asked for.
+class Lazy(Sequence[np.ndarray]):
+    """Pictures of key frames that are read when they are asked for.
 
     Args:
-        keys: frame numbers. read: a number to its frame.
+        keys: frame numbers. read: a number to its picture, uint8 (H, W, 3).
     """
 
     def __init__(self, keys: Sequence[int], read: Callable[[int], np.ndarray]) -> None:

@@ -18,20 +18,18 @@ class Painter(Protocol):
 
     Attributes:
         notes: what is to be said about the settings.
-        chained: a frame depends on those before it.
     """
 
     notes: list[str]
-    chained: bool
 
     def paint(
-        self, keys: Sequence[int], read: Read, anchors: Sequence[int], done: int, memory: Path
+        self, keys: Sequence[int], read: Read, anchors: Sequence[int], missing: Sequence[int], memory: Path
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """Paint the key frames from place `done` on (or earlier, where more has to be made again).
+        """Paint the key frames that are missing, and those that have to be made again for them.
 
         Args:
             keys: all key frames. read: a key frame to uint8 (H, W, 3). anchors: keys that are painted on their own.
-            done: how many are painted. memory: file to remember in what the next one depends on.
+            missing: places in `keys`, rising. memory: file to remember in what the next one depends on.
 
         Yields:
             key and painted frame.
@@ -46,20 +44,18 @@ class FilterPainter:
         name: of the filter. strength: 0 to 1.
     """
 
-    chained = False
-
     def __init__(self, name: str, strength: float) -> None:
         self.name, self.strength = name, strength
         self.notes: list[str] = []
 
     def paint(
-        self, keys: Sequence[int], read: Read, anchors: Sequence[int], done: int, memory: Path
+        self, keys: Sequence[int], read: Read, anchors: Sequence[int], missing: Sequence[int], memory: Path
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint; see `Painter.paint`."""
         from moviola.models.rerender.filters import paint
 
-        for key in keys[done:]:
-            yield key, paint(read(key), self.name, self.strength)
+        for place in missing:
+            yield keys[place], paint(read(keys[place]), self.name, self.strength)
 
 
 def make_painter(config: RestyleConfig, device: str) -> Painter:

@@ -56,6 +56,8 @@ def _theirs(path: Path) -> tuple[dict[str, Any], list[str]]:
         "crop": [left, top, right, bottom],
         "diffusion": original.diffusion().model_dump(mode="json"),
     }
+    if original.seed >= 0:
+        values["seed"] = original.seed
     if original.frame_count is not None:
         notes.append(f"{path}: frame_count is not used; cut the video first")
     return values, notes

@@ -119,13 +119,11 @@ class Restyling:
             return anchors
         wanted = list(keys[:only]) if only else list(keys)
         mark = self._paint_mark(wanted, anchors)
-        done = 0
-        while done < len(wanted) and self._is_painted(mark, wanted[done]):
-            done += 1
-        if done < len(wanted):
+        missing = [place for place, key in enumerate(wanted) if not self._is_painted(mark, key)]
+        if missing:
             painter = make_painter(self.config, self.plan.device)
             self.notes += painter.notes
-            for key, frame in painter.paint(wanted, self.read, anchors, done, self.work.folder / "memory"):
+            for key, frame in painter.paint(wanted, self.read, anchors, missing, self.work.folder / "memory"):
                 save_picture(self.work.picture("keys", key), self.read(key))
                 save_picture(self.work.picture("painted", key), frame)
                 self.work.finish("paint", mark, key)
@@ -218,8 +216,9 @@ class _Frames:
 
 def choose_keys(source: Path | Video, config: KeyConfig) -> KeyFrames:
     """Choose key frames as settings say; raises as `moviola.keyframes` does."""
+    method = config.method if config.indices is None else "uniform"  # what is chosen already needs no measure
     return keyframes(
-        source, config.method, config.interval, config.count, alpha=config.alpha, beta=config.beta,
+        source, method, config.interval, config.count, alpha=config.alpha, beta=config.beta,
         min_gap=config.min_gap, force_last=config.force_last, indices=config.indices, cuts=config.shots,
     )  # fmt: skip
 
