@@ -50,13 +50,24 @@ class Config(BaseModel):
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `to_json` wrote from `path`."""
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(f"no config at {path}") from None
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} is not a readable JSON config: {error}") from None
-        return cls.make(values)
+        return cls.make(read_values(path))
+
+
+def read_values(path: str | Path) -> dict[str, Any]:
+    """Return the settings that a JSON file holds, unchecked.
+
+    Raises:
+        ConfigError: no file, one that cannot be read, or no settings in it.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no config at {path}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is not a readable JSON config: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no settings but a {type(values).__name__}")
+    return values
 
 
 def _parse(text: str) -> Any:

@@ -38,3 +38,17 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {out}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def folder_place(folder: str | Path) -> Path:
+    """Return `folder` where a folder may stand: its parent is there, and no file is in its place.
+
+    Raises:
+        OutputError: neither.
+    """
+    folder = Path(folder)
+    if not folder.resolve().parent.is_dir():
+        raise OutputError(f"cannot write {folder}: {folder.resolve().parent} does not exist; make it first")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot write {folder}: a file of that name exists; name another folder")
+    return folder

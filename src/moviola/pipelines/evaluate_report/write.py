@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from moviola.core.errors import OutputError
 from moviola.core.progress import Tick
+from moviola.data.folders import folder_place
 from moviola.metrics.results import Report
 from moviola.pipelines.evaluate_report.baseline import REPORT_FILE, compare
 from moviola.pipelines.evaluate_report.clips import Gallery, gather
@@ -26,11 +27,7 @@ def check_folder(folder: str | Path) -> Path:
     Raises:
         OutputError: its parent is missing, a file is in its place, or it holds anything else.
     """
-    folder = Path(folder)
-    if not folder.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {folder}: {folder.resolve().parent} does not exist; make it first")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write {folder}: a file of that name exists; name another folder")
+    folder = folder_place(folder)
     for entry in folder.iterdir() if folder.exists() else ():
         if entry.name not in (PAGE_FILE, REPORT_FILE):
             raise OutputError(

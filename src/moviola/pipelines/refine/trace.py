@@ -16,6 +16,7 @@ from moviola.core.errors import OutputError
 from moviola.core.video import Video
 from moviola.core.weights import write_atomic
 from moviola.data import codec
+from moviola.data.folders import folder_place
 from moviola.metrics.functional.sharpness import gradient_energy
 from moviola.metrics.functional.temporal import motion_magnitude, second_difference
 from moviola.pipelines.refine.auto import Stage, mean_change
@@ -33,11 +34,7 @@ def check_trace(folder: str | Path) -> Path:
     Raises:
         OutputError: its parent is missing, a file is in its place, or it holds anything else.
     """
-    folder = Path(folder)
-    if not folder.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {folder}: {folder.resolve().parent} does not exist; make it first")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write {folder}: a file of that name exists; name another folder")
+    folder = folder_place(folder)
     for path in folder.rglob("*") if folder.exists() else ():
         if path.is_file() and path.name not in FILES:
             raise OutputError(

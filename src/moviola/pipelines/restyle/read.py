@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from moviola.core.errors import ConfigError
+from moviola.core.config import read_values
 
 _THEIRS = {
     "sd_model",
@@ -32,14 +31,7 @@ def read_config(path: Path | None) -> tuple[dict[str, Any], list[str]]:
     """
     if path is None:
         return {}, []
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no config at {path}") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is not a readable JSON config: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no settings but a {type(values).__name__}")
+    values = read_values(path)
     return _theirs(path) if _THEIRS & values.keys() else (values, [])
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from moviola.core.config import Config
+from moviola.core.config import Config, read_values
 from moviola.core.errors import ConfigError
 from moviola.models.rerender.diffusion.config import DiffusionConfig
 from moviola.models.rerender.diffusion.controls import pair
@@ -148,14 +147,7 @@ def read_rerender_json(path: str | Path) -> FromJson:
     Raises:
         ConfigError: it cannot be read, has an unknown key (the nearest right ones are named) or a bad value.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no config at {path}") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is not a readable JSON config: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no settings but a {type(values).__name__}")
+    values = read_values(path)
     notes = []
     for wrong, right in MISSPELT.items():
         if wrong in values:
