@@ -13,6 +13,7 @@ import numpy as np
 
 from moviola.core.video import Video
 from moviola.data import codec
+from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.settings import RestyleConfig
 from moviola.pipelines.restyle.work import load_picture
 from moviola.propagation.propagate import Interval, PropagationConfig, paint_interval
@@ -63,29 +64,28 @@ class Job:
     """One part with all that a process needs to make it.
 
     Attributes:
-        part: which. source: the input. size: rows and columns that are left of a frame.
+        part: which. footage: the frames.
         painted: files of the painted first and last key, None where there is none.
         config: settings, and `how` the paint is carried. output: file to write. fps: of the video.
+        device: where the flow "raft" runs.
     """
 
     part: Part
-    source: Path
-    size: tuple[slice, slice]
+    footage: Footage
     painted: tuple[Path | None, Path | None]
     config: RestyleConfig
     how: PropagationConfig
     output: Path
     fps: Fraction
+    device: str = "cpu"
 
 
 def carry_part(job: Job) -> int:
     """Make one part and write it, complete or not at all; return its number of frames."""
-    frames = codec.read(job.source, job.part.read.start, job.part.read.stop).frames[
-        :, job.size[0], job.size[1]
-    ]
+    frames = np.stack(list(job.footage.span(job.part.read.start, job.part.read.stop)))
     first, last = (None if path is None else load_picture(path) for path in job.painted)
     config = job.config
-    interval = Interval(np.ascontiguousarray(frames), first, last, job.how, config.flow, config.raft)
+    interval = Interval(frames, first, last, job.how, config.flow, config.raft, job.device)
     painted = paint_interval(interval)[: job.part.stop - job.part.start]
     with codec.Writer(job.output, job.fps, lossless=True) as writer:
         writer.write(Video(painted, job.fps))

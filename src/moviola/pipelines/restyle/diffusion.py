@@ -9,10 +9,13 @@ from typing import overload
 import numpy as np
 
 from moviola.core.errors import InputError
-from moviola.models.rerender.diffusion import DiffusionPainter, DirectFlows, Memory
+from moviola.models.rerender.diffusion import DiffusionPainter, Memory
+from moviola.pipelines.restyle.footage import Footage
+from moviola.pipelines.restyle.motion import ChainedFlows
 from moviola.pipelines.restyle.pictures import numbered
 from moviola.pipelines.restyle.settings import RestyleConfig
 from moviola.pipelines.restyle.work import load_picture
+from moviola.propagation.flow import estimator
 
 _EVERY = 4  # key frames between two times that the memory, which is large, is written
 
@@ -30,7 +33,7 @@ class KeyPainter:
 
     def __init__(self, config: RestyleConfig, device: str) -> None:
         own = config.diffusion
-        self.config = config
+        self.config, self.device = config, device
         chosen = own if own.device != "auto" else own.model_copy(update={"device": device})
         self.painter = DiffusionPainter.load(chosen)
         self.notes = list(self.painter.notes)
@@ -38,7 +41,7 @@ class KeyPainter:
     def paint(
         self,
         keys: Sequence[int],
-        read: Callable[[int], np.ndarray],
+        footage: Footage,
         anchors: Sequence[int],
         missing: Sequence[int],
         memory: Path,
@@ -48,8 +51,8 @@ class KeyPainter:
         known = Memory.load(memory) if done and memory.exists() else Memory()
         if known.done > done:
             known = Memory()
-        frames, config = Lazy(keys, read), self.config
-        flows = DirectFlows(frames, config.flow, None if config.raft is None else str(config.raft))
+        frames, config = Lazy(keys, footage.at), self.config
+        flows = ChainedFlows(keys, footage.span, estimator(config.flow, config.raft, self.device))
         places = [keys.index(key) for key in anchors]
         painted = self.painter.paint(
             frames, config.prompt, seed=config.seed, anchors=places, flows=flows, memory=known,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.settings import DIFFUSION, RestyleConfig
-
-Read = Callable[[int], np.ndarray]
 
 
 class Painter(Protocol):
@@ -23,12 +22,17 @@ class Painter(Protocol):
     notes: list[str]
 
     def paint(
-        self, keys: Sequence[int], read: Read, anchors: Sequence[int], missing: Sequence[int], memory: Path
+        self,
+        keys: Sequence[int],
+        footage: Footage,
+        anchors: Sequence[int],
+        missing: Sequence[int],
+        memory: Path,
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint the key frames that are missing, and those that have to be made again for them.
 
         Args:
-            keys: all key frames. read: a key frame to uint8 (H, W, 3). anchors: keys that are painted on their own.
+            keys: all key frames. footage: the frames. anchors: keys that are painted on their own.
             missing: places in `keys`, rising. memory: file to remember in what the next one depends on.
 
         Yields:
@@ -49,13 +53,18 @@ class FilterPainter:
         self.notes: list[str] = []
 
     def paint(
-        self, keys: Sequence[int], read: Read, anchors: Sequence[int], missing: Sequence[int], memory: Path
+        self,
+        keys: Sequence[int],
+        footage: Footage,
+        anchors: Sequence[int],
+        missing: Sequence[int],
+        memory: Path,
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint; see `Painter.paint`."""
         from moviola.models.rerender.filters import paint
 
         for place in missing:
-            yield keys[place], paint(read(keys[place]), self.name, self.strength)
+            yield keys[place], paint(footage.at(keys[place]), self.name, self.strength)
 
 
 def make_painter(config: RestyleConfig, device: str) -> Painter:

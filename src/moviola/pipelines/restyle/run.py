@@ -18,6 +18,7 @@ from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
 from moviola.pipelines.keyframes import KeyFrames, keyframes
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
+from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.painting import anchors_of, make_painter
 from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
@@ -80,14 +81,11 @@ class Restyling:
     def __init__(self, source: Path, config: RestyleConfig, work: Work, plan: Plan) -> None:
         self.source, self.config, self.work, self.plan = source, config, work, plan
         self.info: Info = codec.probe(source)
-        self.rows, self.columns = config.cropped(self.info.height, self.info.width)
-        self.size = (self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
+        rows, columns = config.cropped(self.info.height, self.info.width)
+        self.footage = Footage(source, rows, columns)
+        self.size = (rows.stop - rows.start, columns.stop - columns.start)
         self.notes: list[str] = config.check() if plan.keys is None else []
         self.painted = self.carried = 0
-
-    def read(self, index: int) -> np.ndarray:
-        """Return one plain frame, uint8 (H, W, 3), cropped."""
-        return np.ascontiguousarray(codec.read_frames_at(self.source, [index])[0][self.rows, self.columns])
 
     def select(self) -> tuple[list[int], list[int]]:
         """Choose the key frames, or take those chosen before; return them and the cuts."""
@@ -123,8 +121,9 @@ class Restyling:
         if missing:
             painter = make_painter(self.config, self.plan.device)
             self.notes += painter.notes
-            for key, frame in painter.paint(wanted, self.read, anchors, missing, self.work.folder / "memory"):
-                save_picture(self.work.picture("keys", key), self.read(key))
+            memory = self.work.folder / "memory"
+            for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory):
+                save_picture(self.work.picture("keys", key), self.footage.at(key))
                 save_picture(self.work.picture("painted", key), frame)
                 self.work.finish("paint", mark, key)
                 self.painted += 1
@@ -170,8 +169,9 @@ class Restyling:
             None if k is None else self.work.picture("painted", k) for k in (part.first, part.last)
         )
         return Job(
-            part, self.source, (self.rows, self.columns), (painted[0], painted[1]), self.config,
+            part, self.footage, (painted[0], painted[1]), self.config,
             self.config.carrying(self.plan.keys is not None), self.work.part(part.start), self.info.fps,
+            self.plan.device,
         )  # fmt: skip
 
     def _mark(self, job: Job) -> str:

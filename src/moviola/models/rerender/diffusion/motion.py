@@ -15,8 +15,8 @@ from moviola.nn.warp import occlusion
 class DirectFlows:
     """Flow straight from one key frame to another, with a forward-backward check for what is hidden.
 
-    It is what `DiffusionPainter.paint` uses when it is given no flows of its own. Where key frames are far apart, flow
-    that is put together from all frames between them finds more.
+    It is what `DiffusionPainter.paint` uses when it is given no flows of its own, for then it has no frames between.
+    With them, `moviola.pipelines.restyle.motion.ChainedFlows` finds more.
 
     Args:
         frames: uint8 (H, W, 3), in order.
