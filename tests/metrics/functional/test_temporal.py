@@ -73,3 +73,26 @@ def test_everything_hidden():
     error, hidden = warp_error(first, second, flow, flow)
     everything = float(pixel_mse(first, second, flow)) / 255**2
     assert float(hidden) == 1 and float(error) == pytest.approx(everything, rel=1e-5)
+
+
+def cubic(distance: float, a: float = -0.75) -> float:
+    """Keys' cubic convolution kernel (Keys 1981, equation 15), with PyTorch's parameter."""
+    x = abs(distance)
+    if x <= 1:
+        return (a + 2) * x**3 - (a + 3) * x**2 + 1
+    return a * (x**3 - 5 * x**2 + 8 * x - 4) if x < 2 else 0.0
+
+
+@pytest.mark.parametrize("kernel", ["bilinear", "bicubic"])
+def test_the_error_of_the_ruler_itself(kernel):
+    """A grating that moves by a third of a pixel, exactly: what is left is |response - e^(i w u)|^2 of the kernel."""
+    period, moved, amplitude, width = 6, 1 / 3, 0.8, 1201
+    w = 2 * np.pi / period
+    x = np.arange(width)
+    waves = [torch.tensor(amplitude * np.cos(w * (x - shift)), dtype=torch.float32) for shift in (0.0, moved)]
+    first, second = (wave.view(1, 1, 1, -1).expand(1, 3, 8, width).contiguous() for wave in waves)
+    flow = torch.tensor([moved, 0.0]).view(1, 2, 1, 1).expand(1, 2, 8, width).contiguous()
+    taps = {0: 1 - moved, 1: moved} if kernel == "bilinear" else {k: cubic(moved - k) for k in (-1, 0, 1, 2)}
+    response = sum(weight * np.exp(1j * w * k) for k, weight in taps.items())
+    expected = amplitude**2 / 2 * abs(response - np.exp(1j * w * moved)) ** 2 / 4
+    assert float(warp_error(first, second, flow, -flow, kernel)[0]) == pytest.approx(expected, rel=0.02)

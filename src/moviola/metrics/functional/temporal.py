@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from moviola.core.errors import InputError
-from moviola.nn.warp import occlusion, warp
+from moviola.nn.warp import Kernel, occlusion, warp
 
 
 def flicker(frames: np.ndarray) -> float:
@@ -69,7 +69,9 @@ def pixel_mse(first: Tensor, second: Tensor, forward: Tensor) -> Tensor:
     return 127.5**2 * _squared_error(first, second, forward).mean((1, 2, 3))
 
 
-def warp_error(first: Tensor, second: Tensor, forward: Tensor, backward: Tensor) -> tuple[Tensor, Tensor]:
+def warp_error(
+    first: Tensor, second: Tensor, forward: Tensor, backward: Tensor, kernel: Kernel = "bilinear"
+) -> tuple[Tensor, Tensor]:
     """Return the squared error between a frame and the next one brought back onto it, where nothing is hidden.
 
     Source: Lai et al. 2018, "Learning Blind Video Temporal Consistency", section 4.2, "warping error": pixel values
@@ -82,16 +84,18 @@ def warp_error(first: Tensor, second: Tensor, forward: Tensor, backward: Tensor)
         second: the next frames, of the same shape.
         forward: flow from first to second, (B, 2, H, W), px.
         backward: flow from second to first, (B, 2, H, W), px.
+        kernel: interpolation between pixels. The authors' is bilinear, which blurs: thin lines that are moved by part
+            of a pixel, and nothing else, have an error by it. By "bicubic" it is several times less.
 
     Returns:
         the error, 0 to 1, (B,), and the part of pixels that were left out, 0 to 1, (B,).
     """
-    error = _squared_error(first, second, forward).mean(1, keepdim=True) / 4
+    error = _squared_error(first, second, forward, kernel).mean(1, keepdim=True) / 4
     hidden = occlusion(forward, backward)
     left_out = hidden.float().mean((1, 2, 3))
     kept = (~hidden | (left_out == 1).view(-1, 1, 1, 1)).to(error.dtype)
     return (error * kept).sum((1, 2, 3)) / kept.sum((1, 2, 3)), left_out
 
 
-def _squared_error(first: Tensor, second: Tensor, forward: Tensor) -> Tensor:
-    return (warp(second, forward)[0] - first) ** 2
+def _squared_error(first: Tensor, second: Tensor, forward: Tensor, kernel: Kernel = "bilinear") -> Tensor:
+    return (warp(second, forward, kernel=kernel)[0] - first) ** 2
