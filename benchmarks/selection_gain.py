@@ -105,28 +105,48 @@ def measure(path: Path, interval: int, given: argparse.Namespace) -> dict[str, d
     return rows
 
 
-def plot(found: dict[str, dict[str, dict[str, float | list[int]]]], path: Path) -> None:
-    """Bars of the PSNR above uniform, a group a clip."""
-    from PIL import Image, ImageDraw
+COLOURS = {
+    "even": "#b0b0b0",
+    "orb": "#8060b0",
+    "flow": "#2060a0",
+    "deep": "#208040",
+    "histogram": "#c09020",
+    "optimal": "#d04020",
+}
+ACROSS, WIDTH, HEIGHT, BAR = 4, 250, 190, 32  # panels in a row; a panel and a bar, px
 
-    names = [name for name in next(iter(found.values())) if name != "uniform"]
-    colours = ("#808080", "#2060a0", "#208040", "#c09020", "#d04020")
-    gains = {clip: [rows[n]["psnr"] - rows["uniform"]["psnr"] for n in names] for clip, rows in found.items()}  # type: ignore[operator]
-    highest = max(0.1, max(abs(gain) for row in gains.values() for gain in row))
-    width, middle, bar = 180, 170, 24
-    image = Image.new("RGB", (width * len(found) + 40, 380), "white")
+
+def plot(found: dict[str, dict[str, dict[str, float | list[int]]]], path: Path) -> None:
+    """Bars of the PSNR above uniform, a panel for each clip and number of keys, all to one scale."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font, small = ImageFont.load_default(15), ImageFont.load_default(11)
+    gains = {
+        clip: {name: rows[name]["psnr"] - rows["uniform"]["psnr"] for name in COLOURS if name in rows}  # type: ignore[operator]
+        for clip, rows in found.items()
+    }
+    every = [gain for row in gains.values() for gain in row.values()]
+    high, low = max(0.1, *every), min(-0.1, *every)
+    unit = (HEIGHT - 70) / (high - low)
+    image = Image.new("RGB", (ACROSS * WIDTH, 40 + -(-len(gains) // ACROSS) * HEIGHT), "white")
     pen = ImageDraw.Draw(image)
-    pen.text((20, 8), f"PSNR above uniform, dB (full height {highest:.2f})", fill="black")
+    pen.text((12, 10), "PSNR above uniform keys, dB:", fill="black", font=font)
+    for i, (name, colour) in enumerate(COLOURS.items()):
+        pen.text((250 + 100 * i, 10), name, fill=colour, font=font)
     for number, (clip, row) in enumerate(gains.items()):
-        left = 30 + number * width
-        for i, gain in enumerate(row):
-            x, y = left + i * (bar + 4), middle - 130 * gain / highest
-            pen.rectangle([x, min(y, middle), x + bar, max(y, middle)], fill=colours[i % len(colours)])
-            pen.text((x, min(y, middle) - 12), f"{gain:+.2f}", fill="black")
-        pen.text((left, 320), clip[:26], fill="black")
-    pen.line([(20, middle), (image.width - 20, middle)], fill="black")
-    for i, name in enumerate(names):
-        pen.text((30 + 90 * i, 350), name, fill=colours[i % len(colours)])
+        left, top = number % ACROSS * WIDTH + 12, 40 + number // ACROSS * HEIGHT
+        zero = top + 40 + unit * high
+        pen.text(
+            (left, top),
+            f"{clip.split(' / ')[0][:24]}, {len(found[clip]['optimal']['keys'])} keys",
+            "black",
+            font,
+        )  # type: ignore[arg-type]
+        for i, (name, gain) in enumerate(row.items()):
+            x, y = left + i * (BAR + 6), zero - unit * gain
+            pen.rectangle([x, min(y, zero), x + BAR, max(y, zero)], fill=COLOURS[name])
+            pen.text((x + BAR / 2, min(y, zero) - 2), f"{gain:+.2f}", "black", small, "mb")
+        pen.line([(left - 4, zero), (left + len(row) * (BAR + 6), zero)], fill="black")
     image.save(path)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +127,13 @@ def test_resume_asks_to_be_said(say):
     assert say(*words, "--resume")[0] == 0
 
 
+def settings_of(path: str, **given: object):
+    """What the command makes of a config and of options."""
+    from moviola.cli.restyle import _settings
+
+    return _settings(Path(path), given, None, [])[0]
+
+
 def test_a_config_of_the_authors(say, tmp_path):
     """It is read as theirs; a misspelling of theirs is noted, any other key named with the nearest right one."""
     (tmp_path / "theirs.json").write_text(
@@ -150,6 +159,7 @@ def test_a_config_of_the_authors(say, tmp_path):
     from moviola.pipelines.restyle.read import read_config
 
     assert read_config(tmp_path / "theirs.json")[0]["seed"] == 7
+    assert settings_of("theirs.json").seed == 7 and settings_of("theirs.json", seed=0).seed == 0
     (tmp_path / "wrong.json").write_text(json.dumps({"control_type": "canny", "promt": "a statue"}))
     code, _, err = say("clip.mp4", "-o", "out.mp4", "--config", "wrong.json")
     assert code == 2 and "promt" in err and "prompt" in err
@@ -186,6 +196,9 @@ def test_a_diffusion_model_from_end_to_end(say, tmp_path):
     Path("two/painted/000006.png").unlink()
     assert say(*words, "-o", "two.mp4", "--work", "two", "--resume")[0] == 0
     assert Path("one.mp4").read_bytes() == Path("two.mp4").read_bytes()
+    killed_at("paint", "restyle", *words, "-o", "three.mp4", "--work", "three")
+    assert say(*words, "-o", "three.mp4", "--work", "three", "--resume")[0] == 0
+    assert Path("one.mp4").read_bytes() == Path("three.mp4").read_bytes()
 
 
 @pytest.mark.slow
@@ -206,3 +219,43 @@ def test_twenty_frames_of_a_real_clip(say):
     for key in found["keys"]:
         painted = codec.read(f"work/painted/{key:06d}.png").frames[0]
         np.testing.assert_array_equal(result.frames[key], painted)
+
+
+KILLED = """
+import os, sys
+from moviola.pipelines.restyle.work import Work
+
+finish = Work.finish
+
+def then_die(self, stage, mark, key=None):
+    finish(self, stage, mark, key)
+    if stage == sys.argv[1]:
+        os._exit(9)  # nothing is cleaned up, as by kill -9
+
+Work.finish = then_die
+from moviola.cli.main import run
+run(sys.argv[2:])
+"""
+
+
+def killed_at(stage: str, *words: str) -> None:
+    """Run the command in a process of its own, which ends where a stage has finished its first piece."""
+    done = subprocess.run([sys.executable, "-c", KILLED, stage, *words], capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["select", "paint", "carry"])
+def test_killed_in_the_middle_and_resumed_gives_the_same_bytes(say, stage):
+    """Twenty frames, real ones where there are any; the process dies without a word."""
+    clip = SHARED / "media/video/woman-960x506-25fps.mp4"
+    if clip.exists():
+        codec.read(clip, 0, 20, size=(96, 184)).save("clip.mkv", lossless=True)
+    else:
+        Video(np.concatenate([codec.read("clip.mp4").frames] * 3)[:20], 10).save("clip.mkv", lossless=True)
+    words = ("clip.mkv", "--painter", "oil", "--interval", "6", "--propagation", "patch")
+    assert say(*words, "-o", "whole.mp4")[0] == 0
+    killed_at(stage, "restyle", *words, "-o", "out.mp4", "--work", "work")
+    assert not Path("out.mp4").exists()
+    assert say(*words, "-o", "out.mp4", "--work", "work", "--resume")[0] == 0
+    assert Path("out.mp4").read_bytes() == Path("whole.mp4").read_bytes()

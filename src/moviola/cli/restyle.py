@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.common import Device, Json, Quiet, emit, example, say
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 
@@ -81,6 +81,9 @@ _Work = Annotated[
 ]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on with the work that is there.")]
 _Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Parts carried at a time.")]
+_Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Same seed, same result; 0, or the config's.")
+]
 _Lossless = Annotated[
     bool, typer.Option("--lossless", help="Write every value as it is, where the format can.")
 ]
@@ -119,7 +122,7 @@ def command(
     resume: _Resume = False,
     workers: _Workers = 1,
     lossless: _Lossless = False,
-    seed: Seed = 0,
+    seed: _Seed = None,
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,
@@ -134,7 +137,7 @@ def command(
     started = time.perf_counter()
     given = {
         "painter": painter, "prompt": prompt or None,
-        "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed or None,
+        "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed,
         "keys.method": method, "keys.interval": interval, "keys.count": count,
         "method": propagation, "diffusion.model": model, "diffusion.scheduler": scheduler,
         "diffusion.steps": steps, "diffusion.anchor.mode": anchor,

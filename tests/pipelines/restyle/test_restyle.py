@@ -60,6 +60,7 @@ def test_as_many_frames_as_large_as_fast_and_as_loud(clip: Path, tmp_path: Path)
     assert after.frames.shape == before.frames.shape == (9, 46, 70, 3) and after.fps == before.fps
     assert before.audio is not None and after.audio is not None
     assert after.audio.samples.shape == before.audio.samples.shape
+    assert codec.read(tmp_path / "work/keys.png").width == 1200  # the plot of `moviola keyframes`
     assert done.keys[0] == 0 and done.painted == len(done.keys) == len(
         list((tmp_path / "work/painted").iterdir())
     )

@@ -16,7 +16,7 @@ from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
-from moviola.pipelines.keyframes import KeyFrames, keyframes
+from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.painting import anchors_of, make_painter
@@ -104,6 +104,8 @@ class Restyling:
         config = self.config.keys
         if own is None or config.indices is not None:
             found = choose_keys(self.source, config)
+            if self.plan.work is not None:
+                write_plot(found, self.source, self.work.folder / "keys.png")
             return found.indices, found.cuts
         check_own(own, None, self.info.frames, self.size)
         cuts = choose_keys(self.source, KeyConfig(indices=(0,), shots=config.shots)).cuts

@@ -1,6 +1,7 @@
 """The work folder: what each stage has finished, so that a run that was stopped goes on, and paint can be changed.
 
 WORK/manifest.json      the input, the settings, the key frames, a stamp for every part
+WORK/keys.png           the curve of changes and the key frames, for people
 WORK/keys/000010.png    key frames as they are
 WORK/painted/000010.png key frames, painted
 WORK/parts/000010.mkv   the frames from key 10 to the next, painted, every value as it is
