@@ -286,7 +286,7 @@ def render(report: Report) -> Iterable[str]:
         yield f"  {model['name']:<14} {model['state']}, {model['size_bytes'] / 1e6:.1f} MB, {model['path']}"
     if not report.weights:
         yield "  none embedded"
-    yield "networks behind metrics"
+    yield "outside networks"
     for about in report.pretrained:
         where = f", {about['path']}" if about["path"] else f", for {', '.join(about['metrics'])}"
         yield f"  {about['name']:<18} {about['state']}{where}"

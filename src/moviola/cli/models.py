@@ -34,7 +34,7 @@ def list_command(json: Json = False) -> None:
     if not cards:
         say("no model is embedded in this installation; moviola generate --model takes a folder, too")
     say("")
-    say("Networks behind metrics, for moviola models fetch NAME:")
+    say("Outside networks, for moviola models fetch NAME:")
     for about in networks:
         facts = f"{human_size(about['size_bytes'])}, {about['license']}"
         say(f"{about['name']:<{width}}  {about['summary']} ({facts}; {STATES[about['state']]})")

@@ -1,4 +1,4 @@
-"""Keeping the diffusers and transformers libraries off the terminal."""
+"""Keeping the diffusers, transformers and huggingface_hub libraries off the terminal."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from contextlib import contextmanager
 
 @contextmanager
 def listening() -> Iterator[list[str]]:
-    """Keep diffusers and transformers off the terminal inside the block; what they warn of comes into the list."""
+    """Keep these libraries off the terminal inside the block; what they warn of comes into the list.
+
+    The bars of huggingface_hub, for downloads, stay.
+    """
     heard: list[str] = []
     names = ("diffusers", "transformers")
     tools = [importlib.import_module(f"{name}.utils.logging") for name in names]
     before = [(tool.get_verbosity(), tool.is_progress_bar_enabled()) for tool in tools]
-    loggers = [logging.getLogger(name) for name in names]
+    loggers = [logging.getLogger(name) for name in (*names, "huggingface_hub")]
     handlers = [logger.handlers for logger in loggers]
-    for tool, logger in zip(tools, loggers, strict=True):
+    for logger in loggers:
         logger.handlers = [_Ear(heard)]
+    for tool in tools:
         tool.set_verbosity_warning()
         tool.disable_progress_bar()
     try:
@@ -27,8 +31,9 @@ def listening() -> Iterator[list[str]]:
             warnings.simplefilter("ignore")
             yield heard
     finally:
-        for tool, logger, kept, (level, bar) in zip(tools, loggers, handlers, before, strict=True):
+        for logger, kept in zip(loggers, handlers, strict=True):
             logger.handlers = kept
+        for tool, (level, bar) in zip(tools, before, strict=True):
             tool.set_verbosity(level)
             if bar:
                 tool.enable_progress_bar()

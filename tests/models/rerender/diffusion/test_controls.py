@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from moviola.core.errors import ConfigError
+from moviola.core.errors import ConfigError, WeightsError
+from moviola.models.rerender.diffusion import controls
 from moviola.models.rerender.diffusion.config import ControlConfig
 from moviola.models.rerender.diffusion.controls import annotate, check, condition, pair
+from moviola.nn.pretrained import hed, packages, store
 
 
 @pytest.fixture
@@ -51,16 +53,45 @@ def test_condition_is_in_unit_range(square):
 
 def test_kinds_that_nothing_makes(square):
     with pytest.raises(
-        ConfigError, match=r"nothing here makes 'openpose' pictures \(it makes canny, hed, tile\)"
+        ConfigError,
+        match=r"nothing here makes 'normal' pictures \(it makes canny, depth, hed, openpose, tile\)",
     ):
-        annotate(square, ControlConfig(kind="openpose"))
-    with pytest.raises(ConfigError, match="nothing here makes 'depth'"):
-        check([ControlConfig(kind="depth")], {}, 3)
-    check([ControlConfig(kind="depth")], {"depth": [square] * 3}, 3)
+        annotate(square, ControlConfig(kind="normal"))
+    with pytest.raises(ConfigError, match="nothing here makes 'lineart'"):
+        check([ControlConfig(kind="lineart")], {}, 3)
+    check([ControlConfig(kind="lineart")], {"lineart": [square] * 3}, 3)
+    check([ControlConfig(kind="depth")], {}, 3)
     with pytest.raises(ConfigError, match="2 pictures for 'depth' and 3 key frames"):
         check([ControlConfig(kind="depth")], {"depth": [square] * 2}, 3)
     with pytest.raises(ConfigError, match="pictures for 'depht' are given, but the ControlNets are depth"):
         check([ControlConfig(kind="depth")], {"depht": [square] * 3}, 3)
+
+
+@pytest.fixture
+def fresh():
+    controls._hed.cache_clear()
+    yield
+    controls._hed.cache_clear()
+
+
+def test_hed_without_its_weights(square, monkeypatch, tmp_path, fresh):
+    """One line says how to get them."""
+    monkeypatch.setenv("MOVIOLA_CACHE", str(tmp_path))
+    monkeypatch.setattr(packages, "installed_file", lambda *names: None)
+    with pytest.raises(WeightsError) as caught:
+        annotate(square, ControlConfig(kind="hed"))
+    assert str(caught.value) == 'control "hed" needs the hed weights: run "moviola models fetch hed"'
+
+
+def test_hed_draws_what_the_network_draws(square, monkeypatch, fresh):
+    """Its map, in three equal channels."""
+    network = hed.HED().eval()
+    monkeypatch.setattr(store, "find_weights", lambda *words: None)
+    monkeypatch.setattr(hed, "load_hed", lambda path: network)
+    found = annotate(square, ControlConfig(kind="hed"))
+    assert found.shape == square.shape and np.ptp(found[..., 0]) > 0
+    for c in range(3):
+        np.testing.assert_array_equal(found[..., c], network.edges(square))
 
 
 def test_pair():

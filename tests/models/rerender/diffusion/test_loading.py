@@ -1,13 +1,23 @@
 """Loading from folders, files and names that do not exist."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
 import torch
 
 from moviola.core.errors import WeightsError
-from moviola.models.rerender.diffusion import ControlConfig, DiffusionConfig, DiffusionPainter, LoraConfig
+from moviola.core.listening import listening
+from moviola.models.rerender.diffusion import (
+    ControlConfig,
+    DiffusionConfig,
+    DiffusionPainter,
+    LoraConfig,
+    loading,
+)
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
 
 
 @pytest.fixture(scope="module")
@@ -122,4 +132,54 @@ def test_missing_weights_are_no_random_ones(folders, tmp_path, capfd):
     save_file(tensors, path, metadata={"format": "pt"})
     assert "lacks some of its weights" in one_line(settings(folders, "sd", model=str(tmp_path / "sd")))
     DiffusionPainter.load(settings(folders, "sd"))
+    assert capfd.readouterr() == ("", "")
+
+
+class Hub:
+    """Stands for a class of the libraries: what it was asked, and whether the machine or the hub has it."""
+
+    def __init__(self, here: bool) -> None:
+        self.here, self.asked = here, []
+
+    def from_pretrained(self, name, **options):
+        self.asked.append(options)
+        if not self.here and options.get("local_files_only"):
+            raise OSError("not in the cache")
+        return "loaded"
+
+
+def test_what_is_here_needs_no_network(monkeypatch):
+    """The hub is not asked."""
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda *given, **options: pytest.fail("asked"))
+    hub = Hub(here=True)
+    assert loading.load_part(hub, "some/model", {"use_safetensors": True}, "the model") == "loaded"
+    assert hub.asked == [{"use_safetensors": True, "local_files_only": True}]
+
+
+def test_what_is_not_here_comes_from_the_hub(monkeypatch):
+    """Where there is a network; where there is none, one question settles it, in one line."""
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda *given, **options: None)
+    hub = Hub(here=False)
+    assert loading.load_part(hub, "some/model", {}, "the model") == "loaded"
+    assert hub.asked == [{"local_files_only": True}, {}]
+
+    def no_network(*given, **options):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub, "model_info", no_network)
+    hub = Hub(here=False)
+    with pytest.raises(
+        WeightsError, match=r"the model 'some/model' is not on this machine .*not known"
+    ) as caught:
+        loading.load_part(hub, "some/model", {}, "the model")
+    assert hub.asked == [{"local_files_only": True}] and "\n" not in str(caught.value)
+    with pytest.raises(WeightsError, match="not known"):
+        loading.from_hub("some/model", "config.json", "the model")
+
+
+def test_the_hubs_warnings_stay_off_the_terminal(capfd):
+    """They come into the list."""
+    with listening() as heard:
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+    assert heard == ["Retrying in 1s [Retry 1/5]."]
     assert capfd.readouterr() == ("", "")

@@ -12,6 +12,16 @@ from moviola.models.rerender.diffusion.schedulers import SCHEDULER_NAMES
 from moviola.models.rerender.diffusion.windows import Window
 
 DEFAULT_MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+INSTALL = "pip install 'moviola[restyle]'"
+
+MODELS: dict[str, tuple[str, str | None]] = {
+    "canny": ("lllyasviel/control_v11p_sd15_canny", "diffusers/controlnet-canny-sdxl-1.0"),
+    "depth": ("lllyasviel/control_v11f1p_sd15_depth", "diffusers/controlnet-depth-sdxl-1.0"),
+    "hed": ("lllyasviel/control_v11p_sd15_softedge", None),
+    "openpose": ("lllyasviel/control_v11p_sd15_openpose", None),
+    "tile": ("lllyasviel/control_v11f1e_sd15_tile", None),
+}
+"""The usual ControlNet of each kind, for SD 1.5 and for SDXL."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=4)]
 
@@ -26,6 +36,9 @@ class ControlConfig(Config):
         strength: how much it counts, 0 to 4.
         start, end: share of the steps that run between which it counts.
         low, high: thresholds of "canny", 0 to 255.
+        annotator: the network that draws "depth" or "openpose" pictures: a folder or a hub name; None for the usual
+            one (`moviola.models.rerender.diffusion.annotators`).
+        detector: for "openpose" the one that finds people first.
     """
 
     kind: str = "canny"
@@ -35,6 +48,8 @@ class ControlConfig(Config):
     end: Share = 1.0
     low: Annotated[int, Field(ge=0, le=255)] = 100
     high: Annotated[int, Field(ge=0, le=255)] = 200
+    annotator: str | None = None
+    detector: str | None = None
 
 
 class LoraConfig(Config):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,8 @@ from torch import Tensor
 
 from moviola.core.errors import ConfigError, InputError
 from moviola.core.resample import resize_frames
-from moviola.models.rerender.diffusion.config import ControlConfig
-
-INSTALL = "pip install 'moviola[restyle]'"
-
-# the usual ControlNet of each kind, for SD 1.5 and for SDXL
-MODELS: dict[str, tuple[str, str | None]] = {
-    "canny": ("lllyasviel/control_v11p_sd15_canny", "diffusers/controlnet-canny-sdxl-1.0"),
-    "depth": ("lllyasviel/control_v11f1p_sd15_depth", "diffusers/controlnet-depth-sdxl-1.0"),
-    "hed": ("lllyasviel/control_v11p_sd15_softedge", None),
-    "openpose": ("lllyasviel/control_v11p_sd15_openpose", None),
-    "tile": ("lllyasviel/control_v11f1e_sd15_tile", None),
-}
+from moviola.models.rerender.diffusion.annotators import depth, openpose
+from moviola.models.rerender.diffusion.config import INSTALL, ControlConfig
 
 
 def pair(
@@ -53,7 +44,7 @@ def pair(
     return tuple(ControlConfig.make(row) for row in rows)
 
 
-def canny(frame: np.ndarray, control: ControlConfig) -> np.ndarray:
+def canny(frame: np.ndarray, control: ControlConfig, device: str = "cpu") -> np.ndarray:
     """Return a frame's edges, white on black, uint8 (H, W, 3).
 
     Source: Canny 1986, "A Computational Approach to Edge Detection", by OpenCV.
@@ -61,6 +52,7 @@ def canny(frame: np.ndarray, control: ControlConfig) -> np.ndarray:
     Args:
         frame: uint8 (H, W, 3).
         control: its `low` and `high` thresholds.
+        device: not looked at.
 
     Raises:
         InputError: OpenCV is not installed.
@@ -73,37 +65,47 @@ def canny(frame: np.ndarray, control: ControlConfig) -> np.ndarray:
     return np.repeat(cv2.Canny(grey, control.low, control.high)[..., None], 3, axis=2)
 
 
-def tile(frame: np.ndarray, control: ControlConfig) -> np.ndarray:
+def tile(frame: np.ndarray, control: ControlConfig, device: str = "cpu") -> np.ndarray:
     """Return the frame itself, which is what the ControlNet "tile" looks at."""
     return frame
 
 
-def hed(frame: np.ndarray, control: ControlConfig) -> np.ndarray:
-    """Return a frame's soft edges, white on black, uint8 (H, W, 3); see `moviola.models.rerender.diffusion.hed`.
+def hed(frame: np.ndarray, control: ControlConfig, device: str = "cpu") -> np.ndarray:
+    """Return a frame's soft edges, white on black, uint8 (H, W, 3); see `moviola.nn.pretrained.hed`.
 
     Raises:
         WeightsError: the network's weights are not on this machine.
     """
-    from moviola.models.rerender.diffusion.hed import find_hed
-
-    edges = find_hed().edges(frame)
-    return np.repeat(edges[..., None], 3, axis=2)
+    return np.repeat(_hed(device).edges(frame)[..., None], 3, axis=2)
 
 
-ANNOTATORS: dict[str, Callable[[np.ndarray, ControlConfig], np.ndarray]] = {
+@lru_cache(maxsize=1)
+def _hed(device: str) -> Any:
+    from moviola.nn.pretrained.hed import NAME, load_hed
+    from moviola.nn.pretrained.store import find_weights
+
+    return load_hed(find_weights(NAME, 'control "hed"')).to(device)
+
+
+ANNOTATORS: dict[str, Callable[[np.ndarray, ControlConfig, str], np.ndarray]] = {
     "canny": canny,
+    "depth": depth,
     "hed": hed,
+    "openpose": openpose,
     "tile": tile,
 }
 
 
-def annotate(frame: np.ndarray, control: ControlConfig, given: np.ndarray | None = None) -> np.ndarray:
+def annotate(
+    frame: np.ndarray, control: ControlConfig, given: np.ndarray | None = None, device: str = "cpu"
+) -> np.ndarray:
     """Return what a ControlNet shall look at, uint8 (H, W, 3) of the frame's size.
 
     Args:
         frame: uint8 (H, W, 3), at the size that is painted.
         control: which.
         given: a picture that was made elsewhere, uint8 (h, w, 3); it is taken as it is, resized.
+        device: where annotators that are networks run.
 
     Raises:
         ConfigError: nothing here makes such a picture, and none is given.
@@ -117,7 +119,7 @@ def annotate(frame: np.ndarray, control: ControlConfig, given: np.ndarray | None
             f"nothing here makes {control.kind!r} pictures (it makes {known}); make them elsewhere, one for "
             "each key frame, and give them"
         )
-    return ANNOTATORS[control.kind](frame, control)
+    return ANNOTATORS[control.kind](frame, control, device)
 
 
 def check(controls: Sequence[ControlConfig], given: Mapping[str, Sequence[np.ndarray]], frames: int) -> None:

