@@ -36,7 +36,7 @@ class KeyPainter:
         self.config, self.device = config, device
         chosen = own if own.device != "auto" else own.model_copy(update={"device": device})
         self.painter = DiffusionPainter.load(chosen)
-        self.notes = list(self.painter.notes)
+        self.notes = self.painter.notes
 
     def paint(
         self,

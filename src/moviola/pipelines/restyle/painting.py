@@ -16,7 +16,7 @@ class Painter(Protocol):
     """Paints the key frames of a video one after the other.
 
     Attributes:
-        notes: what is to be said about the settings.
+        notes: what is to be said about the settings and the prompt; whole when all is painted.
     """
 
     notes: list[str]

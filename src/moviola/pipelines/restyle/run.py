@@ -122,13 +122,13 @@ class Restyling:
         missing = [place for place, key in enumerate(wanted) if not self._is_painted(mark, key)]
         if missing:
             painter = make_painter(self.config, self.plan.device)
-            self.notes += painter.notes
             memory = self.work.folder / "memory"
             for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory):
                 save_picture(self.work.picture("keys", key), self.footage.at(key))
                 save_picture(self.work.picture("painted", key), frame)
                 self.work.finish("paint", mark, key)
                 self.painted += 1
+            self.notes += painter.notes
         return anchors
 
     def _paint_mark(self, keys: Sequence[int], anchors: Sequence[int]) -> str:

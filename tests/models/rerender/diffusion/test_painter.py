@@ -360,3 +360,15 @@ def test_a_full_card_is_one_line(tiny, clip, monkeypatch):
     with pytest.raises(InputError, match=r"lower size, or set attention.offload=true") as caught:
         next(painter.paint(clip, "a cat"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["sd", "sdxl"])
+def test_a_prompt_that_is_too_long(tiny, clip, capfd, kind):
+    """What the text encoder does not read is noted once, and nothing is printed."""
+    painter = DiffusionPainter(tiny(kind, 0), settings(controls=()))
+    for _ in range(2):
+        list(painter.paint(clip[:1], "a woman in a park with a dog"))
+    assert len(painter.notes) == 1
+    assert painter.notes[0].startswith('the prompt is longer than the text encoder reads; left out: "')
+    assert painter.notes[0].endswith('a dog"')
+    assert capfd.readouterr() == ("", "")

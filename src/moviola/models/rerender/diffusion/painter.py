@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from moviola.core.errors import ConfigError
+from moviola.core.listening import listening
 from moviola.core.resample import resize_frames
 from moviola.models.rerender.diffusion import latents
 from moviola.models.rerender.diffusion.attention import CrossFrame
@@ -37,7 +38,7 @@ class DiffusionPainter:
         config: settings.
 
     Attributes:
-        notes: what is to be said about the settings, one line each: windows that hold no step.
+        notes: what is to be said, one line each: windows that hold no step, words that the text encoder does not read.
 
     Raises:
         ConfigError: settings and pipeline do not go together, or no step would run.
@@ -105,8 +106,7 @@ class DiffusionPainter:
         small = self._small(frames[memory.done])
         self._check(memory, small)
         flows = flows or DirectFlows(frames)
-        with room(), torch.no_grad():
-            text = self.sampler.text(prompt, *small.shape[:2])
+        text = self._text(prompt, *small.shape[:2])
         for i in range(memory.done, len(frames)):
             frame = frames[i]
             small = self._small(frame, small.shape)
@@ -121,6 +121,17 @@ class DiffusionPainter:
                     i, small, seen, text, seed, self._links(i, memory, anchors, flows), memory
                 )
             yield resize_frames(painted[None], *frame.shape[:2], kernel="bicubic")[0]
+
+    def _text(self, prompt: str, height: int, width: int) -> Text:
+        """Return the prompt as the network takes it, and note what of it is left out."""
+        with room(), torch.no_grad(), listening() as heard:
+            text = self.sampler.text(prompt, height, width)
+        for line in dict.fromkeys(line for line in heard if "truncated" in line):
+            left_out = line.partition(": ")[2].strip("[]'\"")
+            note = f'the prompt is longer than the text encoder reads; left out: "{left_out}"'
+            if note not in self.notes:
+                self.notes.append(note)
+        return text
 
     def _one(
         self,
