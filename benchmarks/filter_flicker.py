@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def propagated(
     for start in range(0, len(frames), interval):
         piece = frames[start : start + interval + 1]
         last = paint(piece[-1], painter) if len(piece) > interval else None
-        made = propagate(piece, paint(piece[0], painter), last, config, flow=flow)
+        own = partial(paint, name=painter)
+        made = propagate(piece, own(piece[0]), last, config, flow=flow, own=own)
         out += list(made)[:interval]
     return np.stack(out)
 

@@ -15,9 +15,11 @@ from moviola.core.errors import ConfigError
 from moviola.propagation import choose
 from moviola.propagation.blend import blend
 from moviola.propagation.carry import Carried, CarryConfig, Synthesize, carry
-from moviola.propagation.flow import FlowFunction, estimator, opencv
+from moviola.propagation.flow import FlowFunction, estimator, opencv, warp
 
 Method = Literal["patch", "warp", "linear"]
+Paint = Callable[[np.ndarray], np.ndarray]
+"""Paints a frame by itself, uint8 (H, W, 3) in and out."""
 
 
 class PropagationConfig(Config):
@@ -34,6 +36,8 @@ class PropagationConfig(Config):
         spread: side of the square over which errors are averaged before shares are made of them, px.
         keep: how much of the contrast that mixing loses comes back, 0 to 1.
         pull: how strongly the gradient-domain fusion follows the mixed colours, 1/px^2; `moviola.propagation.poisson`.
+        lost: how much both keys lack of what is at a pixel (`missing`, levels squared) when the frame's own paint is
+            taken there, where there is any (`propagate`'s `own`).
         seed: of patch synthesis.
     """
 
@@ -45,6 +49,7 @@ class PropagationConfig(Config):
     spread: int = Field(default=5, ge=1)
     keep: float = Field(default=1.0, ge=0, le=1)
     pull: float = Field(default=0.05, gt=0)
+    lost: float = Field(default=800.0, gt=0)
     seed: int = 0
 
 
@@ -56,6 +61,7 @@ def propagate(
     *,
     flow: FlowFunction | None = None,
     synthesize: Synthesize | None = None,
+    own: Paint | None = None,
 ) -> Iterator[np.ndarray]:
     """Paint every frame of an interval from the painted key frames at its ends.
 
@@ -74,6 +80,8 @@ def propagate(
         flow: estimates flow; DIS when not given.
         synthesize: guided patch synthesis, for the method "patch"; `moviola.propagation.synthesis.synthesize` when
             not given.
+        own: paints a frame by itself, uint8 (H, W, 3) in and out; used where neither key shows what a frame shows, as
+            in fast motion. None where that is not to be had, as of diffusion.
 
     Yields:
         n painted frames, uint8 (H, W, 3).
@@ -84,11 +92,11 @@ def propagate(
     config = config or PropagationConfig()
     _check(frames, painted_a, painted_b)
     if painted_a is not None and (painted_b is None or len(frames) == 1):
-        return _one_sided(frames, painted_a, config, flow, synthesize)
+        return _one_sided(frames, painted_a, config, flow, synthesize, own)
     if painted_a is None or painted_b is None:
         assert painted_b is not None
-        return iter(list(_one_sided(frames[::-1], painted_b, config, flow, synthesize))[::-1])
-    return _two_sided(frames, painted_a, painted_b, config, flow, synthesize)
+        return iter(list(_one_sided(frames[::-1], painted_b, config, flow, synthesize, own))[::-1])
+    return _two_sided(frames, painted_a, painted_b, config, flow, synthesize, own)
 
 
 def _one_sided(
@@ -97,13 +105,17 @@ def _one_sided(
     config: PropagationConfig,
     flow: FlowFunction | None,
     synthesize: Synthesize | None,
+    own: Paint | None,
 ) -> Iterator[np.ndarray]:
     """Paint frames from the first one alone."""
     if config.method == "linear":
         yield from (painted for _ in frames)
         return
-    for carried in _carry(frames, painted, config, flow, synthesize):
-        yield np.rint(carried.paint).astype(np.uint8)
+    for frame, carried in zip(frames, _carry(frames, painted, config, flow, synthesize), strict=True):
+        made = np.rint(carried.paint).astype(np.uint8)
+        if own is not None:
+            made = fill(made, frame, missing(frame, frames[0], carried.flow), own, config.lost)
+        yield made
 
 
 def _two_sided(
@@ -113,6 +125,7 @@ def _two_sided(
     config: PropagationConfig,
     flow: FlowFunction | None,
     synthesize: Synthesize | None,
+    own: Paint | None,
 ) -> Iterator[np.ndarray]:
     """Paint frames from the first and the last one."""
     count = len(frames)
@@ -129,7 +142,13 @@ def _two_sided(
         forwards = _carry(frames[:-1], painted_a, config, flow, synthesize)
         next(forwards)
         for i, one in enumerate(forwards, start=1):
-            yield join(one, backwards.pop(), i, count, config)
+            two = backwards.pop()
+            made = join(one, two, i, count, config)
+            if own is not None:
+                ends = ((frames[0], one), (frames[-1], two))
+                missed = np.minimum(*(missing(frames[i], key, carried.flow) for key, carried in ends))
+                made = fill(made, frames[i], missed, own, config.lost)
+            yield made
     yield painted_b
 
 
@@ -171,6 +190,49 @@ def join(one: Carried, two: Carried, index: int, interval: int, config: Propagat
     return blend(one.paint, two.paint, detail, colours, keep=config.keep, pull=config.pull)
 
 
+def fill(painted: np.ndarray, frame: np.ndarray, missed: np.ndarray, own: Paint, lost: float) -> np.ndarray:
+    """Take a frame's own paint where no key shows what it shows.
+
+    The share of it rises from 0 at half of `lost` to 1 at one and a half of it, with soft borders.
+
+    Args:
+        painted: what was carried, uint8 (H, W, 3).
+        frame: plain, uint8 (H, W, 3).
+        missed: `missing` in the key that fits better, levels squared, (H, W).
+        own: paints a frame by itself.
+        lost: see `PropagationConfig`.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    share = np.clip(missed / lost - 0.5, 0, 1)
+    if not share.any():
+        return painted
+    cv2 = opencv()
+    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)[
+        ..., None
+    ]
+    return np.rint(painted + share * (own(frame).astype(np.float32) - painted)).astype(np.uint8)
+
+
+def missing(frame: np.ndarray, key: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Return how much a key frame that was brought onto a frame lacks of it, levels squared, float32 (H, W).
+
+    Differences are averaged with their sign over a square of 1/20 of the shorter side before they are squared, so that
+    detail that lies a little beside its place counts for little, and what is not there for much.
+
+    Args:
+        frame: plain, uint8 (H, W, 3).
+        key: plain, uint8 (H, W, 3).
+        flow: from the frame to the key, float32 (H, W, 2), px.
+    """
+    cv2 = opencv()
+    side = 2 * max(1, round(min(frame.shape[:2]) / 40)) + 1
+    gap = frame.astype(np.float32) - warp(key, flow)
+    gap = cv2.blur(gap, (side, side), borderType=cv2.BORDER_REFLECT)
+    return np.einsum("yxc,yxc->yx", gap, gap) / 3
+
+
 def spread(error: np.ndarray, side: int) -> np.ndarray:
     """Return the mean of an error map (H, W) over a square of `side` px around each pixel; as it is for 1."""
     cv2 = opencv()
@@ -210,6 +272,7 @@ class Interval:
         flow: name of the flow method.
         raft: file with RAFT-small's weights, for the flow "raft".
         device: where "raft" shall run.
+        own: see `propagate`.
     """
 
     frames: np.ndarray
@@ -219,6 +282,7 @@ class Interval:
     flow: str = "dis"
     raft: Path | None = None
     device: str = "cpu"
+    own: Paint | None = None
 
 
 def paint_interval(interval: Interval) -> np.ndarray:
@@ -227,6 +291,11 @@ def paint_interval(interval: Interval) -> np.ndarray:
         interval.flow, interval.raft, interval.device
     )
     painted = propagate(
-        interval.frames, interval.painted_a, interval.painted_b, interval.config, flow=estimate
+        interval.frames,
+        interval.painted_a,
+        interval.painted_b,
+        interval.config,
+        flow=estimate,
+        own=interval.own,
     )
     return np.stack(list(painted))

@@ -16,7 +16,7 @@ from moviola.data import codec
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.settings import RestyleConfig
 from moviola.pipelines.restyle.work import load_picture
-from moviola.propagation.propagate import Interval, PropagationConfig, paint_interval
+from moviola.propagation.propagate import Interval, Paint, PropagationConfig, paint_interval
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Job:
         part: which. footage: the frames.
         painted: files of the painted first and last key, None where there is none.
         config: settings, and `how` the paint is carried. output: file to write. fps: of the video.
-        device: where the flow "raft" runs.
+        device: where the flow "raft" runs. own: paints a frame by itself, where the painter can.
     """
 
     part: Part
@@ -78,6 +78,7 @@ class Job:
     output: Path
     fps: Fraction
     device: str = "cpu"
+    own: Paint | None = None
 
 
 def carry_part(job: Job) -> int:
@@ -85,7 +86,13 @@ def carry_part(job: Job) -> int:
     frames = np.stack(list(job.footage.span(job.part.read.start, job.part.read.stop)))
     first, last = (None if path is None else load_picture(path) for path in job.painted)
     config = job.config
-    interval = Interval(frames, first, last, job.how, config.flow, config.raft, job.device)
+    own = job.own
+    if own is not None and not all(
+        key is None or np.array_equal(key, own(frame))
+        for key, frame in ((first, frames[0]), (last, frames[-1]))
+    ):
+        own = None  # painted over by hand: nothing of the filter's may come into it
+    interval = Interval(frames, first, last, job.how, config.flow, config.raft, job.device, own)
     painted = paint_interval(interval)[: job.part.stop - job.part.start]
     with codec.Writer(job.output, job.fps, lossless=True) as writer:
         writer.write(Video(painted, job.fps))

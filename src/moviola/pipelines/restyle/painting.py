@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.settings import DIFFUSION, RestyleConfig
+from moviola.propagation.propagate import Paint
 
 
 class Painter(Protocol):
@@ -78,6 +80,15 @@ def make_painter(config: RestyleConfig, device: str) -> Painter:
     from moviola.pipelines.restyle.diffusion import KeyPainter
 
     return KeyPainter(config, device)
+
+
+def own_paint(config: RestyleConfig) -> Paint | None:
+    """Return what paints any frame by itself: the filter; None for diffusion, which agrees with other frames."""
+    if config.painter == DIFFUSION:
+        return None
+    from moviola.models.rerender.filters import paint
+
+    return partial(paint, name=config.painter, strength=config.strength)
 
 
 def anchors_of(keys: Sequence[int], cuts: Sequence[int], how: str) -> list[int]:

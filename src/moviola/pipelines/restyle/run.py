@@ -19,7 +19,7 @@ from moviola.data.codec.info import Info
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
 from moviola.pipelines.restyle.footage import Footage
-from moviola.pipelines.restyle.painting import anchors_of, make_painter
+from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
 from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, save_picture, stamp
@@ -173,7 +173,7 @@ class Restyling:
         return Job(
             part, self.footage, (painted[0], painted[1]), self.config,
             self.config.carrying(self.plan.keys is not None), self.work.part(part.start), self.info.fps,
-            self.plan.device,
+            self.plan.device, None if self.plan.keys is not None else own_paint(self.config),
         )  # fmt: skip
 
     def _mark(self, job: Job) -> str:
@@ -182,6 +182,7 @@ class Restyling:
         return stamp(
             how,
             job.how.model_dump(mode="json"),
+            None if job.own is None else [self.config.painter, self.config.strength],
             [job.part.start, job.part.stop, job.part.first, job.part.last],
             paint,
         )
