@@ -119,13 +119,13 @@ def test_paint_changed_by_hand_is_carried_again_and_only_that(clip: Path, tmp_pa
 
 def test_what_no_key_shows_is_painted_from_its_frame(tmp_path: Path) -> None:
     """A square that is there in one frame between two keys is painted as the filter paints that frame."""
-    frames = moving(7, 96, 120).frames.copy()
+    frames = moving(7, 96, 120).frames // 2
     frames[2, 30:66, 40:80] = (250, 210, 40)
     Video(frames, 10).save(tmp_path / "clip.mkv", lossless=True)
     settings = config(keys={"indices": [0, 4]})
     restyle_file(tmp_path / "clip.mkv", tmp_path / "out.mkv", settings, lossless=True)
     found = mv.read(tmp_path / "out.mkv").frames[2, 40:56, 50:70].astype(int)
-    assert (np.abs(found - paint(frames[2], "cartoon")[40:56, 50:70]).max(-1) <= 1).mean() > 0.9
+    assert (np.abs(found - paint(frames[2], "cartoon")[40:56, 50:70]).max(-1) <= 1).all()
 
 
 def test_a_missing_picture_is_painted_and_the_others_are_left(clip: Path, tmp_path: Path) -> None:
