@@ -85,7 +85,8 @@ def test_quiet_and_keys_by_hand(say):
     [
         ("none.mp4", "no such file or folder: none.mp4"),
         ("clip.npz --method flwo", "unknown method of choosing key frames 'flwo'; did you mean flow"),
-        ("clip.npz --method latent", 'measure "latent" needs encode='),
+        ("clip.npz --method latent", 'measure "latent" needs an autoencoder'),
+        ("clip.npz --vae some/model", "--vae is for --method latent, not for flow"),
         ("clip.npz --interval 0", "the interval is 0; it must be at least 1 frame"),
         ("clip.npz --alpha 0.99", "alpha is 0.99; it must be at least 1"),
         ("clip.npz --count 25", "25 key frames are asked for; the video has 24 frames"),

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _Input = Annotated[Path, typer.Argument(metavar="IN", help="A video, or a folder of frames.")]
 _Method = Annotated[
     str,
-    typer.Option("--method", "-m", metavar="NAME", help="uniform, histogram, orb, flow, deep or optimal."),
+    typer.Option(
+        "--method", "-m", metavar="NAME", help="uniform, histogram, orb, flow, deep, latent or optimal."
+    ),
 ]
 _Interval = Annotated[
     int, typer.Option("--interval", metavar="N", help="Frames from key to key where change is average.")
@@ -37,6 +39,10 @@ _ForceLast = Annotated[bool, typer.Option("--force-last", help="Make the last fr
 _NoCuts = Annotated[bool, typer.Option("--no-cuts", help="Do not look for cuts.")]
 _Keys = Annotated[
     str | None, typer.Option("--keys", metavar="LIST", help="Key frames by hand: 0,10,20; -1 is the last.")
+]
+_Vae = Annotated[
+    str | None,
+    typer.Option("--vae", metavar="NAME|PATH", help="latent: a diffusion model, or its autoencoder."),
 ]
 _Plot = Annotated[
     Path | None, typer.Option("--plot", metavar="PNG", help="Draw the curve of changes and the keys.")
@@ -60,6 +66,7 @@ def command(
     force_last: _ForceLast = False,
     no_cuts: _NoCuts = False,
     keys: _Keys = None,
+    vae: _Vae = None,
     plot: _Plot = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -80,7 +87,9 @@ def command(
         "interval": interval, "count": count, "alpha": alpha, "beta": beta, "min_gap": min_gap, "max_gap": max_gap,
         "force_last": force_last, "cuts": not no_cuts, "indices": None if keys is None else read_keys(keys),
     }  # fmt: skip
-    found = _run(input, method, device, quiet or json, rules)
+    if vae is not None and method != "latent":
+        raise ConfigError(f"--vae is for --method latent, not for {method}")
+    found = _run(input, method, device, vae, quiet or json, rules)
     if plot is not None:
         write_plot(found, input, plot)
     if json:
@@ -100,13 +109,16 @@ def read_keys(text: str) -> list[int]:
         raise ConfigError(f"--keys is {text!r}; it must be frame numbers such as 0,10,20") from None
 
 
-def _run(given: Path, method: str, device: str, quiet: bool, rules: dict[str, Any]) -> KeyFrames:
+def _run(
+    given: Path, method: str, device: str, vae: str | None, quiet: bool, rules: dict[str, Any]
+) -> KeyFrames:
     from moviola.core.devices import pick_device
     from moviola.core.progress import progress
     from moviola.data import codec
     from moviola.pipelines.keyframes import keyframes
 
-    options = {"device": str(pick_device(device))} if method == "deep" else {}
+    options = {"device": str(pick_device(device))} if method in ("deep", "latent") else {}
+    options |= {} if vae is None else {"vae": vae}
     # "optimal" looks for cuts in a pass of its own
     passes = 2 if method == "optimal" and rules["indices"] is None and rules["cuts"] else 1
     with progress("looking", passes * codec.probe(given).frames, quiet) as tick:

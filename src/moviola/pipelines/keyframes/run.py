@@ -87,7 +87,8 @@ def keyframes(
         cuts: True to look for cuts, False for none, or the first frames of new shots.
         indices: key frames by hand; `method` then only says what `change` holds.
         against: measures whose keys "optimal" is compared with.
-        options: of the measure, such as {"device": "cuda"} (`moviola.selection.change`); "optimal": "size", "flow".
+        options: of the measure, such as {"device": "cuda"} (`moviola.selection.change`); "optimal": "size", "flow";
+            "latent": "vae", a diffusion model or autoencoder by name or path, with "device"; or "encode".
         tick: called with the number of frames looked at.
 
     Returns:
@@ -107,7 +108,7 @@ def keyframes(
     measure = "flow" if method == "optimal" else method
     chosen = None if indices is None else explicit(indices, source.count)
     found = CutFinder() if cuts is True else None
-    change = change_measure(measure, **(options or {})).curve(source.frames(found))
+    change = change_measure(measure, **_with_encoder(measure, options)).curve(source.frames(found))
     starts = _given_cuts(cuts, found)
     if chosen is not None:
         return KeyFrames(explicit({*chosen, *starts}, len(change)), change, "explicit", starts, measure)
@@ -197,6 +198,18 @@ class _Source:
             return
         for piece in codec.stream(self._video, _PIECE):
             yield from piece.frames
+
+
+def _with_encoder(measure: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a measure's options; for "latent" a model's name is replaced by its encoder."""
+    given = dict(options or {})
+    if measure == "latent" and "encode" not in given:
+        if not given.get("vae"):
+            raise ConfigError('measure "latent" needs an autoencoder: vae (--vae), a model\'s name or folder')
+        from moviola.models.rerender.diffusion.encoder import load_encoder
+
+        given["encode"] = load_encoder(given.pop("vae"), given.pop("device", "cpu"))
+    return given
 
 
 def _given_cuts(cuts: Cuts, found: CutFinder | None) -> list[int]:

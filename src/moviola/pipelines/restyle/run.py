@@ -90,7 +90,8 @@ class Restyling:
     def select(self) -> tuple[list[int], list[int]]:
         """Choose the key frames, or take those chosen before; return them and the cuts."""
         own = None if self.plan.keys is None else numbered(self.plan.keys)
-        mark = stamp(self.config.keys.model_dump(mode="json"), None if own is None else list(own))
+        keys = self._with_vae(self.config.keys)
+        mark = stamp(keys.model_dump(mode="json"), None if own is None else list(own))
         if not self.work.done("select", mark):
             keys, cuts = self._chosen(own)
             self.work.manifest.update(keys=keys, cuts=cuts)
@@ -103,13 +104,19 @@ class Restyling:
     def _chosen(self, own: dict[int, Path] | None) -> tuple[list[int], list[int]]:
         config = self.config.keys
         if own is None or config.indices is not None:
-            found = choose_keys(self.source, config)
+            found = choose_keys(self.source, self._with_vae(config), self.plan.device)
             if self.plan.work is not None:
                 write_plot(found, self.source, self.work.folder / "keys.png")
             return found.indices, found.cuts
         check_own(own, None, self.info.frames, self.size)
         cuts = choose_keys(self.source, KeyConfig(indices=(0,), shots=config.shots)).cuts
         return list(own), [cut for cut in cuts if cut in own]
+
+    def _with_vae(self, config: KeyConfig) -> KeyConfig:
+        """Return settings that name an autoencoder where the painter has one."""
+        if config.method != "latent" or config.vae is not None or self.config.painter != DIFFUSION:
+            return config
+        return config.model_copy(update={"vae": self.config.diffusion.model})
 
     def paint(self, keys: Sequence[int], cuts: Sequence[int], only: int | None = None) -> list[int]:
         """Paint the key frames that are not painted yet; return the anchors."""
@@ -217,12 +224,14 @@ class _Frames:
         return frames[:count]
 
 
-def choose_keys(source: Path | Video, config: KeyConfig) -> KeyFrames:
+def choose_keys(source: Path | Video, config: KeyConfig, device: str = "cpu") -> KeyFrames:
     """Choose key frames as settings say; raises as `moviola.keyframes` does."""
     method = config.method if config.indices is None else "uniform"  # what is chosen already needs no measure
+    options = {"device": device} if method in ("deep", "latent") else {}
     return keyframes(
         source, method, config.interval, config.count, alpha=config.alpha, beta=config.beta,
         min_gap=config.min_gap, force_last=config.force_last, indices=config.indices, cuts=config.shots,
+        options={**options, "vae": config.vae} if method == "latent" else options,
     )  # fmt: skip
 
 

@@ -24,8 +24,9 @@ class KeyConfig(Config):
     """Which frames are painted.
 
     Attributes:
-        method: measure of change: "uniform", "histogram", "orb", "flow", "deep", or "optimal" for the keys that
-            propagate best.
+        method: measure of change: "uniform", "histogram", "orb", "flow", "deep", "latent", or "optimal" for the keys
+            that propagate best.
+        vae: for "latent", a diffusion model or its autoencoder; None for the model of the painter "diffusion".
         interval: frames between keys, on average (Algorithm 1) or exactly ("uniform").
         count: exactly so many keys instead; None to go by `interval`.
         alpha: a key comes at the latest after alpha * interval frames, at least 1.
@@ -37,6 +38,7 @@ class KeyConfig(Config):
     """
 
     method: str = "flow"
+    vae: str | None = None
     interval: int = Field(default=10, ge=1)
     count: int | None = Field(default=None, ge=1)
     alpha: float = Field(default=1.2, ge=1)
