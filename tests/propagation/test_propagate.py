@@ -59,7 +59,7 @@ class FromTruth:
     def __init__(self):
         self.calls = []
 
-    def __call__(self, source, style, target, config, *, start, seed):
+    def __call__(self, source, style, target, config, *, start, where, seed):
         self.calls.append((start, seed))
         height, width = target.size
         field = np.empty((height, width, 2), np.int32)

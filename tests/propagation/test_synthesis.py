@@ -100,6 +100,27 @@ def test_a_wrong_flow_is_mended():
     assert (result.field[25:41, 30:50] == (grid(70, 83) + SHIFT)[25:41, 30:50]).all(-1).mean() > 0.9
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_only_where_it_is_wanted(backend):
+    """There a wrong flow is mended as if all were sought; elsewhere the first start field stays."""
+    source, target = shifted()
+    where = np.zeros(target.shape[:2], bool)
+    where[20:40, 25:50] = True
+    style, flow = painted(source), flow_of(target, (0, 0))
+    seen = np.zeros(target.shape[:2], bool)  # the flow is known to be wrong
+    guides = source_guides(source), style, target_guides(target, flow=flow, visible=seen)
+    config = SynthesisConfig(backend=backend)
+    whole, part = (synthesize(*guides, config, where=mask) for mask in (None, where))
+    truth = painted(target).astype(int)
+    wrong = [np.abs(result.frame[where].astype(int) - truth[where]).mean() for result in (whole, part)]
+    assert wrong[0] < 2 and wrong[1] < 2
+    assert (part.field[where] - grid(*target.shape[:2])[where] == SHIFT).all(-1).mean() > 0.95
+    far = np.ones_like(where)
+    far[:60, 5:70] = False  # what is sought on coarser levels reaches farther
+    assert (part.field[far] == grid(*target.shape[:2])[far]).all()
+    assert (part.frame[far] == style[far]).all()
+
+
 def test_what_was_hidden_is_filled_in():
     """A square that moved uncovers striped ground the key never showed there: it is filled with striped paint."""
     ground = np.full((64, 80, 3), 60, np.uint8)
@@ -239,6 +260,16 @@ def test_settings_out_of_range(key, value):
     """A setting out of its range, or that does not exist, is named in one line."""
     with pytest.raises(ConfigError, match=key):
         SynthesisConfig.make({key: value})
+
+
+def test_where_needs_a_start():
+    """And fits the target."""
+    frame = texture(40, 50)
+    guides = source_guides(frame)
+    with pytest.raises(ConfigError, match="with a start field or a position"):
+        synthesize(guides, frame, guides, where=np.ones((40, 50), bool))
+    with pytest.raises(ConfigError, match=r"where is \(40, 49\); it must be \(40, 50\)"):
+        synthesize(guides, frame, guides, start=grid(40, 50), where=np.ones((40, 49), bool))
 
 
 def test_arrays_that_do_not_fit():

@@ -33,6 +33,7 @@ class Synthesize(Protocol):
         config: SynthesisConfig,
         *,
         start: Any,
+        where: np.ndarray,
         seed: int,
     ) -> Synthesis:
         """Paint the target after the example of the source and its style."""
@@ -217,7 +218,13 @@ class _Patches:
         before = np.rint(warp(self.before, step)).astype(np.uint8)
         target = target_guides(frame, flow=carried.flow, visible=~failed, temporal=before)
         found = self.synthesize(
-            self.source, self.style, target, self.config.synthesis, start=starts, seed=self.seed + index
+            self.source,
+            self.style,
+            target,
+            self.config.synthesis,
+            start=starts,
+            where=failed,
+            seed=self.seed + index,
         )
         self.field = found.field
         mended = self._merge(frame, carried, found, failed)

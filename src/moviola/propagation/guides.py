@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moviola.core.errors import ConfigError
+from moviola.propagation.flow import opencv
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -160,20 +161,18 @@ def move_field(field: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def box_mean(values: np.ndarray, patch: int) -> np.ndarray:
-    """Return the mean over the `patch` x `patch` pixels around each, float64 (H, W), leaving out what is outside."""
-    sums, count = values.astype(np.float64), np.ones(values.shape[:2])
-    for axis in (0, 1):
-        sums, count = _box_sum(sums, patch, axis), _box_sum(count, patch, axis)
+    """Return the mean over the `patch` x `patch` pixels around each, float64 like (H, W) or (H, W, C), C up to 4.
+
+    What is outside is left out.
+    """
+    cv2 = opencv()
+
+    def total(array: np.ndarray) -> np.ndarray:
+        borders = {"normalize": False, "borderType": cv2.BORDER_CONSTANT}
+        return cv2.boxFilter(array.astype(np.float64), -1, (patch, patch), **borders)
+
+    sums, count = total(values), total(np.ones(values.shape[:2]))
     return sums / (count if values.ndim == 2 else count[..., None])
-
-
-def _box_sum(values: np.ndarray, patch: int, axis: int) -> np.ndarray:
-    reach, length = patch // 2, values.shape[axis]
-    pads = [(0, 0)] * values.ndim
-    pads[axis] = (reach, reach)
-    padded = np.pad(values, pads)
-    parts = [np.take(padded, np.arange(i, i + length), axis) for i in range(patch)]
-    return np.sum(parts, axis=0)
 
 
 def halve(values: np.ndarray) -> np.ndarray:
@@ -181,6 +180,5 @@ def halve(values: np.ndarray) -> np.ndarray:
     height, width = values.shape[:2]
     pads = [(0, height % 2), (0, width % 2)] + [(0, 0)] * (values.ndim - 2)
     whole = np.pad(values, pads, mode="edge") if height % 2 or width % 2 else values
-    tail = values.shape[2:]
-    blocks = whole.reshape((height + 1) // 2, 2, (width + 1) // 2, 2, *tail)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    rows = whole[::2] + whole[1::2]
+    return (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)

@@ -44,6 +44,8 @@ class Problem:
         memory: the previous frame's paint on this one, float32 (H, W, 3), levels, and its share of the paint that
             is compared, float32 (H, W, 1) in [0, 1]; None without a temporal guide.
         uniformity: cost of a source pixel that is used as often as the mean one.
+        active: where matches are sought, bool (H, W); elsewhere the field stays as it begins, at a cost of 0. None is
+            everywhere.
     """
 
     source: np.ndarray
@@ -55,6 +57,7 @@ class Problem:
     scale: float
     memory: tuple[np.ndarray, np.ndarray] | None = None
     uniformity: float = 0.0
+    active: np.ndarray | None = None
 
     def set_paint(self, picture: np.ndarray) -> None:
         """Put the target's paint so far, float32 (H, W, 3) in levels, among its features."""
@@ -104,11 +107,12 @@ class Matcher(Protocol):
         """Make pass `number`: try the neighbours' matches, and random ones up to `radius` px around."""
         ...
 
-    def vote(self, weight: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def vote(self, weight: np.ndarray, style: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
         """Return what the patches make of a picture of the source, float32 (H, W, 3).
 
         Each pixel is the mean of what all patches over it put there; what lies outside the source does not count.
-        `weight` is that of each patch, float32 (H, W), > 0; `style` is the picture, float32 (h, w, 3).
+        `weight` is that of each patch, float32 (H, W), > 0; `style` is the picture, float32 (h, w, 3). With `before`,
+        float32 (H, W, 3), only active pixels are voted on, and the others are as there.
         """
         ...
 

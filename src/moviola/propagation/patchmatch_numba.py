@@ -36,7 +36,7 @@ def _compiled(function: Callable) -> Callable:
 
 
 class Match(NamedTuple):
-    """What kernels compare: `Problem`'s features as flat arrays, their rows' lengths in pixels, and the positions."""
+    """What kernels compare: `Problem`'s features as flat arrays, their rows' lengths in pixels, where."""
 
     source: np.ndarray
     target: np.ndarray
@@ -44,6 +44,7 @@ class Match(NamedTuple):
     patch: int
     centre: np.ndarray
     pull: np.ndarray
+    active: np.ndarray
 
 
 @_compiled
@@ -96,10 +97,12 @@ def _cost(
 
 @_compiled
 def _measure(match: Match, field: np.ndarray, cost: np.ndarray, top: int, bottom: int) -> None:
-    """Write the cost of every pixel's match, for rows top .. bottom."""
-    source, target, widths, patch, centre, pull = match
+    """Write the cost of every active pixel's match, for rows top .. bottom."""
+    source, target, widths, patch, centre, pull, active = match
     for y in range(top, bottom):
         for x in range(field.shape[1]):
+            if not active[y, x]:
+                continue
             sx, sy = np.int64(field[y, x, 0]), np.int64(field[y, x, 1])
             cost[y, x] = _cost(source, target, widths, patch, centre, pull, y, x, sy, sx, LARGEST)
 
@@ -115,9 +118,11 @@ def _offer(
     bottom: int,
 ) -> None:
     """Take the offered match wherever it is better, for rows top .. bottom."""
-    source, target, widths, patch, centre, pull = match
+    source, target, widths, patch, centre, pull, active = match
     for y in range(top, bottom):
         for x in range(field.shape[1]):
+            if not active[y, x]:
+                continue
             sx, sy = np.int64(offered[y, x, 0]), np.int64(offered[y, x, 1])
             best, extra = cost[y, x] + crowd[field[y, x, 1], field[y, x, 0]], crowd[sy, sx]
             new = _cost(source, target, widths, patch, centre, pull, y, x, sy, sx, best - extra)
@@ -173,12 +178,14 @@ def _improve(
     Each pixel tries what the neighbour before it in its row and in its column say, then random places around its best
     match, up to `radius` px away, half as far each time.
     """
-    source, target, widths, patch, centre, pull = match
+    source, target, widths, patch, centre, pull, active = match
     height, width = np.int64(crowd.shape[0]), np.int64(crowd.shape[1])
     for i in range(bottom - top):
         y = top + i if before < 0 else bottom - 1 - i
         for j in range(field.shape[1]):
             x = j if before < 0 else field.shape[1] - 1 - j
+            if not active[y, x]:
+                continue
             sx, sy = np.int64(field[y, x, 0]), np.int64(field[y, x, 1])
             own, best = cost[y, x], cost[y, x] + crowd[sy, sx]
             draw, reach = 0, 2 * np.int64(radius)
@@ -207,16 +214,19 @@ def _vote(
     field: np.ndarray,
     weight: np.ndarray,
     patch: int,
+    wanted: np.ndarray,
     out: np.ndarray,
     top: int,
     bottom: int,
 ) -> None:
-    """Average the paint that all patches over a pixel put there, for rows top .. bottom."""
+    """Average the paint that all patches over a pixel put there, where `wanted`, for rows top .. bottom."""
     height, width = field.shape[:2]
     source_height, source_width = style.shape[:2]
     reach = patch // 2
     for y in range(top, bottom):
         for x in range(width):
+            if not wanted[y, x]:
+                continue
             red = green = blue = total = np.float32(0)
             for ty in range(max(0, y - reach), min(height, y + reach + 1)):
                 for tx in range(max(0, x - reach), min(width, x + reach + 1)):
@@ -237,7 +247,9 @@ class NumbaMatcher:
     def __init__(self, problem: Problem, field: np.ndarray, threads: int = 1) -> None:
         self._problem, self._threads = problem, threads
         self._field = np.array(field, np.int32, order="C")  # a copy: it is written to
-        self._cost = np.empty(field.shape[:2], np.float32)
+        self._cost = np.zeros(field.shape[:2], np.float32)
+        self._all = np.ones(field.shape[:2], np.bool_)
+        self._active = self._all if problem.active is None else np.ascontiguousarray(problem.active, np.bool_)
         self._match = Match(
             problem.source.reshape(-1),
             problem.target.reshape(-1),
@@ -245,6 +257,7 @@ class NumbaMatcher:
             problem.patch,
             problem.centre,
             problem.pull,
+            self._active,
         )
         self._run(_measure, self._match, self._field, self._cost)
 
@@ -283,10 +296,13 @@ class NumbaMatcher:
             np.uint64(seed),
         )
 
-    def vote(self, weight: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Return what the patches make of `style` (h, w, 3), float32 (H, W, 3); `weight` (H, W) of each patch."""
-        out = np.empty((*self._field.shape[:2], 3), np.float32)
-        self._run(_vote, style, self._field, weight, self._problem.patch, out)
+    def vote(self, weight: np.ndarray, style: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+        """Return what the patches make of `style` (h, w, 3), float32 (H, W, 3); see `Matcher`."""
+        if before is None:
+            out, wanted = np.empty((*self._field.shape[:2], 3), np.float32), self._all
+        else:
+            out, wanted = before.astype(np.float32), self._active
+        self._run(_vote, style, self._field, weight, self._problem.patch, wanted, out)
         return out
 
     def _run(self, kernel: Callable[..., None], *arguments: object) -> None:

@@ -30,6 +30,8 @@ class TorchMatcher:
         self._y = torch.arange(height, device=device)[:, None]
         self._x = torch.arange(width, device=device)[None]
         self._last = torch.tensor([problem.style.shape[1] - 1, problem.style.shape[0] - 1], device=device)
+        active = np.ones(field.shape[:2], bool) if problem.active is None else problem.active
+        self._active = self._send(active)
         self._cost = self._measure(self._field)
 
     @property
@@ -65,8 +67,8 @@ class TorchMatcher:
             self._take(self._field + off, crowd)
             radius //= 2
 
-    def vote(self, weight: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Return what the patches make of `style` (h, w, 3), float32 (H, W, 3); `weight` (H, W) of each patch."""
+    def vote(self, weight: np.ndarray, style: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+        """Return what the patches make of `style` (h, w, 3), float32 (H, W, 3); see `Matcher`."""
         reach, weights, colours = self._problem.patch // 2, self._send(weight), self._send(style)
         paint = torch.zeros((*self._cost.shape, 3), device=self._device)
         total = torch.zeros((*self._cost.shape, 1), device=self._device)
@@ -81,7 +83,9 @@ class TorchMatcher:
                 share = (weights[y, x] * there)[..., None]
                 paint += share * colours[place[..., 1], place[..., 0]]
                 total += share
-        return (paint / total).cpu().numpy()
+        found = (paint / total).cpu().numpy()
+        active = self._problem.active
+        return found if before is None or active is None else np.where(active[..., None], found, before)
 
     def _send(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
@@ -105,7 +109,7 @@ class TorchMatcher:
         if crowd is not None:
             new = cost + crowd[places[..., 1], places[..., 0]]
             old = own + crowd[self._field[..., 1], self._field[..., 0]]
-        better = new < old
+        better = (new < old) & self._active
         self._cost = torch.where(better, cost, own)
         self._field = torch.where(better[..., None], places, self._field)
 
@@ -122,7 +126,7 @@ class TorchMatcher:
             for row in range(patch):
                 difference = sources[s[part] + row * width] - targets[t[part] + row * across]
                 cost[part] += (difference * difference).sum(-1)
-        return cost.view(places.shape[:2])
+        return cost.view(places.shape[:2]) * self._active
 
 
 def _runs(features: Tensor, patch: int) -> Tensor:

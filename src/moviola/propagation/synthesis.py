@@ -19,6 +19,7 @@ from pydantic import Field, field_validator
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError
 from moviola.core.seeds import derive, numpy_generator
+from moviola.propagation.flow import opencv
 from moviola.propagation.guides import Guides, box_mean, field_from_positions, grid, halve, picture
 from moviola.propagation.matching import Backend, matcher
 from moviola.propagation.patchmatch import CHANNELS, PAINT, Matcher, Problem, features, frame_around
@@ -88,7 +89,10 @@ class Synthesis:
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """Everything at one size: features unweighted, `position` and `trust` as in `Guides`, lengths in px of it."""
+    """Everything at one size: features unweighted, `position` and `trust` as in `Guides`, lengths in px of it.
+
+    `active` is where matches are sought, bool (H, W), None everywhere.
+    """
 
     source: np.ndarray
     target: np.ndarray
@@ -96,6 +100,7 @@ class _Level:
     position: np.ndarray | None
     trust: np.ndarray
     starts: list[np.ndarray]
+    active: np.ndarray | None
 
 
 def synthesize(
@@ -105,6 +110,7 @@ def synthesize(
     config: SynthesisConfig | None = None,
     *,
     start: np.ndarray | Sequence[np.ndarray] | None = None,
+    where: np.ndarray | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> Synthesis:
@@ -117,6 +123,9 @@ def synthesize(
         config: settings; None is the defaults.
         start: field or fields to begin with, (H, W, 2), places in the key frame, px: of each the better match is
             taken, pixel by pixel, on every level. `target.position` is always among them.
+        where: pixels whose paint is wanted, bool (H, W): matches are sought there and a little around, which is the
+            faster the fewer they are. Elsewhere the first start field stays, the paint follows from it, and the error
+            says nothing. None is everywhere.
         seed: of the random search. The same seed gives the same bytes, with any number of threads.
         threads: of the Numba search; None is one a core. Give 1 where frames are already spread over processes.
 
@@ -124,12 +133,17 @@ def synthesize(
         the painted frame, the field and the error.
 
     Raises:
-        ConfigError: arrays that do not fit each other. UnknownNameError, InputError: see `patchmatch.matcher`.
+        ConfigError: arrays that do not fit each other, or `where` without a start.
+        UnknownNameError, InputError: see `patchmatch.matcher`.
     """
     config = config or SynthesisConfig()
     _check(source, style, target)
     starts = _starts(start, source, target)
-    levels = _pyramid(source, style, target, starts, config)
+    if where is not None and (where.shape != target.size or not starts):
+        raise ConfigError(
+            f"where is {where.shape}; it must be {target.size}, with a start field or a position"
+        )
+    levels = _pyramid(source, style, target, starts, where, config)
     field = _first_field(levels[-1], config, seed, threads)
     for depth in reversed(range(len(levels))):
         level = levels[depth]
@@ -166,7 +180,12 @@ def _starts(
 
 
 def _pyramid(
-    source: Guides, style: np.ndarray, target: Guides, starts: list[np.ndarray], config: SynthesisConfig
+    source: Guides,
+    style: np.ndarray,
+    target: Guides,
+    starts: list[np.ndarray],
+    where: np.ndarray | None,
+    config: SynthesisConfig,
 ) -> list[_Level]:
     """All levels, the finest first; the coarsest is at least four patches high and wide, or there is only one."""
     trust = np.ones(target.size, np.float32) if target.trust is None else target.trust.astype(np.float32)
@@ -182,14 +201,21 @@ def _pyramid(
             position,
             trust,
             starts,
+            None if where is None else _widened(where, 2 * config.patch),
         )
     ]
     while len(levels) < config.levels and min(*source.size, *target.size) >> len(levels) >= 4 * config.patch:
-        levels.append(_coarser(levels[-1]))
+        levels.append(_coarser(levels[-1], config))
     return levels
 
 
-def _coarser(level: _Level) -> _Level:
+def _widened(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Return where a mask (H, W) is set within `reach` px, rows and columns each."""
+    side = 2 * reach + 1
+    return opencv().dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+
+
+def _coarser(level: _Level, config: SynthesisConfig) -> _Level:
     trust, position = halve(level.trust), level.position
     if position is not None:
         share = np.maximum(trust, 1e-6)[..., None]
@@ -202,6 +228,7 @@ def _coarser(level: _Level) -> _Level:
         position,
         trust,
         [field[::2, ::2] // 2 for field in level.starts],
+        None if level.active is None else _widened(halve(level.active.astype(np.float32)) > 0, config.patch),
     )
 
 
@@ -210,7 +237,8 @@ def _finer(field: np.ndarray, level: _Level) -> np.ndarray:
     height, width = level.target.shape[:2]
     large = 2 * field.repeat(2, axis=0).repeat(2, axis=1)[:height, :width] + grid(height, width) % 2
     last = np.array([level.source.shape[1] - 1, level.source.shape[0] - 1])
-    return np.minimum(large, last).astype(np.int32)
+    finer = np.minimum(large, last).astype(np.int32)
+    return finer if level.active is None else np.where(level.active[..., None], finer, level.starts[0])
 
 
 def _first_field(level: _Level, config: SynthesisConfig, seed: int, threads: int | None) -> np.ndarray:
@@ -250,6 +278,7 @@ def _problem(level: _Level, config: SynthesisConfig, painted: bool) -> Problem:
         scale=float(scale),
         memory=memory,
         uniformity=config.uniformity * config.patch**2,
+        active=level.active,
     )
 
 
@@ -284,16 +313,17 @@ def _solve(
     for turn in range(config.votes):
         for number in range(config.searches):
             found.improve(config.radius, derive(seed, turn, number), number)
-        paint = found.vote(_voices(found.cost, config), problem.style)
+        paint = found.vote(_voices(found.cost, level, config), problem.style, paint)
         found.repaint(paint)
     return found, problem, paint
 
 
-def _voices(cost: np.ndarray, config: SynthesisConfig) -> np.ndarray:
+def _voices(cost: np.ndarray, level: _Level, config: SynthesisConfig) -> np.ndarray:
     """How much each patch says in the vote: less the worse it fits, beside the mean of its picture."""
     if not config.sharpness:
         return np.ones_like(cost)
-    mean = float(cost.mean(dtype=np.float64)) + 1e-6
+    sought = cost if level.active is None else cost[level.active]
+    mean = float(sought.mean(dtype=np.float64)) + 1e-6 if sought.size else 1.0
     return np.maximum((1 + cost / mean) ** -config.sharpness, 1e-6).astype(np.float32)
 
 
@@ -309,7 +339,7 @@ def _between(level: _Level, found: Matcher, paint: np.ndarray, config: Synthesis
     images = torch.from_numpy(np.ascontiguousarray(level.source[..., :6])).permute(2, 0, 1)[None]
     exact = sample(images, places, kernel="bicubic")[0].permute(1, 2, 0).numpy()
     colour = level.target[..., 3:6]
-    voted = found.vote(_voices(found.cost, config), np.ascontiguousarray(level.source[..., 3:6]))
+    voted = found.vote(_voices(found.cost, level, config), np.ascontiguousarray(level.source[..., 3:6]))
     gain = ((voted - colour) ** 2).sum(-1) - ((exact[..., 3:] - colour) ** 2).sum(-1)
     better = (box_mean(gain, config.patch) >= 0) & (np.abs(level.position - found.field).max(-1) < 1)
     return np.where(better[..., None], exact[..., :3], paint)
