@@ -76,6 +76,14 @@ def test_a_video(say):
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--crop", "1,2"], "left,top,right,bottom"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--crop", "40,0,40,0"], "leaves nothing of 64x48"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--interval", "0"], "interval"),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--flow", "raft"],
+            "needs the weights of RAFT-small; say",
+        ),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--flow", "raft", "--set", "raft=no.pth"],
+            "there is no file no.pth",
+        ),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.alpha=0.5"], "alpha"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.intervall=3"], "interval"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--keys", "nowhere"], "nowhere is no folder"),

@@ -221,3 +221,13 @@ def test_size_is_resize(tmp_path):
     small = codec.read(path, size=(20, 31)).frames
     assert (small == codec.read(path).resize(20, 31).frames).all()
     assert (next(codec.stream(path, 5, size=(20, 31))).frames == small).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (256, 256), (540, 960)])
+def test_the_same_frames_give_the_same_mp4(tmp_path: Path, height: int, width: int) -> None:
+    """Whatever the size, written again and again: x264's macroblock tree did not on some processors."""
+    video = moving(24, height, width)
+    for number in range(4):
+        video.save(tmp_path / f"{number}.mp4")
+    first, *others = [(tmp_path / f"{number}.mp4").read_bytes() for number in range(4)]
+    assert all(other == first for other in others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import tempfile
 import zipfile
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import av
 
 _SOUND_BITS = 96_000  # bits per second and channel
-_NO_TREE = 512 * 512  # pixels of a frame
+_X86 = ("x86_64", "amd64", "i686", "i386", "x86")
 
 
 class Encoder(Protocol):
@@ -87,10 +88,10 @@ class ContainerEncoder:
             options["crf"] = "0" if lossless else f"{crf:g}"
         if codec in ("libx264", "libx264rgb"):
             options["preset"] = self._options.preset
-            # With AVX-512, x264's macroblock tree makes files that differ from run to run; small frames, where this was
-            # seen, do without it, and the same frames give the same bytes.
-            if shape[0] * shape[1] <= _NO_TREE:
-                options["x264-params"] = "no-mbtree=1"
+            # With AVX-512, x264's macroblock tree makes files that differ from run to run; without
+            # it the same frames give the same bytes.
+            if platform.machine().lower() in _X86:
+                options["x264-params"] = "asm=avx2"
         if codec == "libvpx-vp9" and lossless:
             options["lossless"] = "1"
         stream: Any = self._container.add_stream(str(codec), rate=fps, options=options)

@@ -84,7 +84,7 @@ class Restyling:
         rows, columns = config.cropped(self.info.height, self.info.width)
         self.footage = Footage(source, rows, columns)
         self.size = (rows.stop - rows.start, columns.stop - columns.start)
-        self.notes: list[str] = config.check() if plan.keys is None else []
+        self.notes: list[str] = config.check(plan.keys is not None)
         self.painted = self.carried = 0
 
     def select(self) -> tuple[list[int], list[int]]:
@@ -261,7 +261,7 @@ def restyle_file(
     write_suffix(output)
     folder = plan.work or output.with_name(f"{output.stem}.work")
     codec.probe(source)
-    config.check() if plan.keys is None else None
+    config.check(plan.keys is not None)
     work = Work.open(folder, source, config.model_dump(mode="json"), plan.resume)
     try:
         task = Restyling(source, config, work, plan)

@@ -91,14 +91,22 @@ class RestyleConfig(Config):
         best: Method = "patch" if by_hand or self.painter == DIFFUSION else "warp"
         return self.propagation.model_copy(update={"method": best if self.method == "auto" else self.method})
 
-    def check(self) -> list[str]:
-        """Look at what belongs together; return notes.
+    def check(self, by_hand: bool = False) -> list[str]:
+        """Look at what belongs together; return notes. With paint `by_hand` the painter does not count.
 
         Raises:
-            ConfigError: a diffusion painter without a prompt. UnknownNameError: no such painter.
+            ConfigError: a diffusion painter without a prompt, or flow by RAFT without its weights.
+            UnknownNameError: no such painter.
         """
         from moviola.models.rerender.filters import FILTERS
 
+        if self.flow == "raft" and (self.raft is None or not self.raft.is_file()):
+            missing = "say where" if self.raft is None else f"there is no file {self.raft}"
+            raise ConfigError(
+                f'flow "raft" needs the weights of RAFT-small; {missing}: --set raft=raft-small.pth'
+            )
+        if by_hand:
+            return []
         if self.painter == DIFFUSION:
             if not self.prompt.strip():
                 raise ConfigError('the painter "diffusion" needs a prompt: what the painted frames show')
