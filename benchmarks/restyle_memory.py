@@ -39,7 +39,7 @@ def make(path: Path, seconds: float) -> None:
 
 def peak(source: Path, how: str) -> float:
     """Return the peak memory of restyling a file, MB."""
-    words = ["restyle", str(source), "--painter", "ink", "--propagation", how, "--quiet"]
+    words = ["restyle", str(source), "--painter", "ink", "--propagation", how, "--workers", "1", "--quiet"]
     words += ["-o", str(source.with_name("out.mp4"))]
     done = subprocess.run([sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -80,7 +80,10 @@ _Work = Annotated[
     typer.Option("--work", metavar="DIR", help="Work here and keep it; else OUT.work, removed in the end."),
 ]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on with the work that is there.")]
-_Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Parts carried at a time.")]
+_Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Parts carried at a time; 2 for long work."),
+]
 _Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Same seed, same result; 0, or the config's.")
 ]
@@ -120,7 +123,7 @@ def command(
     first_only: _First = False,
     work: _Work = None,
     resume: _Resume = False,
-    workers: _Workers = 1,
+    workers: _Workers = None,
     lossless: _Lossless = False,
     seed: _Seed = None,
     device: Device = "auto",

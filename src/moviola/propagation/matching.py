@@ -12,6 +12,7 @@ from moviola.core.errors import InputError, UnknownNameError
 from moviola.propagation.patchmatch import Matcher, Problem
 
 Backend = Literal["auto", "numba", "torch"]
+_limit = 1 << 16
 
 
 def matcher(
@@ -51,6 +52,13 @@ def matcher(
 def usable_cores() -> int:
     """Return how many processor cores this process may use."""
     try:
-        return max(1, len(os.sched_getaffinity(0)))
+        found = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
-        return os.cpu_count() or 1
+        found = os.cpu_count() or 1
+    return max(1, min(found, _limit))
+
+
+def limit_cores(most: int) -> None:
+    """Let this process search on `most` cores at a time, for one of several that share a machine."""
+    global _limit
+    _limit = most

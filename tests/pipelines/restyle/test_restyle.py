@@ -13,9 +13,19 @@ from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNam
 from moviola.core.video import Audio, Video
 from moviola.data import codec
 from moviola.models.rerender.filters import paint
-from moviola.pipelines.restyle import KeyConfig, Plan, RestyleConfig, paint_first, restyle, restyle_file
-from moviola.pipelines.restyle.carrying import Part, parts_of
-from moviola.pipelines.restyle.work import save_picture
+from moviola.pipelines.restyle import (
+    KeyConfig,
+    Plan,
+    RestyleConfig,
+    carrying,
+    paint_first,
+    restyle,
+    restyle_file,
+)
+from moviola.pipelines.restyle.carrying import Part, parts_of, workers_for
+from moviola.pipelines.restyle.run import Restyling
+from moviola.pipelines.restyle.work import Work, save_picture
+from moviola.propagation import matching
 
 pytest.importorskip("cv2")
 FAST = {"method": "warp"}
@@ -150,6 +160,25 @@ def test_other_settings_make_only_what_they_change(clip: Path, tmp_path: Path) -
     assert (carried.painted, carried.carried) == (0, first.carried)
     painted = restyle_file(clip, tmp_path / "out.mkv", config(painter="ink"), Plan(work=work, resume=True))
     assert painted.painted == first.painted
+
+
+def test_how_many_workers(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two for long work, one for short work, for large frames and on one core."""
+    task = Restyling(clip, config(), Work.open(tmp_path / "work", clip, {}, False), Plan())
+    jobs = [task._job(part) for part in parts_of(range(0, 300, 10), 300)]
+    monkeypatch.setattr(carrying, "usable_cores", lambda: 4)
+    asked = [((506, 960), 300), ((506, 960), 10), ((1080, 1920), 300)]
+    assert [workers_for(jobs[: n // 10], size) for size, n in asked] == [2, 1, 1]
+    monkeypatch.setattr(carrying, "usable_cores", lambda: 1)
+    assert workers_for(jobs, (506, 960)) == 1
+
+
+def test_cores_can_be_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that shares the machine searches on its share."""
+    monkeypatch.setattr(matching, "_limit", 1 << 16)
+    every = matching.usable_cores()
+    matching.limit_cores(1)
+    assert every >= 1 and matching.usable_cores() == 1
 
 
 @pytest.mark.slow

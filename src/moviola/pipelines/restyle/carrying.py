@@ -16,7 +16,11 @@ from moviola.data import codec
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.settings import RestyleConfig
 from moviola.pipelines.restyle.work import load_picture
+from moviola.propagation.matching import limit_cores, usable_cores
 from moviola.propagation.propagate import Interval, Paint, PropagationConfig, paint_interval
+
+_LARGE = 1_500_000  # px of a frame; a worker holds a part's frames several times
+_LONG = 30_000_000  # px of all frames; below, starting a process takes longer than it saves
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,17 @@ def carry_part(job: Job) -> int:
     return len(painted)
 
 
+def workers_for(jobs: Sequence[Job], size: tuple[int, int]) -> int:
+    """Return how many parts to carry at a time where nobody says: 2 for long work on frames that are not large, else 1.
+
+    Args:
+        jobs: what is to be done. size: height and width of a frame, px.
+    """
+    pixels = size[0] * size[1]
+    frames = sum(job.part.stop - job.part.start for job in jobs)
+    return 2 if usable_cores() > 1 and pixels <= _LARGE and frames * pixels >= _LONG else 1
+
+
 def carry_parts(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
     """Make parts, `workers` at a time, each in a process of its own where there are several; yield them as they finish.
 
@@ -121,9 +136,8 @@ def carry_parts(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
 
 def _begin(workers: int) -> None:
     """Share the cores among the processes."""
-    import os
-
-    share = max(1, (os.cpu_count() or 1) // workers)
+    share = max(1, usable_cores() // workers)
+    limit_cores(share)
     import torch
 
     torch.set_num_threads(share)

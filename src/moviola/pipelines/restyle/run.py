@@ -17,7 +17,7 @@ from moviola.data import codec
 from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
-from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of
+from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of, workers_for
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
@@ -58,7 +58,8 @@ class Plan:
         work: folder to work in; None for one beside the output, removed in the end.
         resume: go on with the work that is there.
         keys: folder with the user's painted key frames, instead of a painter.
-        workers: parts that are carried at a time, each in its own process.
+        workers: parts that are carried at a time, each in its own process; None takes two where that is faster. Several
+            need a program whose main module can be imported.
         device: for networks.
         tick: called with the number of frames that have been carried.
     """
@@ -66,7 +67,7 @@ class Plan:
     work: Path | None = None
     resume: bool = False
     keys: Path | None = None
-    workers: int = 1
+    workers: int | None = 1
     device: str = "cpu"
     tick: Tick | None = None
 
@@ -166,7 +167,8 @@ class Restyling:
         todo = [job for job in jobs if not self._is_carried(job, marks[job.part.start])]
         if self.plan.tick is not None:
             self.plan.tick(sum(job.part.stop - job.part.start for job in jobs if job not in todo))
-        for job, frames in carry_parts(todo, self.plan.workers):
+        workers = workers_for(todo, self.size) if self.plan.workers is None else self.plan.workers
+        for job, frames in carry_parts(todo, workers):
             self.work.finish("carry", marks[job.part.start], job.part.start)
             self.carried += 1
             if self.plan.tick is not None:
