@@ -84,6 +84,13 @@ def test_a_video(say):
             ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--flow", "raft", "--set", "raft=no.pth"],
             "there is no file no.pth",
         ),
+        (["clip.mp4", "--painter", "ink", "-o", "nodir/x.mp4"], "nodir does not exist; make it first"),
+        (["clip.mp4", "--painter", "ink", "-o", "nodir/x.png", "--first-only"], "nodir does not exist"),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--method", "latent"], "--set keys.vae=NAME"),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--flow", "raft", "--set", "raft=clip.mp4"],
+            "clip.mp4 holds no weights",
+        ),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.alpha=0.5"], "alpha"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.intervall=3"], "interval"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--keys", "nowhere"], "nowhere is no folder"),

@@ -17,6 +17,9 @@ from moviola.nn.tracks import FlowMethod
 
 FlowName = Literal["lk", "dis", "raft"]
 FLOW_NAMES: tuple[str, ...] = get_args(FlowName)
+_SMALLEST = (
+    16  # px; dense inverse search needs a patch of 8 px at half size; smaller pictures are mirrored out to it
+)
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,11 @@ def _dis() -> NamedFlow:
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def estimate(first: Tensor, second: Tensor) -> Tensor:
-        if max(first.shape[-2:]) < 12:
-            raise InputError(
-                f'flow "dis" needs frames of at least 12 px one way, not {first.shape[-1]}x{first.shape[-2]}'
-            )
+        height, width = first.shape[-2:]
+        pads = ((0, max(0, _SMALLEST - height)), (0, max(0, _SMALLEST - width)))
         pairs = zip(_bytes(first), _bytes(second), strict=True)
-        flows = np.stack([engine.calc(a, b, None) for a, b in pairs])
+        padded = ([np.pad(grey, pads, mode="symmetric") for grey in pair] for pair in pairs)
+        flows = np.stack([engine.calc(a, b, None)[:height, :width] for a, b in padded])
         return torch.from_numpy(flows).permute(0, 3, 1, 2).to(first.device)
 
     identity = {"flow": "dis", "opencv": cv2.__version__, "preset": "medium"}

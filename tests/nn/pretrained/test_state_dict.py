@@ -41,7 +41,7 @@ def test_no_code_is_run(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("held", [b"", b"no weights", b"PK\x03\x04 broken"])
+@pytest.mark.parametrize("held", [b"", b"abcd", b"no weights", b"PK\x03\x04 broken"])
 def test_damaged_files(tmp_path, held):
     """Files that are no weights: one line that names file and network."""
     (tmp_path / "x.pth").write_bytes(held)

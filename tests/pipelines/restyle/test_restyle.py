@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -160,6 +163,62 @@ def test_other_settings_make_only_what_they_change(clip: Path, tmp_path: Path) -
     assert (carried.painted, carried.carried) == (0, first.carried)
     painted = restyle_file(clip, tmp_path / "out.mkv", config(painter="ink"), Plan(work=work, resume=True))
     assert painted.painted == first.painted
+
+
+def test_own_keys_and_back_to_the_painter(clip: Path, tmp_path: Path) -> None:
+    """The painter paints again what the user's pictures had replaced."""
+    settings, plan = config(keys={"indices": [0, 4]}), Plan(work=tmp_path / "work", resume=True)
+    restyle_file(clip, tmp_path / "one.mkv", settings, plan, lossless=True)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for key in (0, 4):
+        save_picture(mine / f"{key}.png", np.full((46, 70, 3), 90, np.uint8))
+    restyle_file(clip, tmp_path / "own.mkv", settings, replace(plan, keys=mine), lossless=True)
+    done = restyle_file(clip, tmp_path / "two.mkv", settings, plan, lossless=True)
+    assert done.painted == 2
+    np.testing.assert_array_equal(mv.read(tmp_path / "two.mkv").frames, mv.read(tmp_path / "one.mkv").frames)
+    assert (mv.read(tmp_path / "own.mkv").frames[0] == 90).all()
+
+
+def test_stamps_know_the_weights_of_the_flow(clip: Path, tmp_path: Path) -> None:
+    """Another file under the same name is carried and painted with anew; the seed is no filter's."""
+    raft = tmp_path / "raft.pth"
+
+    def marks(**changes: object) -> tuple[str, str]:
+        settings = config(flow="raft", raft=str(raft), **changes)
+        task = Restyling(clip, settings, Work.open(tmp_path / "w", clip, {}, True), Plan())
+        save_picture(task.work.picture("painted", 0), np.zeros((46, 70, 3), np.uint8))
+        return task._mark(task._job(Part(0, 4, 0, None))), task._paint_mark([0, 4], [0])
+
+    raft.write_bytes(b"one")
+    one, diffusion = marks(), marks(painter="diffusion", prompt="a castle")
+    assert marks() == one and marks(seed=3)[1] == one[1] and marks(seed=3)[0] != one[0]
+    raft.write_bytes(b"other")
+    assert marks()[0] != one[0] and marks(painter="diffusion", prompt="a castle")[1] != diffusion[1]
+
+
+def test_the_memory_of_another_run_is_not_taken(clip: Path, tmp_path: Path) -> None:
+    """Each stamp has its file; those of others are removed."""
+    work = Work.open(tmp_path / "work", clip, {}, False)
+    work.memory("a" * 64).write_bytes(b"x")
+    assert work.memory("a" * 64).read_bytes() == b"x"
+    assert not work.memory("b" * 64).exists() and not work.memory("a" * 64).exists()
+
+
+def test_a_worker_that_is_ended_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says what may help."""
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *given: object) -> None:
+            super().__init__(1)
+
+    def broken(job: object) -> int:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(carrying, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(carrying, "carry_part", broken)
+    with pytest.raises(InputError, match="--workers 1 takes less, --resume goes on"):
+        list(carrying.carry_parts([object(), object()], 2))  # type: ignore[list-item]
 
 
 def test_how_many_workers(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

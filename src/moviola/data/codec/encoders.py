@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import tempfile
 import zipfile
 from contextlib import suppress
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     import av
 
 _SOUND_BITS = 96_000  # bits per second and channel
-_X86 = ("x86_64", "amd64", "i686", "i386", "x86")
+
+
+@lru_cache(maxsize=1)
+def _has_avx512() -> bool:
+    """Tell whether the processor has AVX-512, as NumPy found; such a one has AVX2 too."""
+    try:
+        from numpy._core._multiarray_umath import __cpu_features__ as features
+    except ImportError:
+        return False
+    return bool(features.get("AVX512F")) and bool(features.get("AVX2"))
 
 
 class Encoder(Protocol):
@@ -90,7 +99,7 @@ class ContainerEncoder:
             options["preset"] = self._options.preset
             # With AVX-512, x264's macroblock tree makes files that differ from run to run; without
             # it the same frames give the same bytes.
-            if platform.machine().lower() in _X86:
+            if _has_avx512():
                 options["x264-params"] = "asm=avx2"
         if codec == "libvpx-vp9" and lossless:
             options["lossless"] = "1"

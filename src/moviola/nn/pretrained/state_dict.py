@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,16 @@ def _read_torch(path: Path, what: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a TorchScript archive is refused below, in our own words
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError, OSError):
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        OSError,
+        struct.error,
+    ):
         raise WeightsError(
             f"{path} holds no weights of {what}: neither a safetensors file nor a torch file of tensors alone"
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing import get_context
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moviola.core.errors import InputError
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.pipelines.restyle.footage import Footage
@@ -117,7 +119,7 @@ def workers_for(jobs: Sequence[Job], size: tuple[int, int]) -> int:
 def carry_parts(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
     """Make parts, `workers` at a time, each in a process of its own where there are several; yield them as they finish.
 
-    A part that fails stops the others, and its error is raised.
+    A part that fails stops the others, and its error is raised; `InputError` where a process was ended from outside.
     """
     if workers <= 1 or len(jobs) <= 1:
         for job in jobs:
@@ -129,9 +131,13 @@ def carry_parts(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
             while running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that carried paint was ended from outside, perhaps for lack of memory; --workers 1 takes "
+                "less, --resume goes on"
+            ) from None
         finally:
-            for future in running:
-                future.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin(workers: int) -> None:

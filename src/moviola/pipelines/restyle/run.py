@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moviola.core.errors import ConfigError
+from moviola.core.errors import ConfigError, OutputError
 from moviola.core.progress import Tick
 from moviola.core.video import Video
 from moviola.data import codec
@@ -23,6 +23,7 @@ from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_pai
 from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
 from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, save_picture, stamp
+from moviola.propagation.flow import estimator
 
 _PIECE = 16
 
@@ -130,7 +131,7 @@ class Restyling:
         missing = [place for place, key in enumerate(wanted) if not self._is_painted(mark, key)]
         if missing:
             painter = make_painter(self.config, self.plan.device)
-            memory = self.work.folder / "memory"
+            memory = self.work.memory(mark)
             for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory):
                 save_picture(self.work.picture("keys", key), self.footage.at(key))
                 save_picture(self.work.picture("painted", key), frame)
@@ -141,14 +142,21 @@ class Restyling:
 
     def _paint_mark(self, keys: Sequence[int], anchors: Sequence[int]) -> str:
         config = self.config
-        names = {"painter", "prompt", "strength", "crop", "seed"}
+        names = {"painter", "prompt", "strength", "crop"}
         if config.painter == DIFFUSION:
             return stamp(
-                config.model_dump(mode="json", include={*names, "diffusion", "flow", "pictures"}),
+                config.model_dump(mode="json", include={*names, "seed", "diffusion", "flow", "pictures"}),
+                [fingerprint(folder) for folder in config.pictures.values() if folder.exists()],
+                self._raft(),
                 keys,
                 anchors,
             )
         return stamp(config.model_dump(mode="json", include=names))
+
+    def _raft(self) -> str | None:
+        """Return what tells the weights of the flow apart."""
+        config = self.config
+        return fingerprint(config.raft) if config.flow == "raft" and config.raft is not None else None
 
     def _is_painted(self, mark: str, key: int) -> bool:
         return self.work.done("paint", mark, key) and self.work.picture("painted", key).exists()
@@ -156,6 +164,7 @@ class Restyling:
     def _take_own(self) -> None:
         """Copy the user's key frames into the work folder."""
         assert self.plan.keys is not None
+        self.work.forget("paint")
         for key, path in numbered(self.plan.keys).items():
             save_picture(self.work.picture("painted", key), load_picture(path))
 
@@ -190,6 +199,7 @@ class Restyling:
         how = self.config.model_dump(mode="json", include={"flow", "crop"})
         return stamp(
             how,
+            self._raft(),
             job.how.model_dump(mode="json"),
             None if job.own is None else [self.config.painter, self.config.strength],
             [job.part.start, job.part.stop, job.part.first, job.part.last],
@@ -261,9 +271,12 @@ def restyle_file(
     """
     source, output, plan = Path(source), Path(output), plan or Plan()
     write_suffix(output)
+    _check_place(output)
     folder = plan.work or output.with_name(f"{output.stem}.work")
     codec.probe(source)
     config.check(plan.keys is not None)
+    if config.flow == "raft":
+        estimator(config.flow, config.raft, plan.device)  # whether its weights can be used
     work = Work.open(folder, source, config.model_dump(mode="json"), plan.resume)
     try:
         task = Restyling(source, config, work, plan)
@@ -285,6 +298,12 @@ def restyle_file(
     )  # fmt: skip
 
 
+def _check_place(output: Path) -> None:
+    """Refuse an output whose folder does not exist, before anything is done; `OutputError`."""
+    if not output.resolve().parent.is_dir():
+        raise OutputError(f"cannot write {output}: {output.parent} does not exist; make it first")
+
+
 def paint_first(
     source: str | Path, output: str | Path, config: RestyleConfig, plan: Plan | None = None
 ) -> Restyled:
@@ -292,6 +311,7 @@ def paint_first(
     source, output, plan = Path(source), Path(output), plan or Plan()
     if output.suffix.lower() != ".png":
         raise ConfigError(f"--first-only writes one picture: name a .png, not {output.name}")
+    _check_place(output)
     codec.probe(source)
     with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
         task = Restyling(source, config, Work.open(Path(folder), source, {}, False), plan)

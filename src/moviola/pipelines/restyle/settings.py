@@ -89,7 +89,9 @@ class RestyleConfig(Config):
     def carrying(self, by_hand: bool = False) -> PropagationConfig:
         """Return how the paint is carried; `by_hand` where the user gives painted key frames."""
         best: Method = "patch" if by_hand or self.painter == DIFFUSION else "warp"
-        return self.propagation.model_copy(update={"method": best if self.method == "auto" else self.method})
+        method = best if self.method == "auto" else self.method
+        seed = self.propagation.seed + self.seed
+        return self.propagation.model_copy(update={"method": method, "seed": seed})
 
     def check(self, by_hand: bool = False) -> list[str]:
         """Look at what belongs together; return notes. With paint `by_hand` the painter does not count.
@@ -113,6 +115,10 @@ class RestyleConfig(Config):
             return []
         if self.painter not in FILTERS:
             raise UnknownNameError.of("painter", self.painter, [*FILTERS, DIFFUSION])
+        if self.keys.method == "latent" and self.keys.vae is None and self.keys.indices is None:
+            raise ConfigError(
+                'method "latent" needs an autoencoder: --set keys.vae=NAME, a model or its folder'
+            )
         if self.prompt.strip():
             return [f"the painter {self.painter} takes no prompt; it was not used"]
         return []

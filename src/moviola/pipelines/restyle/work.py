@@ -125,6 +125,21 @@ class Work:
         self.manifest.setdefault("done", {})[_name(stage, key)] = mark
         self.save()
 
+    def forget(self, stage: str) -> None:
+        """Take back that pieces of a stage were finished."""
+        done = self.manifest.get("done", {})
+        for name in [name for name in done if name.startswith(f"{stage}/")]:
+            del done[name]
+        self.save()
+
+    def memory(self, mark: str) -> Path:
+        """Return the file for a painter's memory of the run with this stamp; those of other runs are removed."""
+        path = self.folder / f"memory-{mark[:16]}"
+        for other in self.folder.glob("memory*"):
+            if other != path:
+                other.unlink(missing_ok=True)
+        return path
+
     def drop_if_new(self) -> None:
         """Remove the folder if this run made it and nothing in it took time: a mistake in an option leaves none."""
         if self.made and not any("/" in name for name in self.manifest.get("done", {})):
