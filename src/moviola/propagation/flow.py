@@ -21,8 +21,6 @@ FlowFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 Kernel = Literal["nearest", "bilinear", "bicubic"]
 
-_SMALLEST = 16  # px; dense inverse search needs a patch of 8 px at half size
-
 
 def opencv() -> Any:
     """Return the module `cv2`.
@@ -55,8 +53,6 @@ class FlowField:
 def estimator(name: str = "dis", raft: str | Path | None = None, device: str = "cpu") -> FlowFunction:
     """Return a function that estimates flow, by one of the methods of `moviola.nn.flow_methods`.
 
-    Frames of less than 16 px one way are mirrored out to 16 px first, for no method can see motion in less.
-
     Args:
         name: "dis", "lk" or "raft".
         raft: file with RAFT-small's weights, for "raft".
@@ -73,12 +69,10 @@ def estimator(name: str = "dis", raft: str | Path | None = None, device: str = "
         import torch
 
         check_frames(first, second)
-        height, width = first.shape[:2]
-        pads = ((0, max(0, _SMALLEST - height)), (0, max(0, _SMALLEST - width)), (0, 0))
-        pair = [torch.from_numpy(_signed(np.pad(f, pads, mode="symmetric"))) for f in (first, second)]
+        pair = [torch.from_numpy(_signed(frame)) for frame in (first, second)]
         with torch.inference_mode():
             found = method.estimate(*pair)[0].float().cpu().permute(1, 2, 0)
-        return np.ascontiguousarray(found.numpy()[:height, :width])
+        return np.ascontiguousarray(found.numpy())
 
     return estimate
 
