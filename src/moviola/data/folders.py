@@ -40,15 +40,25 @@ def new_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def file_place(path: str | Path) -> Path:
+    """Return `path` where something may be written: its parent is there.
+
+    Raises:
+        OutputError: it is not.
+    """
+    path = Path(path)
+    if not path.resolve().parent.is_dir():
+        raise OutputError(f"cannot write {path}: {path.resolve().parent} does not exist; make it first")
+    return path
+
+
 def folder_place(folder: str | Path) -> Path:
     """Return `folder` where a folder may stand: its parent is there, and no file is in its place.
 
     Raises:
         OutputError: neither.
     """
-    folder = Path(folder)
-    if not folder.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {folder}: {folder.resolve().parent} does not exist; make it first")
+    folder = file_place(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"cannot write {folder}: a file of that name exists; name another folder")
     return folder

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moviola.core.errors import FormatError, OutputError
+from moviola.core.errors import FormatError
 from moviola.core.resample import resize_frames
 from moviola.core.video import Video
 from moviola.core.weights import write_atomic
 from moviola.data import codec
+from moviola.data.folders import file_place
 from moviola.selection.change import MEASURES
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def check_plot(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise FormatError(f"a plot is a PNG; {path} does not end in .png")
-    if not path.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {path}: {path.parent} does not exist; make it first")
-    return path
+    return file_place(path)
 
 
 def draw(keys: KeyFrames, video: Video | str | Path) -> np.ndarray:

@@ -6,16 +6,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, OutputError
+from moviola.core.errors import ConfigError
 from moviola.core.progress import Tick
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
+from moviola.data.folders import file_place
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of, workers_for
 from moviola.pipelines.restyle.footage import Footage
@@ -147,14 +149,15 @@ class Restyling:
             return stamp(
                 config.model_dump(mode="json", include={*names, "seed", "diffusion", "flow", "pictures"}),
                 [fingerprint(folder) for folder in config.pictures.values() if folder.exists()],
-                self._raft(),
+                self._raft,
                 keys,
                 anchors,
             )
         return stamp(config.model_dump(mode="json", include=names))
 
+    @cached_property
     def _raft(self) -> str | None:
-        """Return what tells the weights of the flow apart."""
+        """What tells the weights of the flow apart."""
         config = self.config
         return fingerprint(config.raft) if config.flow == "raft" and config.raft is not None else None
 
@@ -199,7 +202,7 @@ class Restyling:
         how = self.config.model_dump(mode="json", include={"flow", "crop"})
         return stamp(
             how,
-            self._raft(),
+            self._raft,
             job.how.model_dump(mode="json"),
             None if job.own is None else [self.config.painter, self.config.strength],
             [job.part.start, job.part.stop, job.part.first, job.part.last],
@@ -271,7 +274,7 @@ def restyle_file(
     """
     source, output, plan = Path(source), Path(output), plan or Plan()
     write_suffix(output)
-    _check_place(output)
+    file_place(output)
     folder = plan.work or output.with_name(f"{output.stem}.work")
     codec.probe(source)
     config.check(plan.keys is not None)
@@ -298,12 +301,6 @@ def restyle_file(
     )  # fmt: skip
 
 
-def _check_place(output: Path) -> None:
-    """Refuse an output whose folder does not exist, before anything is done; `OutputError`."""
-    if not output.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {output}: {output.parent} does not exist; make it first")
-
-
 def paint_first(
     source: str | Path, output: str | Path, config: RestyleConfig, plan: Plan | None = None
 ) -> Restyled:
@@ -311,7 +308,7 @@ def paint_first(
     source, output, plan = Path(source), Path(output), plan or Plan()
     if output.suffix.lower() != ".png":
         raise ConfigError(f"--first-only writes one picture: name a .png, not {output.name}")
-    _check_place(output)
+    file_place(output)
     codec.probe(source)
     with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
         task = Restyling(source, config, Work.open(Path(folder), source, {}, False), plan)
