@@ -47,11 +47,11 @@ class FilterPainter:
     """Every key frame through one filter, each on its own.
 
     Args:
-        name: of the filter. strength: 0 to 1.
+        own: the filter.
     """
 
-    def __init__(self, name: str, strength: float) -> None:
-        self.name, self.strength = name, strength
+    def __init__(self, own: Paint) -> None:
+        self.own = own
         self.notes: list[str] = []
 
     def paint(
@@ -63,10 +63,8 @@ class FilterPainter:
         memory: Path,
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint; see `Painter.paint`."""
-        from moviola.models.rerender.filters import paint
-
         for place in missing:
-            yield keys[place], paint(footage.at(keys[place]), self.name, self.strength)
+            yield keys[place], self.own(footage.at(keys[place]))
 
 
 def make_painter(config: RestyleConfig, device: str) -> Painter:
@@ -75,8 +73,9 @@ def make_painter(config: RestyleConfig, device: str) -> Painter:
     Raises:
         WeightsError, ConfigError: as the painter does when it is loaded.
     """
-    if config.painter != DIFFUSION:
-        return FilterPainter(config.painter, config.strength)
+    own = own_paint(config)
+    if own is not None:
+        return FilterPainter(own)
     from moviola.pipelines.restyle.diffusion import KeyPainter
 
     return KeyPainter(config, device)
