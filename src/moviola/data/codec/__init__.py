@@ -1,7 +1,7 @@
 """Videos in and out: read, stream, probe, write.
 
 `read` and `write` for what fits into memory, `stream` and `Writer` for what does not, `read_frames_at` for single
-frames by number, `probe` for the numbers alone. See docs/video.md.
+frames by number, `probe` for the numbers alone, `read_times` for when each frame is shown. See docs/video.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES, VIDEO_SUFFIXES, WRITE_SUFFIXES
 from moviola.data.codec.info import Info
 from moviola.data.codec.options import WriteOptions
-from moviola.data.codec.reading import probe, read, read_frames_at, stream
+from moviola.data.codec.reading import probe, read, read_frames_at, read_times, stream
 from moviola.data.codec.writing import Writer, to_html, write
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "probe",
     "read",
     "read_frames_at",
+    "read_times",
     "stream",
     "to_html",
     "write",

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
@@ -40,6 +41,9 @@ class ArrayReader:
     Raises:
         VideoReadError: no npz, cut short, or without frames of that form.
     """
+
+    times = None
+    pixel_aspect = Fraction(1)
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ class PacketIndex:
         variable: whether no constant rate explains the time stamps.
         codec: name of the decoder.
         has_audio: whether there is a sound stream.
+        last: ticks that the last frame lasts, 0 where the file does not say.
+        pixel_aspect: width of a stored pixel over its height.
     """
 
     pts: np.ndarray
@@ -57,6 +59,8 @@ class PacketIndex:
     variable: bool
     codec: str
     has_audio: bool
+    last: int = 0
+    pixel_aspect: Fraction = Fraction(1)
 
     @property
     def origin(self) -> Fraction:
@@ -131,11 +135,12 @@ def _build_index(name: str, _size: int, _mtime: int, _inode: int) -> PacketIndex
         if not rows:
             raise VideoReadError(f"{path} holds no frames")
         stated = [r for r in (stream.average_rate, stream.guessed_rate, stream.base_rate) if r]
-        return _index_of(rows, stream, stated, bool(container.streams.audio))
+        index = _index_of(rows, stream, stated, bool(container.streams.audio))
+        return replace(index, pixel_aspect=stream.sample_aspect_ratio or Fraction(1))
 
 
-def _row(packet: av.Packet) -> tuple[int | None, int | None, bool]:
-    return packet.pts, packet.dts, packet.is_keyframe
+def _row(packet: av.Packet) -> tuple[int | None, int | None, bool, int]:
+    return packet.pts, packet.dts, packet.is_keyframe, packet.duration or 0
 
 
 def _shown(packet: av.Packet, codec: str) -> bool:
@@ -144,7 +149,7 @@ def _shown(packet: av.Packet, codec: str) -> bool:
 
 
 def _index_of(
-    rows: list[tuple[Any, Any, bool]], stream: VideoStream, stated: list[Fraction], has_audio: bool
+    rows: list[tuple[Any, Any, bool, int]], stream: VideoStream, stated: list[Fraction], has_audio: bool
 ) -> PacketIndex:
     tick = stream.time_base or Fraction(1, 1000)
     empty = np.zeros((0, 2), np.int64)
@@ -162,7 +167,9 @@ def _index_of(
         )
     rate = constant_rate(pts, tick, stated) if len(pts) > 1 else (stated or [DEFAULT_FPS])[0]
     fps = rate or mean_rate(pts, tick) or DEFAULT_FPS
-    return PacketIndex(pts, keys, len(pts), tick, fps, rate is None, stream.codec_context.name, has_audio)
+    last = max(rows, key=lambda row: row[0])[3]
+    name = stream.codec_context.name
+    return PacketIndex(pts, keys, len(pts), tick, fps, rate is None, name, has_audio, last)
 
 
 class ContainerReader:
@@ -180,6 +187,19 @@ class ContainerReader:
         self.index = packet_index(path)
         self.count, self.fps = self.index.count, self.index.fps
 
+    @cached_property
+    def times(self) -> tuple[Fraction, ...] | None:
+        """When each frame is shown, seconds after the first; None where the rate is constant."""
+        index = self.index
+        if not index.variable:
+            return None
+        return tuple((int(pts) - int(index.pts[0])) * index.tick for pts in index.pts)
+
+    @cached_property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel over its height as shown; decodes one frame."""
+        return self.info().pixel_aspect
+
     def info(self) -> Info:
         """Describe the file; decodes one frame."""
         frame = next(self._decoded([0]))[1]
@@ -187,10 +207,17 @@ class ContainerReader:
         angle = {(True, False, True): 90, (False, True, True): 180, (True, True, False): 270}
         height, width = (frame.width, frame.height) if swap else (frame.height, frame.width)
         index = self.index
+        aspect = 1 / index.pixel_aspect if swap else index.pixel_aspect
         return Info(
-            self.path, index.count, height, width, index.fps, float(index.count / index.fps), index.codec,
-            frame.format.name, index.has_audio, angle.get((swap, rows, columns), 0), index.variable,
+            self.path, index.count, height, width, index.fps, float(self._duration()), index.codec,
+            frame.format.name, index.has_audio, angle.get((swap, rows, columns), 0), index.variable, aspect,
         )  # fmt: skip
+
+    def _duration(self) -> Fraction:
+        """Seconds to the end of the last frame."""
+        if self.times is None:
+            return self.count / self.fps
+        return self.times[-1] + (self.index.last * self.index.tick or 1 / self.fps)
 
     def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
         """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats.

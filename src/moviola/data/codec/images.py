@@ -66,6 +66,8 @@ class PictureReader:
         VideoReadError: no picture, or cut short.
     """
 
+    pixel_aspect = Fraction(1)
+
     def __init__(self, path: Path) -> None:
         from PIL import Image
 
@@ -77,14 +79,17 @@ class PictureReader:
         self.count = len(delays)
         if not self.count:
             raise VideoReadError(f"{path} holds no frames")
-        self.fps, self._variable = _rate(delays, _TICKS.get(path.suffix.lower(), Fraction(1, 10**6)))
+        self.fps, varies = _rate(delays, _TICKS.get(path.suffix.lower(), Fraction(1, 10**6)))
+        self._shown = [delay or _SHOWN_WHEN_ZERO for delay in delays]
+        self.times = tuple(accumulate(self._shown[:-1], initial=Fraction(0))) if varies else None
 
     def info(self) -> Info:
         """Describe the file."""
         width, height = self._size[::-1] if self._turned else self._size
+        duration = self.count / self.fps if self.times is None else sum(self._shown, Fraction(0))
         return Info(
-            self.path, self.count, height, width, self.fps, float(self.count / self.fps), self._format, self._mode,
-            False, 0, self._variable,
+            self.path, self.count, height, width, self.fps, float(duration), self._format, self._mode,
+            False, 0, self.times is not None,
         )  # fmt: skip
 
     def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
@@ -126,6 +131,9 @@ class FolderReader:
     Raises:
         VideoReadError: no pictures in it, or a rate that is none.
     """
+
+    times = None
+    pixel_aspect = Fraction(1)
 
     def __init__(self, path: Path) -> None:
         self.path = path

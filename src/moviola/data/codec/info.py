@@ -17,12 +17,13 @@ class Info:
         height: rows of a frame as shown (after rotation).
         width: columns of a frame as shown.
         fps: frames per second; the mean where the rate varies.
-        duration: seconds.
+        duration: seconds, to the end of the last frame.
         codec: name of the decoder, such as "h264"; "png", "gif" ... for pictures, "npz" for arrays.
         pixel_format: as stored, FFmpeg's name ("yuv420p") or Pillow's mode ("RGBA").
         has_audio: whether there is sound.
         rotation: degrees clockwise that the stored picture is turned to be shown upright: 0, 90, 180 or 270.
-        variable_rate: whether the time between frames varies.
+        variable_rate: whether the time between frames varies; `read_times` then says when each is shown.
+        pixel_aspect: width of a pixel over its height as shown (after rotation); 1 where square or not stated.
     """
 
     path: Path
@@ -36,3 +37,4 @@ class Info:
     has_audio: bool
     rotation: int
     variable_rate: bool
+    pixel_aspect: Fraction = Fraction(1)

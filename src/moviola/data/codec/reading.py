@@ -30,6 +30,16 @@ class Reader(Protocol):
     count: int
     fps: Fraction
 
+    @property
+    def times(self) -> tuple[Fraction, ...] | None:
+        """When each frame is shown, seconds after the first (`count` values); None where `fps` says it."""
+        ...
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel over its height as shown; 1 where square or not stated."""
+        ...
+
     def info(self) -> Info:
         """Describe the file."""
         ...
@@ -62,6 +72,17 @@ def probe(path: PathLike) -> Info:
         VideoReadError: missing, empty, cut short, damaged or no video. FormatError: an unknown extension.
     """
     return open_reader(path).info()
+
+
+def read_times(path: PathLike) -> tuple[Fraction, ...] | None:
+    """Return when each frame is shown, in seconds after the first; None where the rate is constant.
+
+    Where `probe(path).variable_rate` is true there are as many values as frames, strictly ascending, the first 0.
+
+    Raises:
+        as `probe`.
+    """
+    return open_reader(path).times
 
 
 def read(
