@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
 import pytest
 import torch
 
-from moviola.core.errors import WeightsError
+from moviola.core.errors import ConfigError, PromptError, WeightsError
+from moviola.data.grammar import Grammar
 from moviola.models.textvideo import TextToVideo, TextVideoConfig, read_manifest, write_manifest
 
 
@@ -67,3 +69,56 @@ def test_write_manifest_again(tiny_model, tmp_path):
     assert read_manifest(folder).fps == 5.0
     other = TextVideoConfig(size=64, fps=8, grammar=tiny_model.config.grammar)
     assert "another" in complaint(lambda: write_manifest(other, folder))
+
+
+# -- a generator --------------------------------------------------------------------------------------
+
+
+def drawn(model, *arguments) -> torch.Tensor:
+    """A whole stream, its pieces checked."""
+    pieces = list(model.stream(*arguments))
+    for piece in pieces:
+        assert piece.dtype == torch.float32 and piece.shape[1:] == (3, 32, 32) and 1 <= len(piece) <= 32
+        assert not piece.requires_grad and piece.abs().max() <= 1
+    return torch.cat(pieces)
+
+
+def test_stream_by_seed_and_index(tiny_model):
+    """Whatever is drawn before; longer begins with shorter; other seeds and indices are other videos."""
+    videos = {(s, i): drawn(tiny_model, s, i, 5) for s in (0, 1) for i in (0, 1, 2)}
+    assert len({v.numpy().tobytes() for v in videos.values()}) == 6
+    for (seed, index), video in reversed(videos.items()):
+        assert torch.equal(drawn(tiny_model, seed, index, 40)[:5], video)
+
+
+def test_two_streams_at_once(tiny_model):
+    """Drawn turn by turn, each is as drawn alone."""
+    alone = [drawn(tiny_model, 3, i, 70) for i in (0, 1)]
+    turns = list(zip(*(tiny_model.stream(3, i, 70) for i in (0, 1)), strict=True))
+    assert [len(a) for a, _ in turns] == [32, 32, 6]
+    for k in (0, 1):
+        assert torch.equal(torch.cat([turn[k] for turn in turns]), alone[k])
+
+
+def test_described_captions_draw_the_same(tiny_model):
+    """What nobody asked for is drawn by the seed, keeps the rules, and its caption told back draws it again."""
+    captions = [tiny_model.describe(5, i).caption for i in range(40)]
+    assert len(set(captions)) > 10
+    grammar = tiny_model.config.grammar
+    assert all(grammar.allows(tiny_model.fill(5, i)[0].tolist()) for i in range(40))
+    for index in (0, 7, 39):
+        assert torch.equal(drawn(tiny_model, 5, index, 3), drawn(tiny_model, 5, index, 3, captions[index]))
+    assert tiny_model.describe(5, 0, "walks zzzz").notes == ("'zzzz' is not known and was ignored",)
+
+
+def test_what_cannot_be_drawn(tiny_model):
+    """No frames, no first-frame network, and captions that are free text."""
+    with pytest.raises(ConfigError, match="frames is 0"):
+        tiny_model.stream(0, 0, 0)
+    with pytest.raises(WeightsError, match="--image"):
+        dataclasses.replace(tiny_model, first=None).stream(0, 0, 4)
+    words = Grammar.from_captions(["a cat sits", "a dog"])
+    free = dataclasses.replace(tiny_model, config=tiny_model.config.model_copy(update={"grammar": words}))
+    with pytest.raises(PromptError, match="free text"):
+        free.describe(0, 0)
+    assert free.describe(0, 0, "a dog").caption == "a dog"

@@ -34,11 +34,11 @@ def pairs_command(
     """
     from moviola.core.devices import pick_device
     from moviola.core.progress import progress
-    from moviola.models.catalog import load
+    from moviola.models.catalog import load_text_to_video
     from moviola.pipelines.pairs import make_pairs, write_pairs
     from moviola.recipes.base import DataConfig
 
-    loaded = load(model, str(pick_device(device)))
+    loaded = load_text_to_video(model, str(pick_device(device)))
     clips = DataConfig.make({"kind": kind or model, "path": str(data)}).open(held=held_out)
     made = make_pairs(loaded, clips, count, frames=frames, seed=seed, given=given, anywhere=anywhere)
     with progress("pairs", count, quiet or json) as tick:

@@ -83,10 +83,10 @@ def own_takes(
     device: str,
 ) -> list[Take]:
     """Plan `num` videos with one of our own models; errors are those of `moviola.pipelines.generate.plan`."""
-    from moviola.models.catalog import load
+    from moviola.models.catalog import load_text_to_video
     from moviola.pipelines.generate import generate_stream, plan
 
-    loaded = load(model, device)
+    loaded = load_text_to_video(model, device)
     count = loaded.config.frames if frames is None else frames
 
     def take(index: int) -> Take:

@@ -6,13 +6,13 @@ import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moviola.core.errors import UnknownNameError, WeightsError
 from moviola.core.weights import CONFIG_NAME, read_config
 
 if TYPE_CHECKING:
-    from moviola.models.protocols import Refiner
+    from moviola.models.protocols import Generator, Refiner
     from moviola.models.textvideo import TextToVideo
 
 _WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -43,12 +43,36 @@ _EMBEDDED = {
     ),
 }
 
-_REFINERS = {
-    "regis-u": "moviola.models.regis.unet:UnetRefiner",
-    "regis-vq": "moviola.models.regis.vq:VqRefiner",
-    "regis-fuse": "moviola.models.regis.fuse:FuseRefiner",
+GENERATOR, REFINER = "generator", "refiner"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of model folder.
+
+    Attributes:
+        kind: what its models do: `GENERATOR`, `REFINER`, or the name of a part of one.
+        target: its class, "module:name", which has `from_pretrained`, `save_pretrained` and `to`.
+    """
+
+    kind: str
+    target: str
+
+    def load_class(self) -> Any:
+        """Import and return the class."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+# "family" of a config.json -> what it is; a new family is one line
+FAMILIES: dict[str, Family] = {
+    "text-to-video": Family(GENERATOR, "moviola.models.textvideo:TextToVideo"),
+    "regis-u": Family(REFINER, "moviola.models.regis.unet:UnetRefiner"),
+    "regis-vq": Family(REFINER, "moviola.models.regis.vq:VqRefiner"),
+    "regis-fuse": Family(REFINER, "moviola.models.regis.fuse:FuseRefiner"),
+    "textgan": Family("first-frame network", "moviola.models.textgan:FrameGenerator"),
+    "nextframe": Family("next-frame network", "moviola.models.nextframe:NextFrameUNet"),
 }
-"""Family of a refiner to its class."""
 
 
 @dataclass(frozen=True)
@@ -117,40 +141,85 @@ def model_folder(model: str | Path) -> Path:
     return find_model(str(model)).path
 
 
-def load(model: str | Path, device: str = "cpu") -> TextToVideo:
-    """Load a model by catalog name or from a folder that `moviola train` or `save_pretrained` wrote.
+def load(model: str | Path, device: str = "cpu") -> Any:
+    """Load a model of any kind by catalog name or from a folder that `moviola train` or `save_pretrained` wrote.
 
     Args:
         model: name or folder.
         device: where its networks go.
 
+    Returns:
+        An object of the family's class (`FAMILIES`), in eval mode: a `moviola.models.protocols.Generator`, a
+        `Refiner`, or one network of a generator.
+
     Raises:
         UnknownNameError: no such name or folder.
         WeightsError: the folder is damaged or of no known family.
     """
-    from moviola.models.textvideo import TextToVideo
+    folder = model_folder(model)
+    return family_of(model).load_class().from_pretrained(folder).to(device)
 
-    return TextToVideo.from_pretrained(model_folder(model)).to(device)
+
+def load_generator(model: str | Path, device: str = "cpu") -> Generator:
+    """Load a model that draws videos; arguments and errors as `load`.
+
+    Raises:
+        WeightsError: besides, the model is of another kind; the line says of which, and names the generators.
+    """
+    return _load_kind(model, device, GENERATOR)
 
 
 def load_refiner(model: str | Path, device: str = "cpu") -> Refiner:
-    """Load a refiner by catalog name or from a folder that `moviola train` or `save_pretrained` wrote.
-
-    Args:
-        model: name or folder.
-        device: where it goes.
+    """Load a model that refines videos; arguments and errors as `load`.
 
     Raises:
-        UnknownNameError: no such name or folder.
-        WeightsError: the folder is damaged, or holds a model that refines nothing.
+        WeightsError: besides, the model is of another kind; the line says of which, and names the refiners.
     """
-    folder = model_folder(model)
-    family = read_config(folder).get("family")
-    if family not in _REFINERS:
-        names = ", ".join(c.name for c in list_models() if c.family in _REFINERS)
-        raise WeightsError(f"{model} is no refiner, but family {family!r}; refiners: {names or 'none here'}")
-    module, _, name = _REFINERS[family].partition(":")
-    return getattr(importlib.import_module(module), name).from_pretrained(folder).to(device)
+    return _load_kind(model, device, REFINER)
+
+
+def load_text_to_video(model: str | Path, device: str = "cpu") -> TextToVideo:
+    """Load a model of the family "text-to-video"; arguments and errors as `load`.
+
+    Raises:
+        WeightsError: besides, the model is of another family; the line says of which, and names those that fit.
+    """
+    from moviola.models.textvideo import TextToVideo
+
+    folder, family = model_folder(model), family_of(model)
+    if family.load_class() is not TextToVideo:
+        names = [card.name for card in list_models() if card.family == "text-to-video"]
+        raise WeightsError(f"{_what(model, family)}; text-to-video models are {_names(names)}")
+    return TextToVideo.from_pretrained(folder).to(device)
+
+
+def family_of(model: str | Path) -> Family:
+    """Return the family of a model given by name or folder; loads nothing.
+
+    Raises:
+        UnknownNameError, WeightsError: see `load`.
+    """
+    family = read_config(model_folder(model)).get("family")
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise WeightsError(f"{model} is of no known family, but {family!r}; known: {', '.join(FAMILIES)}")
+    return FAMILIES[family]
+
+
+def _load_kind(model: str | Path, device: str, kind: str) -> Any:
+    folder, family = model_folder(model), family_of(model)
+    if family.kind != kind:
+        names = [card.name for card in list_models() if FAMILIES[card.family].kind == kind]
+        raise WeightsError(f"{_what(model, family)}; {kind}s are {_names(names)}")
+    return family.load_class().from_pretrained(folder).to(device)
+
+
+def _what(model: str | Path, family: Family) -> str:
+    name = next(key for key, value in FAMILIES.items() if value is family)
+    return f"{model} is a {family.kind}" + ("" if name == str(model) else f" ({name})")
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names) or "not part of this installation; train one"
 
 
 def _card(name: str) -> ModelCard:

@@ -7,20 +7,29 @@ frame). Either network may be missing: without `first/`, generation starts from 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Self
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, WeightsError
+from moviola.core.errors import ConfigError, PromptError, WeightsError
+from moviola.core.rates import as_rate
+from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.core.weights import CONFIG_NAME, read_config, write_atomic
-from moviola.data.grammar import Grammar
+from moviola.data.grammar import Grammar, Parse
+from moviola.models import nextframe
 from moviola.models.nextframe import NextFrameUNet
+from moviola.models.protocols import Description
 from moviola.models.textgan import FrameGenerator
 
 FIRST, NEXT = "first", "next"
+_CHUNK = 32
 
 
 class TextVideoConfig(Config):
@@ -75,7 +84,7 @@ def read_manifest(folder: str | Path) -> TextVideoConfig:
 
 @dataclass(frozen=True)
 class TextToVideo:
-    """The two networks and their captions.
+    """The two networks and their captions: a `moviola.models.protocols.TextGenerator`.
 
     Attributes:
         config: the manifest.
@@ -118,3 +127,114 @@ class TextToVideo:
         if self.first is not None:
             self.first.save_pretrained(folder / FIRST, half=half)
         return folder
+
+    @property
+    def is_conditional(self) -> bool:
+        """It is told a text."""
+        return True
+
+    @property
+    def num_frames(self) -> int:
+        """A good number of frames."""
+        return self.config.frames
+
+    @property
+    def height(self) -> int:
+        """H of a frame, px."""
+        return self.config.size
+
+    @property
+    def width(self) -> int:
+        """W of a frame, px."""
+        return self.config.size
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames a second it was trained at."""
+        return as_rate(self.config.fps)
+
+    def fill(
+        self, seed: int, index: int, prompt: str | None = None, *, seen: bool = False
+    ) -> tuple[Tensor, tuple[str, ...]]:
+        """Read the prompt and draw by the seed what it leaves open.
+
+        Args:
+            seed, index: sample `index` of seed `seed`; nothing else decides what is drawn.
+            prompt: in the model's words; None leaves everything open.
+            seen: a first frame is given, so what it shows need not be said.
+
+        Returns:
+            slots, int64 (S,), and what was ignored or chosen, one line each.
+
+        Raises:
+            PromptError: an empty prompt, one without a known word, or one that contradicts itself; or none, and the
+                captions are free text, of which none can be drawn.
+        """
+        grammar = self.config.grammar
+        if prompt is None and not grammar.template:
+            raise PromptError(
+                "this model's captions are free text, of which none can be drawn; give a prompt or captions"
+            )
+        parse = Parse([None] * len(grammar.slots)) if prompt is None else grammar.parse(prompt)
+        notes = [
+            f"{word!r} is not known and was ignored"
+            + (f"; did you mean {' or '.join(near)}?" if near else "")
+            for word, near in parse.unknown
+        ]
+        slots = grammar.fill(parse, numpy_generator(seed, index, "slots"), seen=seen)
+        return torch.from_numpy(slots), (*notes, *parse.notes)
+
+    def describe(self, seed: int, index: int, prompt: str | None = None) -> Description:
+        """Say what `stream` will draw; see `fill`."""
+        slots, notes = self.fill(seed, index, prompt)
+        return Description(self.config.grammar.caption(slots.numpy()), notes)
+
+    def stream(self, seed: int, index: int, frames: int, prompt: str | None = None) -> Iterator[Tensor]:
+        """Draw one video in pieces of up to 32 frames; see `moviola.models.protocols.Generator`.
+
+        Raises:
+            PromptError: see `fill`. ConfigError: `frames` below 1. WeightsError: there is no first-frame network.
+        """
+        return self.stream_slots(self.fill(seed, index, prompt)[0], frames, seed=seed, index=index)
+
+    def stream_slots(
+        self, slots: Tensor, frames: int, *, seed: int, index: int, first: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """Draw one video of a row of slots, int64 (S,), in pieces of up to 32 frames.
+
+        Args:
+            slots: what `fill` gave.
+            frames: at least 1.
+            seed, index: of the noise of the first frame.
+            first: a given first frame, float32 (1, 3, H, W) in [-1, 1]; None for one made from the slots.
+
+        Raises:
+            ConfigError: `frames` below 1. WeightsError: no first frame, and no network that makes one.
+        """
+        if frames < 1:
+            raise ConfigError(f"frames is {frames}; it must be at least 1")
+        self.check_first(first is not None)
+        return self._pieces(slots, frames, seed, index, first)
+
+    def check_first(self, given: bool) -> None:
+        """Refuse to begin without a first frame.
+
+        Raises:
+            WeightsError: none is `given`, and there is no network that makes one.
+        """
+        if not given and self.first is None:
+            raise WeightsError("this model has no first-frame network; give a first frame with --image")
+
+    def _pieces(
+        self, slots: Tensor, frames: int, seed: int, index: int, first: Tensor | None
+    ) -> Iterator[Tensor]:
+        device = next(self.next.parameters()).device
+        row = slots[None].to(device)
+        if first is None and self.first is not None:
+            noise = normal_rows(seed, [index], self.first.config.latent).to(device)
+            with torch.no_grad():
+                first = self.first(row, noise).clamp(-1, 1)
+        assert first is not None  # check_first
+        endless = nextframe.stream(self.next, first.to(device), row)
+        for start in range(0, frames, _CHUNK):
+            yield torch.cat([next(endless) for _ in range(min(_CHUNK, frames - start))])

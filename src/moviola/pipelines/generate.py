@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from moviola.core.errors import ConfigError, VideoReadError, WeightsError
+from moviola.core.errors import VideoReadError
 from moviola.core.rates import as_rate
-from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.core.video import Video
 from moviola.data import codec
-from moviola.models.catalog import load
-from moviola.models.nextframe import stream
+from moviola.models.catalog import load_text_to_video
 from moviola.models.textvideo import TextToVideo
-
-_CHUNK = 32
 
 
 @dataclass(frozen=True)
@@ -66,22 +61,12 @@ def plan(
         WeightsError: no image is given and the model has no first-frame network.
         ConfigError: an fps that is no frame rate.
     """
-    rate = as_rate(model.config.fps if fps is None else fps)
-    grammar = model.config.grammar
-    parse = grammar.parse(prompt)
-    notes = [
-        f"{word!r} is not known and was ignored" + (f"; did you mean {' or '.join(near)}?" if near else "")
-        for word, near in parse.unknown
-    ]
-    notes += parse.notes
-    first = None
-    if image is not None:
-        first, resized = _first_frame(image, model.config.size)
-        notes += [resized] if resized else []
-    elif model.first is None:
-        raise WeightsError("this model has no first-frame network; give a first frame with --image")
-    slots = grammar.fill(parse, numpy_generator(seed, index, "slots"), seen=image is not None)
-    return Plan(grammar.caption(slots), torch.from_numpy(slots), first, rate, tuple(notes))
+    rate = model.fps if fps is None else as_rate(fps)
+    slots, notes = model.fill(seed, index, prompt, seen=image is not None)
+    first, resized = (None, "") if image is None else _first_frame(image, model.config.size)
+    model.check_first(first is not None)
+    notes = (*notes, *filter(None, [resized]))
+    return Plan(model.config.grammar.caption(slots.numpy()), slots, first, rate, notes)
 
 
 def _first_frame(image: str | Path | Video, size: int) -> tuple[Video, str]:
@@ -105,21 +90,8 @@ def generate_stream(
     Raises:
         ConfigError: `frames` below 1.
     """
-    if frames < 1:
-        raise ConfigError(f"frames is {frames}; it must be at least 1")
-    device = next(model.next.parameters()).device
-    slots = planned.slots[None].to(device)
-    if planned.first is not None:
-        first = planned.first.to_tensor().to(device)
-    elif model.first is not None:
-        noise = normal_rows(seed, [index], model.first.config.latent).to(device)
-        with torch.no_grad():
-            first = model.first(slots, noise).clamp(-1, 1)
-    else:
-        raise WeightsError("this model has no first-frame network; give a first frame with --image")
-    made = stream(model.next, first, slots)
-    for start in range(0, frames, _CHUNK):
-        piece = torch.cat([next(made) for _ in range(min(_CHUNK, frames - start))])
+    first = None if planned.first is None else planned.first.to_tensor()
+    for piece in model.stream_slots(planned.slots, frames, seed=seed, index=index, first=first):
         yield Video.from_tensor(piece, planned.fps)
 
 
@@ -154,7 +126,7 @@ def generate(
         PromptError, VideoReadError, ConfigError, WeightsError: see `plan`.
         UnknownNameError: no such model.
     """
-    loaded = model if isinstance(model, TextToVideo) else load(model, device)
+    loaded = model if isinstance(model, TextToVideo) else load_text_to_video(model, device)
     planned = plan(prompt, loaded, image=image, fps=fps, seed=seed, index=index)
     count = loaded.config.frames if frames is None else frames
     return Video.concat(list(generate_stream(loaded, planned, count, seed=seed, index=index)))
