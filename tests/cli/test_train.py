@@ -10,6 +10,7 @@ import pytest
 
 from moviola.cli.main import run
 from moviola.data import codec
+from moviola.recipes.catalog import CATALOG
 
 SHORT = [w for s in ("trainer.steps=3", "trainer.batch=4", "trainer.tensorboard=false") for w in ("--set", s)]
 
@@ -32,6 +33,7 @@ def test_debug_recipes_make_a_model_that_generates(capsys, tmp_path):
         assert [line["step"] for line in log] == list(range(5, 41, 5))
         assert log[-1][f"{part}/l1"] < log[0][f"{part}/l1"]
         assert (model / "runs" / part / "samples" / f"{part}-000040.png").is_file()
+    assert out.splitlines()[1] == f'next    moviola generate "PROMPT" -o OUT.mp4 --model {model}'
     prompt = "a 3 moves left and right"
     assert (
         run(["generate", prompt, "--model", str(model), "-o", str(tmp_path / "x.mp4"), "--device", "cpu"])
@@ -53,12 +55,36 @@ def test_json_and_resume(capsys, tmp_path):
         "steps": 3,
         "resumed_from": 0,
         "log": str(folder / "runs/next/log.jsonl"),
+        "weights": str(folder / "next"),
+        "next": f'moviola generate "PROMPT" --image FRAME.png -o OUT.mp4 --model {folder}',
     }
     code, out, err = call(
         capsys, "nextframe_debug", "-o", folder, *SHORT, "--set", "trainer.steps=5", "--resume"
     )
     assert (code, err) == (0, "") and "5 steps (went on from step 3)" in out
     assert call(capsys, "nextframe_debug", "-o", folder, *SHORT, "--quiet", "--resume") == (0, "", "")
+
+
+def test_a_refiner_is_the_whole_folder(capsys, tmp_path):
+    """The closing lines name the folder that is there and the command that takes it."""
+    folder = tmp_path / "my refiner"
+    code, out, err = call(capsys, "regis_fuse_debug", "-o", folder, *SHORT, "--set", "data.count=4")
+    assert (code, err) == (0, "") and out.startswith(f"trained {folder}: 3 steps in ")
+    assert (folder / "model.safetensors").is_file() and not (folder / "refiner").exists()
+    assert out.splitlines()[1:] == [f"next    moviola refine VIDEO -o OUT.mp4 --model '{folder}'"]
+
+
+def test_the_first_part_alone_names_the_other(capsys, tmp_path):
+    """A model without its next-frame network generates nothing yet: the recipe of that network is named."""
+    code, out, _ = call(capsys, "textgan_debug", "-o", tmp_path / "m", *SHORT)
+    assert code == 0 and out.splitlines()[1] == f"next    moviola train nextframe_debug -o {tmp_path / 'm'}"
+
+
+def test_help_lists_every_recipe(capsys):
+    """Each by its whole name."""
+    assert run(["train", "--help"]) == 0
+    words = set(capsys.readouterr().out.replace(",", " ").replace(".", " ").split())
+    assert set(CATALOG) <= words
 
 
 def test_seed_is_the_setting(capsys, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import numpy as np
@@ -14,7 +15,7 @@ from moviola.core.video import Video
 from moviola.models.textvideo import TextToVideo
 from moviola.pipelines.generate import generate
 from moviola.recipes.base import DataConfig
-from moviola.recipes.catalog import CATALOG, find
+from moviola.recipes.catalog import CATALOG, FAMILIES, find
 from moviola.recipes.train import train
 from moviola.training import checkpoint
 
@@ -30,8 +31,11 @@ SHORT = [
 def test_catalog():
     """Every recipe is a described function of its own name; wrong names meet the nearest."""
     assert {"textgan_debug", "nextframe_debug", "textgan_sprites", "nextframe_sprites"} <= set(CATALOG)
-    for name, recipe in CATALOG.items():
-        assert recipe.__name__ == name and recipe.__doc__ and find(name) is recipe
+    for name in CATALOG:
+        assert find(name).__name__ == name and find(name).__doc__
+    for family, names in FAMILIES.items():
+        module = importlib.import_module(f"moviola.recipes.{family}")
+        assert tuple(recipe.__name__ for recipe in module.RECIPES) == names
     with pytest.raises(UnknownNameError, match="nextframe_debug"):
         find("nextframe_debgu")
 

@@ -1,17 +1,24 @@
-"""The recipes by name."""
+"""The recipes by name; a family's file is imported when one of its recipes is asked for."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from moviola.core.errors import UnknownNameError
-from moviola.recipes import nextframe, regis, textgan
 
-CATALOG: dict[str, Callable[[Path | None], Any]] = {
-    recipe.__name__: recipe for family in (textgan, nextframe, regis) for recipe in family.RECIPES
-}
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "textgan": ("textgan_debug", "textgan_sprites", "textgan_actions", "textgan_videos"),
+    "nextframe": (
+        "nextframe_debug", "nextframe_sprites", "nextframe_sprites_concat", "nextframe_actions", "nextframe_videos",
+    ),
+    "regis": tuple(f"regis_{kind}_{size}" for kind in ("u", "vq", "fuse") for size in ("debug", "pairs", "videos")),
+}  # fmt: skip
+"""File below `moviola.recipes` to its recipes (its `RECIPES`, in their order)."""
+CATALOG: dict[str, str] = {name: family for family, names in FAMILIES.items() for name in names}
+"""Recipe to the file it is in."""
 
 
 def find(name: str) -> Callable[[Path | None], Any]:
@@ -22,4 +29,4 @@ def find(name: str) -> Callable[[Path | None], Any]:
     """
     if name not in CATALOG:
         raise UnknownNameError.of("recipe", name, CATALOG)
-    return CATALOG[name]
+    return getattr(importlib.import_module(f"moviola.recipes.{CATALOG[name]}"), name)

@@ -5,6 +5,7 @@ A run with a manifest fills one part of the folder; one without is the whole mod
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import torch
 
 from moviola.core.errors import ConfigError, OutputError
-from moviola.models.textvideo import write_manifest
+from moviola.core.weights import read_config
+from moviola.models.textvideo import FIRST, NEXT, write_manifest
 from moviola.recipes.base import Run
 from moviola.training import checkpoint
 from moviola.training.distributed import join, leave
@@ -21,15 +23,20 @@ from moviola.training.loop import Trainer, save_config
 
 @dataclass(frozen=True)
 class Trained:
-    """What a finished run leaves: the model folder, the part that was trained, and its steps.
+    """What a finished run leaves.
 
-    `main` is false on all but one process of a distributed run.
+    Attributes:
+        output: the model folder. part: which part of it was trained. steps: so many.
+        resumed_from: the step an earlier run had reached.
+        weights: the folder that now holds the trained network: `output`, or its part of a text-to-video model.
+        main: false on all but one process of a distributed run.
     """
 
     output: Path
     part: str
     steps: int
     resumed_from: int
+    weights: Path
     main: bool = True
 
 
@@ -76,7 +83,24 @@ def train(
             module.save_pretrained(output if manifest is None else output / run.part, half=True)
     finally:
         leave()
-    return Trained(output, run.part, trainer.step, resumed, place.main)
+    weights = output if manifest is None else output / run.part
+    return Trained(output, run.part, trainer.step, resumed, weights, place.main)
+
+
+def next_command(run: Run, output: Path) -> str:
+    """Return the command line that goes on with what `run` left in `output`; empty for a family without one."""
+    folder = shlex.quote(str(output))
+    family = str(read_config(output).get("family"))
+    if family.startswith("regis-"):
+        return f"moviola refine VIDEO -o OUT.mp4 --model {folder}"
+    if family != "text-to-video":
+        return ""
+    if not (output / NEXT).is_dir():
+        path = getattr(getattr(run, "data", None), "path", None)
+        data = "" if path is None else f" --data {shlex.quote(str(path))}"
+        return f"moviola train {run.recipe.replace('textgan', 'nextframe')}{data} -o {folder}"
+    start = "" if (output / FIRST).is_dir() else " --image FRAME.png"
+    return f'moviola generate "PROMPT"{start} -o OUT.mp4 --model {folder}'
 
 
 def _check(run: Run, output: Path, folder: Path, resume: bool) -> None:
