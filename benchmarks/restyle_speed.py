@@ -91,7 +91,11 @@ def main() -> None:
         source, short = (crop(given.clip, given.size, n, folder) for n in (given.frames, 4))
         for painter in given.painters.split(","):
             for how in ("warp", "patch"):
-                values = {"painter": painter, "method": how, "keys": {"interval": given.interval}}
+                values = {
+                    "painter": painter,
+                    "propagation": {"method": how},
+                    "keys": {"interval": given.interval},
+                }
                 config = RestyleConfig.make(values)
                 stages(short, config, 1, folder / f"{painter}-{how}-warm")
                 taken = stages(source, config, given.workers, folder / f"{painter}-{how}")

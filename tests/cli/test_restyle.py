@@ -93,7 +93,30 @@ def test_a_video(say):
         ),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.alpha=0.5"], "alpha"),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.intervall=3"], "interval"),
-        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--keys", "nowhere"], "nowhere is no folder"),
+        (["clip.mp4", "-o", "x.mp4", "--keys", "nowhere"], "nowhere is no folder"),
+        (
+            ["clip.mp4", "-o", "x.mp4", "--painter", "ink", "--keys", "."],
+            "--painter has no effect with --keys",
+        ),
+        (
+            ["clip.mp4", "-o", "x.mp4", "--keys", ".", "--interval", "4"],
+            "--interval has no effect with --keys",
+        ),
+        (
+            ["clip.mp4", "-o", "x.mp4", "--count", "2", "--interval", "4"],
+            "--interval has no effect with --count",
+        ),
+        (["clip.mp4", "-o", "x.mp4", "--steps", "4"], "--steps has no effect with --painter watercolor"),
+        (
+            ["clip.mp4", "-o", "x.png", "--first-only", "--count", "4"],
+            "--count has no effect with --first-only",
+        ),
+        (
+            ["clip.mp4", "-o", "x.mp4", "--set", "method=flow"],
+            "did you mean keys.method or propagation.method?",
+        ),
+        (["clip.mp4", "-o", "x.mp4", "--set", "interval=4"], "did you mean keys.interval?"),
+        (["clip.mp4", "-o", "x.mp4", "--set", "keys.flow=lk"], "did you mean flow?"),
         (["clip.mp4", "--painter", "ink", "-o", "x.jpg", "--first-only"], "name a .png"),
         (
             [
@@ -124,6 +147,44 @@ def test_one_line_for_bad_input(say, monkeypatch, words, line):
     assert (code, out) == (2, "") and line in err
     assert err.startswith("moviola: error: ") and err.count("\n") == 1
     assert [p.name for p in Path.cwd().iterdir()] == ["clip.mp4"]
+
+
+def test_settings_that_change_nothing_are_named(say):
+    """From --set or a file: a note, since a file may be meant for several painters."""
+    words = [
+        "--set",
+        "diffusion.steps=4",
+        "--set",
+        "keys.count=3",
+        "--set",
+        "keys.alpha=2",
+        "--set",
+        "raft=none.pth",
+    ]
+    code, out, err = say("clip.mp4", "--painter", "sketch", "-o", "out.mp4", *words, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["notes"] == [
+        "not used with the painter sketch and these key frames: diffusion.steps, raft, keys.alpha"
+    ]
+
+
+def test_one_meaning_of_propagation(say):
+    """--propagation is the setting propagation.method."""
+    for words in (["--propagation", "linear"], ["--set", "propagation.method=linear"]):
+        assert (
+            say("clip.mp4", "--painter", "sketch", "-o", "out.mkv", "--lossless", "--count", "3", *words)[0]
+            == 0
+        )
+        codec.read("out.mkv").save("fade.mkv" if words[0] == "--propagation" else "set.mkv", lossless=True)
+    np.testing.assert_array_equal(codec.read("fade.mkv").frames, codec.read("set.mkv").frames)
+    assert say("clip.mp4", "--painter", "sketch", "-o", "out.mkv", "--lossless", "--count", "3")[0] == 0
+    assert not np.array_equal(codec.read("out.mkv").frames, codec.read("set.mkv").frames)
+
+
+def test_an_interval_of_one_paints_every_frame(say):
+    """Also where nothing or much changes."""
+    code, out, _ = say("clip.mp4", "--painter", "sketch", "-o", "out.mp4", "--interval", "1", "--json")
+    assert code == 0 and json.loads(out)["keys"] == list(range(8))
 
 
 def test_a_broken_file(say):

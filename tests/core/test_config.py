@@ -62,6 +62,8 @@ def test_overrides():
         ("inner.ratte=1", ["inner.ratte", "rate"]),
         ("stepz=1", ["stepz", "steps"]),
         ("steps.more=1", ["steps.more"]),
+        ("rate=1", ["'rate'", "did you mean inner.rate?"]),
+        ("inner.steps=1", ["'inner.steps'", "did you mean steps?"]),
         ("steps", ["--set", "="]),
         ("steps=0", ["steps", "greater than or equal to 1", "0"]),
         ("inner.rate=fast", ["inner.rate", "fast"]),
@@ -84,6 +86,10 @@ def test_make_names_near_keys_and_counts_the_rest():
     with pytest.raises(ConfigError) as error:
         Outer.make({"stepps": 1})
     assert "'stepps'" in one_line(error) and "steps" in str(error.value)
+    for values, name in (({"rate": 1}, "rate"), ({"inner": {"ratte": 1}}, "inner.ratte")):
+        with pytest.raises(ConfigError) as error:
+            Outer.make(values)
+        assert f"unknown setting {name!r}; did you mean inner.rate?" in one_line(error)
 
 
 def test_load_errors(tmp_path):

@@ -29,7 +29,7 @@ def pseudo_code(change, interval, alpha, beta):
 
 @given(
     st.lists(st.integers(0, 16), min_size=2, max_size=80),
-    st.integers(1, 12),
+    st.integers(2, 12),
     st.sampled_from([1, 1.25, 1.5, 3]),
     st.sampled_from([0.5, 1, 2]),
 )
@@ -56,6 +56,24 @@ def test_a_burst_draws_keys():
     change[45:55] = 10.0
     keys = algorithm_1(change, 10, alpha=2)
     assert keys == [0, 20, 40, 46, 48, 50, 52, 54, 74, 94]
+
+
+@given(
+    st.lists(st.integers(0, 16), min_size=1, max_size=40), st.floats(1, 9), st.floats(0.1, 9), st.booleans()
+)
+def test_an_interval_of_one_leaves_no_frame_out(change, alpha, beta, force_last):
+    """Between frames that follow each other there is none, whatever changes."""
+    keys = algorithm_1(change, 1, alpha=alpha, beta=beta, force_last=force_last)
+    assert keys == list(range(len(change)))
+
+
+@pytest.mark.parametrize("interval", [19, 20, 21, 500])
+def test_an_interval_as_long_as_the_clip(interval):
+    """Steps that are alike never sum to more than the interval's share: the first frame is the only key."""
+    assert algorithm_1(np.ones(20), interval) == [0]
+    assert algorithm_1(np.ones(20), interval, alpha=math.inf) == [0]
+    assert algorithm_1(np.ones(20), interval, force_last=True) == [0, 19]
+    assert uniform(20, interval) == ([0] if interval >= 20 else [0, 19])
 
 
 def test_the_longest_gap_is_rounded_up():
@@ -187,6 +205,7 @@ def test_explicit():
         (lambda: algorithm_1([0, 1], float("nan")), "the interval is nan"),
         (lambda: algorithm_1([0, 1], 10, beta=0), "beta is 0; it must be above 0"),
         (lambda: algorithm_1([0, 1], 10, min_gap=13), "min_gap is 13; it must be 1 to 12"),
+        (lambda: algorithm_1([0, 1], 1, alpha=3, min_gap=2), "min_gap is 2; it must be 1 to 1"),
         (lambda: algorithm_1([0, 1], 10, cuts=[2]), "a cut at frame 2 is not in the video; it has 2 frames"),
         (lambda: algorithm_1([0, 1], 10, cuts=[-1]), "a cut at frame -1"),
         (lambda: with_budget([0, 1], 3), "3 key frames are asked for; the video has 2 frames"),

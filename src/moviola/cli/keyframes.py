@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.common import Device, Json, Quiet, emit, example, say
 from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,17 +21,27 @@ _Method = Annotated[
     ),
 ]
 _Interval = Annotated[
-    int, typer.Option("--interval", metavar="N", help="Frames from key to key where change is average.")
+    int | None,
+    typer.Option(
+        "--interval",
+        metavar="N",
+        help="Frames from key to key where change is average; 10, and 1 makes every frame a key.",
+    ),
 ]
 _Count = Annotated[
     int | None,
     typer.Option("--count", "-k", metavar="K", help="Exactly so many keys, instead of --interval."),
 ]
-_Alpha = Annotated[float, typer.Option("--alpha", metavar="X", help="Longest gap, in intervals; at least 1.")]
-_Beta = Annotated[
-    float, typer.Option("--beta", metavar="X", help="Factor of the threshold; more gives fewer keys.")
+_Alpha = Annotated[
+    float | None, typer.Option("--alpha", metavar="X", help="Longest gap, in intervals; at least 1; 1.2.")
 ]
-_MinGap = Annotated[int, typer.Option("--min-gap", metavar="N", help="Fewest frames from key to key.")]
+_Beta = Annotated[
+    float | None,
+    typer.Option("--beta", metavar="X", help="Factor of the threshold; more gives fewer keys; 1."),
+]
+_MinGap = Annotated[
+    int | None, typer.Option("--min-gap", metavar="N", help="Fewest frames from key to key; 1.")
+]
 _MaxGap = Annotated[
     int | None, typer.Option("--max-gap", metavar="N", help="Most frames from key to key, with --count.")
 ]
@@ -57,18 +67,17 @@ _Plot = Annotated[
 def command(
     input: _Input,
     method: _Method = "flow",
-    interval: _Interval = 10,
+    interval: _Interval = None,
     count: _Count = None,
-    alpha: _Alpha = 1.2,
-    beta: _Beta = 1.0,
-    min_gap: _MinGap = 1,
+    alpha: _Alpha = None,
+    beta: _Beta = None,
+    min_gap: _MinGap = None,
     max_gap: _MaxGap = None,
     force_last: _ForceLast = False,
     no_cuts: _NoCuts = False,
     keys: _Keys = None,
     vae: _Vae = None,
     plot: _Plot = None,
-    seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,
@@ -76,25 +85,53 @@ def command(
     """Choose the key frames of a video: more where it changes, and one at every cut.
 
     A key falls where enough has changed since the last one, or after alpha intervals. The method optimal predicts how
-    well the frames between can be made from the keys, and takes the best. --seed changes nothing.
+    well the frames between can be made from the keys, and takes the best. Nothing is drawn at random.
     """
     from moviola.pipelines.keyframes import write_plot
     from moviola.pipelines.keyframes.plot import check_plot
 
     if plot is not None:
         check_plot(plot)
-    rules = {
+    given = {
         "interval": interval, "count": count, "alpha": alpha, "beta": beta, "min_gap": min_gap, "max_gap": max_gap,
-        "force_last": force_last, "cuts": not no_cuts, "indices": None if keys is None else read_keys(keys),
+        "force_last": force_last or None,
     }  # fmt: skip
-    if vae is not None and method != "latent":
-        raise ConfigError(f"--vae is for --method latent, not for {method}")
+    rules = {name: value for name, value in given.items() if value is not None}
+    check_options(method, rules, keys is not None, vae is not None)
+    rules |= {"cuts": not no_cuts, "indices": None if keys is None else read_keys(keys)}
     found = _run(input, method, device, vae, quiet or json, rules)
     if plot is not None:
         write_plot(found, input, plot)
     if json:
         emit(_report(found))
     _tell(found, plot, quiet or json)
+
+
+def check_options(method: str, rules: dict[str, Any], by_hand: bool, vae: bool) -> None:
+    """Refuse options that would change nothing beside others.
+
+    Args:
+        method: how keys are chosen. rules: the rule's options that are given.
+        by_hand: the keys are named. vae: an autoencoder is.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if vae and method != "latent":
+        raise ConfigError(f"--vae is for --method latent, not for {method}")
+    useless, beside = set(), ""
+    if by_hand:
+        useless, beside = set(rules), "--keys, which names the key frames"
+    elif "count" in rules:
+        useless, beside = {"interval", "alpha", "beta"}, "--count"
+    elif method in ("uniform", "optimal") or rules.get("interval") == 1:
+        beside = f"--method {method}" if method in ("uniform", "optimal") else "--interval 1"
+        useless = {"alpha", "beta"}
+    for name in rules:
+        if name in useless:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} has no effect with {beside}; leave one of them out"
+            )
 
 
 def read_keys(text: str) -> list[int]:

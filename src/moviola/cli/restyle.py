@@ -51,8 +51,10 @@ _Method = Annotated[
     str | None,
     typer.Option("--method", metavar="NAME", help="How key frames are chosen (moviola keyframes)."),
 ]
-_Interval = Annotated[int | None, typer.Option("--interval", metavar="N", help="Frames between keys.")]
-_Count = Annotated[int | None, typer.Option("--count", metavar="K", help="Exactly so many keys.")]
+_Interval = Annotated[
+    int | None, typer.Option("--interval", metavar="N", help="Frames from key to key; 10, and 1 paints all.")
+]
+_Count = Annotated[int | None, typer.Option("--count", metavar="K", help="Exactly so many keys instead.")]
 _Anchor = Annotated[
     str | None, typer.Option("--anchor", metavar="HOW", help="diffusion: first, shot or adaptive.")
 ]
@@ -142,11 +144,12 @@ def command(
         "painter": painter, "prompt": prompt or None,
         "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed,
         "keys.method": method, "keys.interval": interval, "keys.count": count,
-        "method": propagation, "diffusion.model": model, "diffusion.scheduler": scheduler,
+        "propagation.method": propagation, "diffusion.model": model, "diffusion.scheduler": scheduler,
         "diffusion.steps": steps, "diffusion.anchor.mode": anchor,
         "diffusion.controls": _controls(control), "diffusion.loras": _loras(lora),
     }  # fmt: skip
     settings, notes = _settings(config, given, strength, set or [])
+    _check_options({**given, "strength": strength, "workers": workers}, settings, keys, first_only)
     plan = Plan(work, resume, keys, workers, str(pick_device(device)))
     done = _run(input, output, settings, plan, first_only, lossless, quiet or json)
     _tell(done, settings.painter, [*notes, *done.notes], round(time.perf_counter() - started, 3), json, quiet)
@@ -203,6 +206,43 @@ def _settings(
     if strength is not None:
         _put(values, ["diffusion", "strength"] if painter == DIFFUSION else ["strength"], strength)
     return RestyleConfig.make(values).with_overrides(more), notes
+
+
+_OPTIONS = {
+    "keys.method": "--method", "keys.interval": "--interval", "keys.count": "--count",
+    "propagation.method": "--propagation", "diffusion.model": "--model", "diffusion.scheduler": "--scheduler",
+    "diffusion.steps": "--steps", "diffusion.anchor.mode": "--anchor", "diffusion.controls": "--control",
+    "diffusion.loras": "--lora",
+}  # fmt: skip
+"""Setting to the option that gives it, where their names differ."""
+
+
+def _check_options(
+    given: dict[str, Any], settings: RestyleConfig, by_hand: Path | None, first_only: bool
+) -> None:
+    """Refuse options that would change nothing beside others.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    from moviola.pipelines.restyle.settings import DIFFUSION
+
+    names = [name for name, value in given.items() if value is not None]
+    useless = {name: f"--painter {settings.painter}" for name in names if name.startswith("diffusion.")}
+    if settings.painter == DIFFUSION and by_hand is None:
+        useless = {}
+    if "keys.count" in names:
+        useless["keys.interval"] = "--count"
+    if by_hand is not None:
+        useless = dict.fromkeys([*useless, "painter", "strength"], "--keys")
+        useless |= dict.fromkeys(("keys.method", "keys.interval", "keys.count"), "--keys")
+    if first_only:
+        rest = ("keys.method", "keys.interval", "keys.count", "propagation.method", "workers")
+        useless |= dict.fromkeys(rest, "--first-only")
+    for name in names:
+        if name in useless:
+            option = _OPTIONS.get(name, f"--{name}")
+            raise ConfigError(f"{option} has no effect with {useless[name]}; leave one of them out")
 
 
 def _put(values: dict[str, Any], names: list[str], value: Any) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -82,21 +82,66 @@ def _assign(values: dict[str, Any], keys: list[str], value: Any, dotted: str) ->
     for depth, key in enumerate(keys):
         if not isinstance(node, dict) or key not in node:
             known = list(node) if isinstance(node, dict) else []
-            near = nearest(key, known) or known[:8]
             where = ".".join(keys[:depth]) or "the top"
-            raise ConfigError(f"unknown setting {dotted!r}: {where} has {', '.join(near) or 'no keys'}")
+            near = suggest(keys, paths_of(values))
+            hint = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else f"{where} has {', '.join(known[:12]) or 'no keys'}"
+            )
+            raise ConfigError(f"unknown setting {dotted!r}; {hint}")
         if depth == len(keys) - 1:
             node[key] = value
         else:
             node = node[key]
 
 
+def paths_of(values: Mapping[str, Any], above: str = "") -> list[str]:
+    """Return the dotted names of all settings in nested `values`, those of the upper levels first."""
+    names = [f"{above}{key}" for key in values]
+    inner = [paths_of(value, f"{above}{key}.") for key, value in values.items() if isinstance(value, Mapping)]
+    return names + [name for names_below in inner for name in names_below]
+
+
+def suggest(keys: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return up to three of the settings `known` that the unknown one at `keys` may have been meant for.
+
+    Those of its own last name on another level come first, then those of a like name on its own level, then on any.
+    """
+    last, level = keys[-1], ".".join(keys[:-1])
+    same = [name for name in known if name.rpartition(".")[2] == last]
+    if same:
+        return same[:3]
+    beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == level}
+    near = [beside[word] for word in nearest(last, beside)]
+    return near or nearest(".".join(keys), known)
+
+
+def _fields(cls: type[BaseModel]) -> dict[str, Any]:
+    """Return the settings of a config class as nested names."""
+    inner = {name: _config_in(field.annotation) for name, field in cls.model_fields.items()}
+    return {name: None if kind is None else _fields(kind) for name, kind in inner.items()}
+
+
+def _config_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the config class that an annotation is, or offers beside None."""
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+    return next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+
+
 def _one_line(cls: type[BaseModel], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or cls.__name__
+    parts = [str(part) for part in first["loc"]]
+    where = ".".join(parts) or cls.__name__
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
-        near = nearest(str(first["loc"][-1]), cls.model_fields) or list(cls.model_fields)[:8]
-        return f"{cls.__name__}: unknown setting {where!r}; did you mean {' or '.join(near)}?{tail}"
+        known = paths_of(_fields(cls))
+        near = suggest(parts, known)
+        hint = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else f"it has {', '.join(list(cls.model_fields)[:12])}"
+        )
+        return f"{cls.__name__}: unknown setting {where!r}; {hint}{tail}"
     return f"{cls.__name__}: {where}: {first['msg']}, not {first['input']!r}{tail}"

@@ -37,10 +37,11 @@ def algorithm_1(
 
     Args:
         change: (T,), at least 0; [0] is not looked at.
-        interval: frames between keys where the change is as it is on average, at least 1.
+        interval: frames between keys where the change is as it is on average, at least 1; 1 makes every frame a key,
+            whatever alpha and beta are.
         alpha: the longest gap in units of the interval, at least 1; slightly above 1 makes up for early keys.
         beta: factor of the threshold, above 0; more gives fewer keys in motion.
-        min_gap: fewest frames from key to key, 1 to alpha * interval; cuts and a forced last key may come sooner.
+        min_gap: fewest frames from key to key, 1 to the longest gap; cuts and a forced last key may come sooner.
         force_last: make the last frame a key too.
         cuts: first frames of new shots; each is a key.
 
@@ -54,11 +55,14 @@ def algorithm_1(
     _check(interval >= 1, f"the interval is {interval}; it must be at least 1 frame")
     _check(alpha >= 1, f"alpha is {alpha}; it must be at least 1")
     _check(beta > 0 and math.isfinite(beta), f"beta is {beta}; it must be above 0")
-    _check(1 <= min_gap <= alpha * interval, f"min_gap is {min_gap}; it must be 1 to {alpha * interval:g}")
+    widest = (
+        alpha * interval if interval > 1 else 1.0
+    )  # between frames that follow each other there is nothing
+    _check(1 <= min_gap <= widest, f"min_gap is {min_gap}; it must be 1 to {widest:g}")
     starts = _starts(cuts, len(curve))
     steps = np.delete(curve, [0, *starts])
     threshold = beta * interval * (float(steps.mean()) if len(steps) else 0.0)
-    longest = math.ceil(alpha * interval * (1 - SLACK))
+    longest = math.ceil(min(len(curve), widest * (1 - SLACK)))
     walk = _Walk(tuple(curve), starts, threshold, min_gap, longest, force_last)
     return walk.keys()
 

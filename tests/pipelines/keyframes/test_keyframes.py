@@ -125,6 +125,12 @@ def test_budgets(video):
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in ("deep", "latent")])
+def test_an_interval_of_one(video, method):
+    """Every frame is a key, by every method."""
+    assert keyframes(video, method, interval=1).indices == list(range(30))
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("deep", "latent")])
 def test_a_clip_of_one_frame(method):
     """It is the key."""
     one = Video(np.zeros((1, 32, 48, 3), np.uint8), 25)
@@ -170,6 +176,7 @@ def test_many_keys_are_thinned_in_the_plot(video):
         ({"count": 31}, ConfigError, "31 key frames are asked for; the video has 30 frames"),
         ({"count": 1}, ConfigError, "1 keys are asked for; cuts, gaps and the last frame allow 2"),
         ({"count": 1, "method": "optimal"}, ConfigError, "no 1 of 30 frames can be keys"),
+        ({"method": "uniform", "interval": 4, "min_gap": 5}, ConfigError, "min_gap is 5; it must be 1 to 4"),
         ({"max_gap": 3}, ConfigError, "max_gap goes with a number of keys"),
         ({"indices": [30]}, ConfigError, "key frame 30 is not in the video; it has 30 frames, 0 to 29"),
         ({"cuts": [31]}, ConfigError, "a cut at frame 31 is not in the video"),

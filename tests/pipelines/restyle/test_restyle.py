@@ -31,7 +31,7 @@ from moviola.pipelines.restyle.work import Work, save_picture
 from moviola.propagation import matching
 
 pytest.importorskip("cv2")
-FAST = {"method": "warp"}
+FAST = {"propagation": {"method": "warp"}}
 
 
 def moving(frames: int = 9, height: int = 46, width: int = 70) -> Video:
@@ -159,7 +159,8 @@ def test_other_settings_make_only_what_they_change(clip: Path, tmp_path: Path) -
     """Another painter repaints; another way to carry does not."""
     work = tmp_path / "work"
     first = restyle_file(clip, tmp_path / "out.mkv", config(), Plan(work=work))
-    carried = restyle_file(clip, tmp_path / "out.mkv", config(method="linear"), Plan(work=work, resume=True))
+    faded = config(propagation={"method": "linear"})
+    carried = restyle_file(clip, tmp_path / "out.mkv", faded, Plan(work=work, resume=True))
     assert (carried.painted, carried.carried) == (0, first.carried)
     painted = restyle_file(clip, tmp_path / "out.mkv", config(painter="ink"), Plan(work=work, resume=True))
     assert painted.painted == first.painted
@@ -243,7 +244,7 @@ def test_cores_can_be_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_two_workers_make_what_one_makes(clip: Path, tmp_path: Path) -> None:
     """Parts do not depend on the process that makes them."""
-    settings = config(keys={"method": "uniform", "interval": 3}, method="patch")
+    settings = config(keys={"method": "uniform", "interval": 3}, propagation={"method": "patch"})
     for workers in (1, 2):
         restyle_file(clip, tmp_path / f"{workers}.mkv", settings, Plan(workers=workers), lossless=True)
     np.testing.assert_array_equal(mv.read(tmp_path / "1.mkv").frames, mv.read(tmp_path / "2.mkv").frames)

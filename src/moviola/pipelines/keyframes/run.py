@@ -77,11 +77,11 @@ def keyframes(
     Args:
         video: a Video, or the path of a file or folder of frames, which is streamed.
         method: a measure of change (uniform, histogram, orb, flow, deep, latent) or "optimal".
-        interval: frames from key to key where the change is average, at least 1. "optimal" takes as many keys as even
-            distances would, and at least one a shot.
+        interval: frames from key to key where the change is average, at least 1, which makes every frame a key.
+            "optimal" takes as many keys as even distances would, and at least one a shot.
         count: exactly so many keys instead.
         alpha, beta: of Algorithm 1; not looked at where `count` is given or the method is uniform or optimal.
-        min_gap: fewest frames from key to key.
+        min_gap: fewest frames from key to key; at most the interval where the method is uniform.
         max_gap: most, where a number of keys is given; None for three times the mean, more where cuts ask for it.
         force_last: make the last frame a key.
         cuts: True to look for cuts, False for none, or the first frames of new shots.
@@ -102,7 +102,7 @@ def keyframes(
         raise UnknownNameError.of("method of choosing key frames", str(method), METHODS)
     source = _Source(video, tick)
     rule = _Rule(interval, count, alpha, beta, min_gap, max_gap, force_last)
-    rule.check(source.count)
+    rule.check(source.count, method)
     if indices is None and method == "optimal":
         return _optimal(source, rule, cuts, against, dict(options or {}))
     measure = "flow" if method == "optimal" else method
@@ -127,11 +127,13 @@ class _Rule:
     max_gap: int | None
     force_last: bool
 
-    def check(self, n: int) -> None:
+    def check(self, n: int, method: str) -> None:
         """Refuse settings that no curve would make right, before frames are decoded."""
         if self.count is None:
             # the checks of Algorithm 1, on a clip of one frame
             algorithm_1([0.0], self.interval, alpha=self.alpha, beta=self.beta, min_gap=self.min_gap)
+            if method == "uniform":  # its gaps are all the interval
+                algorithm_1([0.0], self.interval, alpha=1.0, min_gap=self.min_gap)
             if self.max_gap is not None:
                 raise ConfigError(
                     "max_gap goes with a number of keys; alpha * interval is the longest gap otherwise"

@@ -20,6 +20,12 @@ def default_painter(prompt: str) -> str:
     return DIFFUSION if prompt.strip() else "watercolor"
 
 
+def _changed(config: Config) -> list[str]:
+    """Return the names of the settings of a config that are not the usual ones."""
+    usual = type(config)()
+    return [name for name in type(config).model_fields if getattr(config, name) != getattr(usual, name)]
+
+
 class KeyConfig(Config):
     """Which frames are painted.
 
@@ -27,7 +33,7 @@ class KeyConfig(Config):
         method: measure of change: "uniform", "histogram", "orb", "flow", "deep", "latent", or "optimal" for the keys
             that propagate best.
         vae: for "latent", a diffusion model or its autoencoder; None for the model of the painter "diffusion".
-        interval: frames between keys, on average (Algorithm 1) or exactly ("uniform").
+        interval: frames between keys, on average (Algorithm 1) or exactly ("uniform"); 1 paints every frame.
         count: exactly so many keys instead; None to go by `interval`.
         alpha: a key comes at the latest after alpha * interval frames, at least 1.
         beta: how much change, over that of a mean interval, brings a key.
@@ -48,6 +54,32 @@ class KeyConfig(Config):
     indices: tuple[int, ...] | None = None
     shots: bool = True
 
+    def unused(self, by_hand: bool = False) -> list[str]:
+        """Return the names of settings that are not the usual ones and change nothing.
+
+        Args:
+            by_hand: the key frames are those the user painted, unless `indices` says which.
+        """
+        names = set() if self.method == "latent" else {"vae"}
+        if by_hand or self.indices is not None:
+            names |= {"method", "vae", "interval", "count", "alpha", "beta", "min_gap", "force_last"}
+        elif self.count is not None:
+            names |= {"interval", "alpha", "beta"}
+        elif self.method in ("uniform", "optimal") or self.interval == 1:
+            names |= {"alpha", "beta"}
+        return [name for name in _changed(self) if name in names]
+
+
+class RestylePropagation(PropagationConfig):
+    """How the paint is carried; attributes as `PropagationConfig`, but for the first.
+
+    Attributes:
+        method: also "auto": "warp" for filters, which paint like places alike, and "patch" for diffusion and paint by
+            hand.
+    """
+
+    method: Literal["auto", "patch", "warp", "linear"] = "auto"  # type: ignore[assignment]
+
 
 class RestyleConfig(Config):
     """All that decides what the restyled video looks like.
@@ -57,9 +89,7 @@ class RestyleConfig(Config):
         prompt: what the painted frames show; for "diffusion".
         strength: of a filter, 0 to 1.
         keys: which frames are painted.
-        method: how the paint is carried: "patch", "warp" or "linear"; "auto" is "warp" for filters, which paint like
-            places alike, and "patch" for diffusion and paint by hand.
-        propagation: all else of that; its own `method` is not looked at.
+        propagation: how their paint is carried to the other frames.
         flow: optical flow: "dis", "lk" or "raft". raft: file with RAFT-small's weights.
         crop: left, top, right, bottom to cut off first, px.
         diffusion: settings of the painter "diffusion".
@@ -71,8 +101,7 @@ class RestyleConfig(Config):
     prompt: str = ""
     strength: float = Field(default=1.0, gt=0, le=1)
     keys: KeyConfig = KeyConfig()
-    method: Literal["auto", "patch", "warp", "linear"] = "auto"
-    propagation: PropagationConfig = PropagationConfig()
+    propagation: RestylePropagation = RestylePropagation()
     flow: Literal["dis", "lk", "raft"] = "dis"
     raft: Path | None = None
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -89,9 +118,9 @@ class RestyleConfig(Config):
     def carrying(self, by_hand: bool = False) -> PropagationConfig:
         """Return how the paint is carried; `by_hand` where the user gives painted key frames."""
         best: Method = "patch" if by_hand or self.painter == DIFFUSION else "warp"
-        method = best if self.method == "auto" else self.method
-        seed = self.propagation.seed + self.seed
-        return self.propagation.model_copy(update={"method": method, "seed": seed})
+        chosen = self.propagation
+        method = best if chosen.method == "auto" else chosen.method
+        return PropagationConfig(**{**dict(chosen), "method": method, "seed": chosen.seed + self.seed})
 
     def check(self, by_hand: bool = False) -> list[str]:
         """Look at what belongs together; return notes. With paint `by_hand` the painter does not count.
@@ -107,12 +136,15 @@ class RestyleConfig(Config):
             raise ConfigError(
                 f'flow "raft" needs the weights of RAFT-small; {missing}: --set raft=raft-small.pth'
             )
+        ignored = self.unused(by_hand)
+        what = "painted key frames" if by_hand else f"the painter {self.painter}"
+        notes = [f"not used with {what} and these key frames: {', '.join(ignored)}"] if ignored else []
         if by_hand:
-            return []
+            return notes
         if self.painter == DIFFUSION:
             if not self.prompt.strip():
                 raise ConfigError('the painter "diffusion" needs a prompt: what the painted frames show')
-            return []
+            return notes
         if self.painter not in FILTERS:
             raise UnknownNameError.of("painter", self.painter, [*FILTERS, DIFFUSION])
         if self.keys.method == "latent" and self.keys.vae is None and self.keys.indices is None:
@@ -120,8 +152,18 @@ class RestyleConfig(Config):
                 'method "latent" needs an autoencoder: --set keys.vae=NAME, a model or its folder'
             )
         if self.prompt.strip():
-            return [f"the painter {self.painter} takes no prompt; it was not used"]
-        return []
+            notes.append(f"the painter {self.painter} takes no prompt; it was not used")
+        return notes
+
+    def unused(self, by_hand: bool = False) -> list[str]:
+        """Return the names of settings that are not the usual ones and change nothing; `by_hand` as for `check`."""
+        diffuses = self.painter == DIFFUSION and not by_hand
+        names = [] if diffuses else [f"diffusion.{name}" for name in _changed(self.diffusion)]
+        own = ["strength"] if diffuses else ["pictures"]
+        own += ["painter", "prompt", "strength"] if by_hand else []
+        own += ["raft"] if self.flow != "raft" else []
+        names += [name for name in own if name in _changed(self)]
+        return names + [f"keys.{name}" for name in self.keys.unused(by_hand)]
 
     def cropped(self, height: int, width: int) -> tuple[slice, slice]:
         """Return the rows and columns that are left of a frame.
