@@ -20,7 +20,7 @@ from moviola.core.errors import (
     WeightsError,
 )
 from moviola.core.video import Video
-from moviola.pipelines.generate import generate, generate_stream, plan
+from moviola.pipelines.generate import generate, generate_stream, open_generator, plan, take, takes
 
 PROMPT = "a person with red hair walks"
 
@@ -148,6 +148,8 @@ def test_rates(tiny_model, fps, rate):
         ({"image": "nothing.png"}, VideoReadError, r"nothing\.png"),
         ({"model": "spritez"}, UnknownNameError, "spritez"),
         ({"model": "no/such/folder"}, UnknownNameError, "no model folder"),
+        ({"model": object()}, InputError, "a object draws no videos"),
+        ({"steps": 4, "size": (8, 8)}, ConfigError, "size, steps is for hub:NAME; a loaded TextToVideo"),
     ],
 )
 def test_bad_input(tiny_model, change, error, words):
@@ -176,3 +178,53 @@ def test_a_model_without_first_frames(tiny_model):
     without = dataclasses.replace(plan(PROMPT, tiny_model), first=None)
     with pytest.raises(WeightsError, match="--image"):
         next(generate_stream(blind, without, 3))
+
+
+# -- any generator ------------------------------------------------------------------------------------
+
+
+class Ramp:
+    """A generator that is told nothing: frame n of video (seed, index) is one grey value."""
+
+    is_conditional, num_frames, height, width, fps = False, 5, 4, 6, Fraction(8)
+
+    def stream(self, seed, index, frames, prompt=None):
+        """Pieces of two frames."""
+        values = (torch.arange(frames) + 40 * seed + 9 * index) / 127.5 - 1
+        for piece in values.split(2):
+            yield piece[:, None, None, None].expand(-1, 1, self.height, self.width)
+
+
+def test_a_generator_that_is_told_nothing():
+    """Its own length and rate, or those asked for; a prompt or an image is refused."""
+    made = take(open_generator(Ramp()), None, seed=1, index=2)
+    assert (made.caption, made.notes, made.frames, made.fps) == ("", (), 5, 8)
+    pieces = list(made.pieces())
+    assert [len(piece) for piece in pieces] == [2, 2, 1] and pieces[0].frames.shape == (2, 4, 6, 3)
+    assert [int(frame.frames[0, 0, 0, 0]) for piece in pieces for frame in piece] == [58, 59, 60, 61, 62]
+    assert take(Ramp(), None, seed=0, index=0, frames=9, fps=12.5).fps == Fraction(25, 2)
+    for how, words in (
+        ({"prompt": "a cat"}, "told no text"),
+        ({"prompt": None, "image": "x.png"}, "--image"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            take(Ramp(), **how, seed=0, index=0)
+    with pytest.raises(ConfigError, match="frames is 0"):
+        take(Ramp(), None, seed=0, index=0, frames=0)
+
+
+def test_takes_do_not_depend_on_one_another(tiny_model):
+    """Number k of many, of few, or alone is the same video."""
+    many = [next(one.pieces()).frames for one in takes(PROMPT, tiny_model, 4, seed=2)]
+    assert np.array_equal(
+        many[3], next(next(iter(takes(PROMPT, tiny_model, 1, first=3, seed=2))).pieces()).frames
+    )
+    assert np.array_equal(many[1], generate(PROMPT, model=tiny_model, seed=2, index=1).frames)
+    first = [next(one.pieces()).frames for one in takes(PROMPT, tiny_model, 2, seed=2)]
+    assert np.array_equal(first, many[:2])
+
+
+def test_a_refiner_generates_nothing():
+    """By its name, with the names that would do."""
+    with pytest.raises(WeightsError, match=r"regis-u is a refiner; generators are .*sprites"):
+        generate(PROMPT, model="regis-u")

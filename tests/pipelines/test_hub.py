@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+import moviola as mv
 from moviola.core.errors import ConfigError, InputError, PromptError, WeightsError
+from moviola.core.video import Video
 from moviola.pipelines import hub, hub_files
 from moviola.pipelines.hub import HubPipeline, Request, generate_from_hub, load_hub
+from moviola.pipelines.hub_generator import HubGenerator, HubSettings
 
 LACKS = "diffusers is not installed: pip install 'moviola[restyle]'"
 PROMPT = "a red cat"
@@ -590,3 +593,68 @@ def test_a_card_without_the_room(monkeypatch, free, moved):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2000))
     hub._move(pipeline, torch.device("cuda"))
     assert done == [moved]
+
+
+# -- as a generator ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_a_pipeline_as_a_generator(saved, name):
+    """Its sizes are those of what it draws, and the frames are those of `generate`, in [-1, 1]."""
+    height, width = SIZES.get(name, (16, 32))
+    made = HubGenerator.load(f"hub:{saved(name)}", settings=HubSettings((height, width), 2, 2.0))
+    assert made.is_conditional and (made.height, made.width) == (height, width)
+    pieces = torch.cat(list(made.stream(3, 1, 5, PROMPT)))
+    video = made.pipeline.generate(Request(PROMPT, 5, (height, width), 2, 2.0, seed=4)).video
+    assert pieces.dtype == torch.float32 and pieces.shape == (5, 3, height, width)
+    assert np.array_equal(Video.from_tensor(pieces, made.fps).frames, video.frames) and video.fps == made.fps
+    assert made.describe(3, 1, PROMPT).caption == PROMPT
+
+
+def test_sizes_that_nobody_set(saved):
+    """ModelScope's: 16 frames of its network's size, as it draws them."""
+    made = HubGenerator.load(str(saved("modelscope")))
+    assert (made.num_frames, made.height, made.width, made.fps) == (16, 16, 16, 8)
+    assert HubGenerator.load(str(saved("modelscope")), settings=HubSettings(fps=12.5)).fps == 12.5
+    cog = HubGenerator.load(str(saved("cogvideox")), settings=HubSettings((16, 32), 1))
+    assert cog.num_frames == len(cog.draw(0, 0, None, PROMPT).video)
+    fake = HubGenerator(HubPipeline(Fake(None), "x"))
+    assert fake.num_frames == 4 and fake.fps == 8
+    with pytest.raises(ConfigError, match=r"hub:x .*give --size"):
+        _ = fake.height
+
+
+def test_a_pipeline_draws_nothing_of_nothing(saved):
+    """A text is needed; numbers are looked at before anything is loaded."""
+    made = HubGenerator.load(str(saved("modelscope")))
+    for call in (lambda: made.describe(0, 0), lambda: made.stream(0, 0, 2)):
+        with pytest.raises(PromptError, match="give a prompt"):
+            call()
+    with pytest.raises(ConfigError, match="steps is 0"):
+        HubGenerator.load("nowhere/at-all", settings=HubSettings(steps=0))
+
+
+def test_generate_takes_pipelines(saved):
+    """`mv.generate` does with "hub:" what the command does, and what it makes is the pipeline's."""
+    folder = str(saved("modelscope"))
+    made = mv.generate(PROMPT, model=f"hub:{folder}", frames=3, steps=2, guidance=4.0, seed=10, index=1)
+    plain = generate_from_hub(folder, PROMPT, frames=3, steps=2, guidance=4.0, seed=11)
+    assert np.array_equal(made.frames, plain.frames) and made.fps == plain.fps == 8
+    assert mv.generate(PROMPT, model=f"hub:{folder}", steps=1, size=(8, 24), frames=2, fps=5).fps == 5
+    loaded = HubGenerator.load(folder, settings=HubSettings(None, 2, 4.0))
+    assert np.array_equal(mv.generate(PROMPT, model=loaded, frames=3, seed=11).frames, plain.frames)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "words"),
+    [
+        ({"prompt": " "}, PromptError, "empty"),
+        ({"frames": 0}, ConfigError, "frames is 0"),
+        ({"image": "first.png"}, ConfigError, "text alone"),
+        ({"steps": 0}, ConfigError, "steps is 0"),
+    ],
+)
+def test_generate_refuses_before_it_loads(setting, error, words):
+    """No pipeline of that name exists, and none is looked for."""
+    with pytest.raises(error, match=words):
+        mv.generate(**{"prompt": "a", "model": "hub:nowhere/at-all", **setting})

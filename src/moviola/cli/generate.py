@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
-from moviola.cli.generate_takes import HUB, HubOptions, Take, hub_takes, own_takes, refined
+from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
+    from moviola.pipelines.generate import Take
     from moviola.pipelines.refine import Plan as RefinePlan
 
 _SHEET_FRAMES = 32
@@ -44,13 +45,6 @@ _Refine = Annotated[
     int, typer.Option("--refine", metavar="N", help="Refine it by N passes (moviola refine).")
 ]
 _Refiner = Annotated[str, typer.Option("--refiner", metavar="NAME|DIR", help="With which refiner.")]
-_Size = Annotated[
-    str | None, typer.Option("--size", metavar="WxH", help="hub: models: width and height, px.")
-]
-_Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="hub: models: denoising steps.")]
-_Guidance = Annotated[
-    float | None, typer.Option("--guidance", metavar="G", help="hub: models: weight of guidance by the text.")
-]
 
 
 @example(
@@ -71,9 +65,9 @@ def command(
     sheet: _Sheet = None,
     refine: _Refine = 0,
     refiner: _Refiner = "regis-u",
-    size: _Size = None,
-    steps: _Steps = None,
-    guidance: _Guidance = None,
+    size: Size = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -90,11 +84,10 @@ def command(
     options.check(model)
     place = str(pick_device(device))
     polish = _refine_plan(refiner, refine, place)
+    from moviola.pipelines.generate import takes as plan_takes
+
     how: dict[str, Any] = {"image": image, "frames": frames, "fps": fps, "seed": seed, "device": place}
-    if model.startswith(HUB):
-        takes: Iterable[Take] = hub_takes(prompt, model, num, **how, options=options)
-    else:
-        takes = own_takes(prompt, model, num, **how)
+    takes = plan_takes(prompt, model, num, **how, settings=options.settings())
     made = _make(takes, outputs, polish, upscale, quiet or json)
     if sheet is not None:
         _write_sheet([one.head for one in made], sheet)
@@ -144,12 +137,19 @@ def _make(
     for path, take in zip(outputs, takes, strict=True):
         if not isinstance(takes, list):
             _tell_notes([take], quiet)
-        shown = take if polish is None else refined(take, polish.telling(take.caption))
+        shown = take if polish is None else _refined(take, polish.telling(take.caption))
         head = _write(shown, path, upscale, quiet)
         if polish is not None:
             take = _with_notes(take, polish, head.height // upscale, head.width // upscale, quiet)
         made.append(_Made(path, take, head))
     return made
+
+
+def _refined(take: Take, plan: RefinePlan) -> Take:
+    """Return the take with its pieces refined."""
+    from moviola.pipelines.refine import refine_stream
+
+    return replace(take, pieces=lambda: refine_stream(take.pieces(), plan))
 
 
 def _with_notes(take: Take, plan: RefinePlan, height: int, width: int, quiet: bool) -> Take:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeGuard
 
 from moviola.core.config import Config
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@runtime_checkable
 class Generator(Protocol):
     """Draws videos: a GAN, a diffusion pipeline, a space of videos ..., told a text or not.
 
@@ -81,7 +80,6 @@ class Description:
     notes: tuple[str, ...] = ()
 
 
-@runtime_checkable
 class TextGenerator(Generator, Protocol):
     """A generator that is told a text, and says what it will draw before it draws."""
 
@@ -92,6 +90,16 @@ class TextGenerator(Generator, Protocol):
             PromptError: the prompt is empty, or one it cannot follow, or there is none and it cannot draw one.
         """
         ...
+
+
+def is_generator(model: object) -> TypeGuard[Generator]:
+    """Return whether `model` draws videos."""
+    return callable(getattr(model, "stream", None)) and hasattr(model, "is_conditional")
+
+
+def is_text_generator(model: Generator) -> TypeGuard[TextGenerator]:
+    """Return whether `model` is told a text."""
+    return model.is_conditional
 
 
 @dataclass(frozen=True, eq=False)

@@ -214,6 +214,11 @@ class HubPipeline:
         fitting = [start for start in NATIVE_RATES if self.title.startswith(start)]
         return as_rate(NATIVE_RATES[max(fitting, key=len)]) if fitting else None
 
+    def default(self, argument: str) -> Any:
+        """Return the default of an argument of its call; None where it has none, or no such argument."""
+        known = self._parameters.get(argument)
+        return None if known is None or known.default is known.empty else known.default
+
     def generate(self, request: Request) -> Made:
         """Make one video.
 

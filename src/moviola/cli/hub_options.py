@@ -1,0 +1,65 @@
+"""The options that only pipelines of diffusers take, as they stand on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moviola.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from moviola.pipelines.hub_generator import HubSettings
+
+_HUB = "hub:"
+
+Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="hub: models: width and height, px.")]
+Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="hub: models: denoising steps.")]
+Guidance = Annotated[
+    float | None, typer.Option("--guidance", metavar="G", help="hub: models: weight of guidance by the text.")
+]
+
+
+@dataclass(frozen=True)
+class HubOptions:
+    """What only pipelines of diffusers take; None leaves it to the pipeline.
+
+    Attributes:
+        size: "WIDTHxHEIGHT".
+        steps: of denoising.
+        guidance: weight of classifier-free guidance.
+    """
+
+    size: str | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+    def check(self, model: str) -> None:
+        """Refuse them for our own models.
+
+        Raises:
+            ConfigError: one is given.
+        """
+        given = [f"--{name}" for name, value in self.__dict__.items() if value is not None]
+        if given and not model.startswith(_HUB):
+            raise ConfigError(f"{', '.join(given)} is for {_HUB}NAME; model {model} has no such setting")
+
+    def settings(self) -> HubSettings:
+        """Return them as `moviola.pipelines` takes them.
+
+        Raises:
+            ConfigError: a size that is not two whole numbers of at least 1.
+        """
+        from moviola.pipelines.hub_generator import HubSettings
+
+        return HubSettings(self._pixels(), self.steps, self.guidance)
+
+    def _pixels(self) -> tuple[int, int] | None:
+        """Return (height, width)."""
+        if self.size is None:
+            return None
+        width, sign, height = self.size.lower().partition("x")
+        if not (sign and width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
+            raise ConfigError(f"--size is {self.size}; it must be WIDTHxHEIGHT, such as 256x256")
+        return int(height), int(width)
