@@ -6,20 +6,33 @@ import shlex
 
 import pytest
 
-from moviola.cli.main import VERBS, load_verb, run
+from moviola.cli.main import list_verbs, load_verb, run
 
 
 def every_command() -> list[list[str]]:
     """All verbs, and the sub-verbs of groups, as the words one types."""
     words = []
-    for verb in VERBS:
+    for verb in list_verbs():
         try:
             command = load_verb(verb)
         except ImportError:  # reported by the tests below, which load it again
             command = None
         words.append([verb])
-        words += [[verb, name] for name in getattr(command, "commands", {})]
+        words += [[verb, name] for name in command.list_commands(None)] if is_group(command) else []
     return words
+
+
+def is_group(command) -> bool:
+    """Whether it has sub-verbs."""
+    return hasattr(command, "list_commands")
+
+
+def load(words: list[str]):
+    """Return the command that `words` name."""
+    command = load_verb(words[0])
+    for word in words[1:]:
+        command = command.get_command(None, word)
+    return command
 
 
 COMMANDS = every_command()
@@ -52,9 +65,7 @@ def test_help_has_an_example_that_parses(words, capsys, check_words):
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)
 def test_every_option_is_described(words):
     """No option or argument without a help text."""
-    command = load_verb(words[0])
-    for word in words[1:]:
-        command = command.commands[word]
+    command = load(words)
     silent = [
         param.name for param in command.params if param.name != "help" and not getattr(param, "help", "")
     ]
@@ -64,7 +75,5 @@ def test_every_option_is_described(words):
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)
 def test_every_verb_speaks_json(words):
     """Every command has `--json`."""
-    command = load_verb(words[0])
-    for word in words[1:]:
-        command = command.commands[word]
+    command = load(words)
     assert "--json" in {opt for param in command.params for opt in param.opts}

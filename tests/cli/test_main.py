@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from moviola.cli.common import Json, Seed, example
-from moviola.cli.main import VERBS, run
+from moviola.cli.main import TASKS, VERBS, list_verbs, run
 from moviola.core.errors import InputError, NonFiniteError, VideoReadError
 
 
@@ -54,7 +54,7 @@ def test_help_lists_every_verb(capsys):
     """`--help` names each verb beside its line of the table."""
     code, out, err = outcome(capsys, "--help")
     assert (code, err) == (0, "")
-    for name, (_, _, line) in VERBS.items():
+    for name, (_, _, line) in ((verb, VERBS[verb]) for verb in list_verbs()):
         assert f"{name} " in out
         assert line.split()[0] in out
 
@@ -201,3 +201,46 @@ sys.exit(run(["toy"]))
     assert result.returncode == code, result.stderr
     assert not marker.exists()
     assert "Traceback" not in result.stderr
+
+
+# -- verbs of sub-verbs -------------------------------------------------------------------------------
+
+
+def test_a_group_without_a_task_is_none(capsys, monkeypatch):
+    """Not in the help, and as unknown as any other word."""
+    monkeypatch.setitem(TASKS, "edit", {})
+    assert "edit" not in list_verbs() and "\n  edit " not in outcome(capsys, "--help")[1]
+    code, out, err = outcome(capsys, "edit", "motion")
+    assert (code, out) == (2, "") and "unknown verb 'edit'" in err and is_one_error_line(err)
+
+
+def test_one_line_adds_a_task(capsys, verb, monkeypatch):
+    """The group is in the help, lists the task by its line without importing it, and runs it."""
+    ran = []
+    verb(lambda: ran.append(1))
+    lost = ("no_such_file", "command", "Never imported here.")
+    monkeypatch.setitem(TASKS, "edit", {"toy": ("toy", "command", "A toy."), "lost": lost})
+    assert f"\n  edit       {VERBS['edit'][2]}\n" in outcome(capsys, "--help")[1]
+    for words in (["edit"], ["edit", "--help"]):
+        code, out, err = outcome(capsys, *words)
+        assert (code, err) == (0, "") and out.startswith("Usage: moviola edit ") and VERBS["edit"][2] in out
+        assert "A toy." in out and "Never imported here." in out
+    code, out, _ = outcome(capsys, "edit", "toy", "--help")
+    assert code == 0 and out.startswith("Usage: moviola edit toy") and "Do something small." in out
+    assert outcome(capsys, "edit", "toy", "3") == (0, "", "") and ran == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["edit", "tyo"], "unknown edit verb 'tyo'; did you mean toy?"),
+        (["edit", "toy", "x"], "see moviola edit toy --help"),
+        (["edit", "toy", "1", "--no"], "--no"),
+        (["edit", "--no"], "--no"),
+    ],
+)
+def test_wrong_words_of_a_task(capsys, verb, monkeypatch, words, said):
+    """One line and exit 2, as everywhere."""
+    monkeypatch.setitem(TASKS, "edit", {"toy": ("toy", "command", "A toy.")})
+    code, out, err = outcome(capsys, *words)
+    assert (code, out) == (2, "") and said in err and is_one_error_line(err)

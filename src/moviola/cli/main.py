@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import signal
 import sys
@@ -15,54 +14,57 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from moviola.cli.verbs import VerbGroup, build
+from moviola.cli.verbs import LazyGroup, Table, build_row, build_tasks
 from moviola.core.errors import MoviolaError
 
-if TYPE_CHECKING:
-    from typer import Context
-
-# verb -> (module below moviola.cli, attribute, the line in `moviola --help`)
-VERBS: dict[str, tuple[str, str, str]] = {
+# verb -> (module below moviola.cli, attribute, the line in `moviola --help`); "" for one of TASKS
+VERBS: Table = {
     "generate": ("generate", "command", "Make a video from a text, or from a text and a first frame."),
     "refine": ("refine", "command", "Move generated video closer to real video, pass by pass (REGIS)."),
     "restyle": ("restyle", "command", "Repaint a real video: key frames, a painter, propagation."),
     "keyframes": ("keyframes", "command", "Choose the key frames of a video; print them, plot them."),
+    "edit": ("", "", "Edit what a model draws, in the model's own terms."),
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
     "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),
     "models": ("models", "app", "The models at hand and what one can say to them."),
     "doctor": ("doctor", "command", "Versions, devices, codecs and weights found, and what is missing."),
 }
+# verb -> its sub-verbs, in the form of VERBS; a verb shows itself when it has one
+TASKS: dict[str, Table] = {
+    "edit": {},
+}
 
 EXIT_OK, EXIT_FAULT, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_TERMINATED = 0, 1, 2, 130, 141, 143
 _ERRNO_OF_INPUT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
-class LazyVerbs(VerbGroup):
+class LazyVerbs(LazyGroup):
     """The root command: knows its verbs from `VERBS` and loads one when it is asked for."""
 
-    def list_commands(self, ctx: Context) -> list[str]:  # type: ignore[override]
-        """Return the verbs in the order of the table."""
-        return list(VERBS)
+    def rows(self) -> Table:
+        """Return the verbs that do something, in the order of the table."""
+        return {name: VERBS[name] for name in list_verbs()}
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Any:  # type: ignore[override]
-        """Import and return the verb `cmd_name`; None when the table does not hold it."""
-        return load_verb(cmd_name) if cmd_name in VERBS else None
+    def load(self, name: str) -> Any:
+        """Return the command of the verb `name`."""
+        return load_verb(name)
 
-    def format_commands(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override]
-        """Write the verbs and their one line, without importing any."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in VERBS.items()])
+
+def list_verbs() -> list[str]:
+    """Return the verbs in the order of `moviola --help`; one whose table of sub-verbs is empty is none yet."""
+    return [name for name in VERBS if TASKS.get(name, True)]
 
 
 def load_verb(name: str) -> Any:
-    """Return the click command of the verb `name` (a key of `VERBS`), importing its file."""
-    module, attribute, line = VERBS[name]
-    return build(name, getattr(importlib.import_module(f"moviola.cli.{module}"), attribute), line)
+    """Return the click command of the verb `name` (one of `list_verbs`), importing its file."""
+    if name in TASKS:
+        return build_tasks(name, TASKS[name], VERBS[name][2])
+    return build_row(name, VERBS[name])
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ Help is drawn without rich: it starts faster and reads the same in a pipe. Click
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from moviola.core.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from typer import Context
+
+Table = dict[str, tuple[str, str, str]]
+"""Verb -> (module below moviola.cli, attribute, the line in the help above it)."""
 
 _SECTION = re.compile(r"\n\s*(Args|Arguments|Returns|Raises|Source|Yields):\s*\n")
 
@@ -91,6 +95,59 @@ class VerbGroup(TyperGroup):
         """Write where to read on."""
         formatter.write_paragraph()
         formatter.write_text(f"{ctx.command_path} {self.noun.upper()} --help tells more, with an example.")
+
+
+class LazyGroup(VerbGroup):
+    """A group that knows its verbs from a table, and imports the file of one when it is asked for."""
+
+    table: Table | None = None
+
+    def rows(self) -> Table:
+        """Return the table."""
+        return self.table or {}
+
+    def load(self, name: str) -> Any:
+        """Return the command of `name`, one of `rows`."""
+        return build_row(name, self.rows()[name])
+
+    def list_commands(self, ctx: Context) -> list[str]:  # type: ignore[override]
+        """Return the verbs in the order of the table."""
+        return list(self.rows())
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """Import and return the verb `cmd_name`; None when the table does not hold it."""
+        return self.load(cmd_name) if cmd_name in self.rows() else None
+
+    def format_commands(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write the verbs and their one line, without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in self.rows().items()])
+
+
+def build_row(name: str, row: tuple[str, str, str]) -> Any:
+    """Return the runnable command of one row of a table, importing its file."""
+    module, attribute, line = row
+    return build(name, getattr(importlib.import_module(f"moviola.cli.{module}"), attribute), line)
+
+
+def build_tasks(name: str, table: Table, help: str) -> Any:
+    """Return the group `name` of the sub-verbs of a table, none of which is imported.
+
+    Args:
+        name: the verb.
+        table: its sub-verbs.
+        help: the line of the verb.
+    """
+    target = typer.Typer(cls=LazyGroup, help=help, add_completion=False, rich_markup_mode=None)
+    target.callback()(_nothing)
+    command: Any = typer.main.get_group(target)
+    command.name, command.table, command.help = name, table, help
+    command.subcommand_metavar = "VERB ..."
+    return command
+
+
+def _nothing() -> None:
+    """What a group does before its sub-verb."""
 
 
 def build(name: str, target: Callable[..., Any] | typer.Typer, help: str) -> Any:
