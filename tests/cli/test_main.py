@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import types
+import warnings
 from typing import Annotated
 
 import pytest
@@ -244,3 +245,21 @@ def test_wrong_words_of_a_task(capsys, verb, monkeypatch, words, said):
     monkeypatch.setitem(TASKS, "edit", {"toy": ("toy", "command", "A toy.")})
     code, out, err = outcome(capsys, *words)
     assert (code, out) == (2, "") and said in err and is_one_error_line(err)
+
+
+def test_a_note_is_one_line_a_text_and_quiet_is_quiet(capsys, verb):
+    """What is odd about an input goes to stderr once, beside any result; `--quiet` leaves it out."""
+    from moviola.core.notes import note
+
+    def action() -> None:
+        for _ in range(3):
+            note("a.gif lacks\nits end")
+        warnings.warn("a library's own talk", stacklevel=1)
+        print("{}")
+
+    verb(action)
+    assert outcome(capsys, "toy", "1", "--json") == (0, "{}\n", "moviola: note: a.gif lacks its end\n")
+    with warnings.catch_warnings(record=True) as heard:  # run leaves the filters as they were
+        warnings.simplefilter("always")
+        note("b.gif")
+    assert [str(w.message) for w in heard] == ["b.gif"]

@@ -20,6 +20,7 @@ import typer
 
 from moviola.cli.verbs import LazyGroup, Table, build_row, build_tasks
 from moviola.core.errors import MoviolaError
+from moviola.core.notes import Note
 
 # verb -> (module below moviola.cli, attribute, the line in `moviola --help`); "" for one of TASKS
 VERBS: Table = {
@@ -106,12 +107,29 @@ def run(args: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings(), _sigterm_unwinds():
         if not debug and not sys.warnoptions:
             warnings.simplefilter("ignore")
+        _show_notes(quiet=not {"-q", "--quiet"}.isdisjoint(words))
         try:
             return _invoke(words)
         except BaseException as error:
             if debug and not isinstance(error, typer.Exit):
                 traceback.print_exc()
             return _report(error)
+
+
+def _show_notes(*, quiet: bool) -> None:
+    """Print each note (`moviola.core.notes`) once, as one line on stderr, until warnings are as they were."""
+    printed: set[str] = set()
+    show = warnings.showwarning
+
+    def show_note(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if not issubclass(category, Note):
+            show(message, category, *rest, **more)
+        elif not quiet and str(message) not in printed:
+            printed.add(str(message))
+            print(f"moviola: note: {' '.join(str(message).split())[:1500]}", file=sys.stderr)
+
+    warnings.filterwarnings("always", category=Note)
+    warnings.showwarning = show_note
 
 
 def _invoke(words: list[str]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, get_args
 
 from moviola.core.errors import ConfigError, FormatError, InputError, VideoReadError
@@ -231,9 +231,10 @@ def open_image(store: Store, name: str) -> Iterator[Image]:
     """
     from PIL import Image, UnidentifiedImageError
 
-    data = io.BytesIO(store.read_bytes(name))
+    from moviola.data.codec.animation import mended
+
     try:
-        with Image.open(data) as image:
+        with Image.open(io.BytesIO(mended(store.read_bytes(name)))) as image:
             yield image
     except UnidentifiedImageError:
         raise VideoReadError(f"{store.where(name)} is not an image that can be read") from None
@@ -242,14 +243,14 @@ def open_image(store: Store, name: str) -> Iterator[Image]:
 
 
 def image_array(store: Store, name: str) -> np.ndarray:
-    """Return an image as uint8 (H, W, 3), upright; grey is repeated, transparency is laid over white."""
-    from PIL import ImageOps
+    """Return an image as uint8 (H, W, 3), upright; grey is repeated, transparency is laid over white.
 
-    from moviola.data.codec.images import to_rgb
+    Raises:
+        VideoReadError: it cannot be decoded.
+    """
+    from moviola.data.codec.images import PictureReader
 
-    with open_image(store, name) as image:
-        image.load()
-        return to_rgb(ImageOps.exif_transpose(image))
+    return next(PictureReader(Path(store.where(name)), store.read_bytes(name)).frames([0]))
 
 
 def detect(store: Store) -> Layout:

@@ -269,14 +269,16 @@ def _one_clip(store: FolderStore, name: str, label: str | None, layout: str, fps
         )
     if suffix in IMAGE_SUFFIXES and layout in ("auto", "strips"):
         with open_image(store, name) as image:
-            size = image.size
+            size, moves = image.size, bool(getattr(image, "is_animated", False))
+        if moves and layout == "auto":
+            return VideoClip(store, name, label, fps)
         if layout == "strips" or is_strip(*size):
             return StripClip(store, name, label, fps)
         if suffix not in VIDEO_SUFFIXES:
             raise FormatError(
                 f"{path} is one image of {size[0]}x{size[1]}, neither a video nor a strip of squares"
             )
-    if suffix in VIDEO_SUFFIXES:
+    if suffix in VIDEO_SUFFIXES or (layout == "videos" and suffix in IMAGE_SUFFIXES):
         return VideoClip(store, name, label, fps)
     known = ", ".join(sorted({*VIDEO_SUFFIXES, ".zip", *LIST_SUFFIXES}))
     raise FormatError(f"{path} is no data set: give a folder or a file of a known kind ({known})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -9,16 +10,18 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from moviola.core.errors import VideoReadError
+from moviola.core.notes import note
 from moviola.core.rates import BROADCAST, as_rate
+from moviola.data.codec.animation import mended, read_animation
+from moviola.data.codec.compose import composed_frames, to_rgba
 from moviola.data.codec.convert import over_white
 from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES
 from moviola.data.codec.info import Info
-from moviola.data.codec.structure import frame_delays
 from moviola.data.codec.timing import constant_rate
 
 if TYPE_CHECKING:
@@ -44,15 +47,12 @@ def _reading(path: Path) -> Iterator[None]:
         raise VideoReadError(f"{path} is not a picture that can be decoded ({reason})") from None
 
 
-def to_rgb(image: Image.Image) -> np.ndarray:
-    """Return a Pillow image as uint8 (H, W, 3): alpha over white, 16-bit grey rounded to 8."""
-    if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-        return np.repeat(((wide + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
+def to_rgb(image: Image.Image, depth: int = 8) -> np.ndarray:
+    """Return a Pillow image as uint8 (H, W, 3): alpha over white, 16-bit grey rounded to 8; `depth` as in `to_rgba`."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return np.asarray(image)
-    if image.has_transparency_data:
-        return over_white(np.asarray(image.convert("RGBA")))
+    if image.mode.startswith("I") or image.has_transparency_data:
+        return over_white(to_rgba(image, depth))
     return np.asarray(image.convert("RGB"))
 
 
@@ -60,7 +60,8 @@ class PictureReader:
     """Frames of one picture file by index.
 
     Args:
-        path: a gif, png, apng, webp or still.
+        path: a gif, png, apng, webp or still; with `data`, only its name.
+        data: the content, where it is not a file on disk.
 
     Raises:
         VideoReadError: no picture, or cut short.
@@ -68,20 +69,29 @@ class PictureReader:
 
     pixel_aspect = Fraction(1)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data: bytes | None = None) -> None:
         from PIL import Image
 
-        self.path = path
-        with _reading(path), Image.open(path) as image:
+        self.path, self._data = path, data
+        with self._opened() as file, _reading(path):
+            self._animation = read_animation(file, str(path))
+            if self._animation.whole_end:
+                file.seek(0)
+                self._data = mended(file.read())
+        with self._opened() as file, _reading(path), Image.open(file) as image:
             self._size, self._mode, self._format = image.size, image.mode, (image.format or "").lower()
             self._turned = 5 <= image.getexif().get(0x0112, 1) <= 8
-        delays = frame_delays(path)
+        if self._animation.parts:
+            self._size = self._animation.size
+        delays = self._animation.delays
         self.count = len(delays)
         if not self.count:
             raise VideoReadError(f"{path} holds no frames")
         self.fps, varies = _rate(delays, _TICKS.get(path.suffix.lower(), Fraction(1, 10**6)))
         self._shown = [delay or _SHOWN_WHEN_ZERO for delay in delays]
         self.times = tuple(accumulate(self._shown[:-1], initial=Fraction(0))) if varies else None
+        for text in self._animation.notes:
+            note(f"{path} {text}")
 
     def info(self) -> Info:
         """Describe the file."""
@@ -98,15 +108,63 @@ class PictureReader:
         Raises:
             VideoReadError: a frame cannot be decoded.
         """
-        from PIL import Image, ImageOps
+        with _reading(self.path), self._opened() as file:
+            if self._animation.parts:
+                yield from composed_frames(file, self._animation, wanted)
+            elif self.count > 1:
+                yield from _seek_each(file, wanted)
+            else:
+                yield from (_still(file, self.path, self._animation.depth) for _ in wanted)
 
-        with _reading(self.path), Image.open(self.path) as image:
-            hidden = 1 if image.info.get("default_image") and self.count > 1 else 0
-            for i in wanted:
-                if i + hidden:
-                    image.seek(i + hidden)
-                image.load()
-                yield to_rgb(ImageOps.exif_transpose(image) if self.count == 1 else image)
+    def _opened(self) -> BinaryIO:
+        return io.BytesIO(self._data) if self._data is not None else self.path.open("rb")
+
+
+def _seek_each(file: BinaryIO, wanted: Iterable[int]) -> Iterator[np.ndarray]:
+    """Give frames of an animated webp, which libwebp composes."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        for i in wanted:
+            image.seek(i)
+            image.load()
+            yield to_rgb(image)
+
+
+def _still(file: BinaryIO, path: Path, depth: bytes) -> np.ndarray:
+    """Decode a picture that does not move, upright."""
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as image:
+        try:
+            image.load()
+        except OSError:
+            if image.format not in ("JPEG", "MPO"):
+                raise
+            file.seek(0)
+            whole = _jpeg_without_end(file.read())
+            note(f"{path} lacks its end mark; the picture is whole")
+            return whole
+        return to_rgb(ImageOps.exif_transpose(image), depth[0] if depth else 8)
+
+
+def _jpeg_without_end(data: bytes) -> np.ndarray:
+    """Decode a jpeg that ends without its end mark, if all of its picture is there.
+
+    libjpeg makes up what is missing. So other bytes are put behind the data: a whole picture does not change by them.
+
+    Raises:
+        OSError: part of the picture is missing.
+    """
+    from PIL import Image, ImageOps
+
+    pictures = []
+    for more in (b"", b"\x5a" * 256):
+        with Image.open(io.BytesIO(data.rstrip(b"\xff") + more + b"\xff\xd9")) as image:
+            pictures.append(to_rgb(ImageOps.exif_transpose(image)))
+    if not np.array_equal(*pictures):
+        raise OSError("it is cut short; copy or make it again")
+    return pictures[0]
 
 
 def _rate(delays: list[Fraction], tick: Fraction) -> tuple[Fraction, bool]:

@@ -1,15 +1,12 @@
-"""What the bytes of a file say about it without decoding: is it whole, and how long does each frame last.
+"""What the bytes of a video file say about it without decoding: is it whole.
 
-Sources: ISO/IEC 14496-12 4.2 (boxes), RFC 8794 4-6 (EBML sizes), the RIFF and WebP container specifications,
-the GIF89a specification 23, the PNG specification (third edition) 11.3.6 (animation).
+Sources: ISO/IEC 14496-12 4.2 (boxes), RFC 8794 4-6 (EBML sizes), the RIFF specification.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,90 +87,3 @@ def _vint(file: BinaryIO) -> int | None:
     value = int.from_bytes(first + rest, "big") & ((1 << (7 * (extra + 1))) - 1)
     unknown = value == (1 << (7 * (extra + 1))) - 1
     return None if unknown or len(rest) < extra else value
-
-
-def frame_delays(path: Path) -> list[Fraction]:
-    """Return how long each frame of a gif, png or webp is shown, in seconds; one zero for a still image.
-
-    Raises:
-        VideoReadError: the file ends early.
-    """
-    with path.open("rb") as file:
-        head = file.read(12)
-        file.seek(0)
-        try:
-            if head[:4] == b"GIF8":
-                return list(_gif(file))
-            if head[:4] == b"RIFF" and head[8:] == b"WEBP":
-                return list(_webp(file)) or [Fraction(0)]
-            if head[:8] == b"\x89PNG\r\n\x1a\n":
-                return list(_png(file)) or [Fraction(0)]
-        except (EOFError, struct.error):
-            raise VideoReadError(f"{path} is cut short; copy or make it again") from None
-    return [Fraction(0)]
-
-
-def _exactly(file: BinaryIO, n: int) -> bytes:
-    data = file.read(n)
-    if len(data) < n:
-        raise EOFError
-    return data
-
-
-def _png(file: BinaryIO) -> Iterator[Fraction]:
-    file.seek(8)
-    while True:
-        length, name = struct.unpack(">I4s", _exactly(file, 8))
-        data = _exactly(file, length + 4)
-        if name == b"fcTL":
-            over, under = struct.unpack(">HH", data[20:24])
-            yield Fraction(over, under or 100)
-        if name == b"IEND":
-            return
-
-
-def _webp(file: BinaryIO) -> Iterator[Fraction]:
-    end = 8 + struct.unpack("<I", _exactly(file, 8)[4:])[0]
-    at = 12
-    while at + 8 <= end:
-        file.seek(at)
-        name, length = struct.unpack("<4sI", _exactly(file, 8))
-        if name == b"ANMF":
-            yield Fraction(int.from_bytes(_exactly(file, 16)[12:15], "little"), 1000)
-        at += 8 + length + length % 2
-    file.seek(end - 1)
-    _exactly(file, 1)
-
-
-def _gif(file: BinaryIO) -> Iterator[Fraction]:
-    flags = _exactly(file, 13)[10]
-    _skip_palette(file, flags)
-    delay = Fraction(0)
-    while (mark := _exactly(file, 1)) != b";":
-        if mark == b"!":
-            label = _exactly(file, 1)
-            block = _sub_blocks(file)
-            if label == b"\xf9":
-                delay = Fraction(struct.unpack("<H", block[1:3])[0], 100)
-        elif mark == b",":
-            _skip_palette(file, _exactly(file, 9)[8])
-            _exactly(file, 1)
-            _sub_blocks(file)
-            yield delay
-            delay = Fraction(0)
-        else:
-            raise EOFError
-
-
-def _skip_palette(file: BinaryIO, flags: int) -> None:
-    if flags & 0x80:
-        _exactly(file, 3 << ((flags & 7) + 1))
-
-
-def _sub_blocks(file: BinaryIO) -> bytes:
-    """Read a chain of GIF data sub-blocks and return the first bytes of it."""
-    data = b""
-    while length := _exactly(file, 1)[0]:
-        block = _exactly(file, length)
-        data = data or block
-    return data
