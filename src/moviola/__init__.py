@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from moviola.pipelines.keyframes import keyframes
     from moviola.pipelines.refine import refine
     from moviola.pipelines.restyle import restyle
+    from moviola.pipelines.sample import sample
 
 __version__ = "0.1.0"
-__all__ = ["Video", "evaluate", "generate", "keyframes", "load", "read", "refine", "restyle"]
+__all__ = ["Video", "evaluate", "generate", "keyframes", "load", "read", "refine", "restyle", "sample"]
 
 # public name -> the module that defines it
 _HOME = {
@@ -36,6 +37,7 @@ _HOME = {
     "read": "moviola.data.codec",
     "refine": "moviola.pipelines.refine",
     "restyle": "moviola.pipelines.restyle",
+    "sample": "moviola.pipelines.sample",
 }
 
 

@@ -15,6 +15,8 @@ import torch
 import moviola as mv
 from moviola.core.errors import ConfigError, InputError, PromptError, WeightsError
 from moviola.core.video import Video
+from moviola.data import codec
+from moviola.data.sources import open_source
 from moviola.pipelines import hub, hub_files
 from moviola.pipelines.hub import HubPipeline, Request, generate_from_hub, load_hub
 from moviola.pipelines.hub_generator import HubGenerator, HubSettings
@@ -658,3 +660,24 @@ def test_generate_refuses_before_it_loads(setting, error, words):
     """No pipeline of that name exists, and none is looked for."""
     with pytest.raises(error, match=words):
         mv.generate(**{"prompt": "a", "model": "hub:nowhere/at-all", **setting})
+
+
+def test_samples_of_a_pipeline(saved, tmp_path, capsys):
+    """A folder of them, told one text; it is the folder of these settings alone."""
+    from moviola.cli.main import run
+
+    model, out = f"hub:{saved('modelscope')}", tmp_path / "out"
+    words = ["sample", model, "-o", str(out), "--format", "npz", "--frames", "2", "--steps", "1", "--json"]
+    assert run([*words, "--num", "2", "--prompt", PROMPT, "--seed", "3"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["videos"], told["drawn"], told["frames"], told["width"], told["fps"]) == (2, 2, 2, 16, 8)
+    assert [item.caption for item in open_source(out)] == [PROMPT, PROMPT]
+    plain = generate_from_hub(model, PROMPT, frames=2, steps=1, seed=4)
+    assert np.array_equal(codec.read(out / "00001.npz").frames, plain.frames)
+    assert run([*words, "--num", "2", "--prompt", PROMPT, "--seed", "3"]) == 0
+    assert json.loads(capsys.readouterr().out)["drawn"] == 0
+    words[words.index("--steps") + 1] = "2"
+    assert run([*words, "--prompt", PROMPT, "--seed", "3"]) == 2
+    assert "other settings (steps 1, not 2)" in capsys.readouterr().err
+    assert run([*words, "--format", "mp4"]) == 2
+    assert "draws nothing without a text" in capsys.readouterr().err

@@ -25,6 +25,7 @@ from moviola.core.notes import Note
 # verb -> (module below moviola.cli, attribute, the line in `moviola --help`); "" for one of TASKS
 VERBS: Table = {
     "generate": ("generate", "command", "Make a video from a text, or from a text and a first frame."),
+    "sample": ("sample", "command", "Draw many videos from a model into a folder, told a text or not."),
     "refine": ("refine", "command", "Move generated video closer to real video, pass by pass (REGIS)."),
     "restyle": ("restyle", "command", "Repaint a real video: key frames, a painter, propagation."),
     "keyframes": ("keyframes", "command", "Choose the key frames of a video; print them, plot them."),

@@ -1,0 +1,181 @@
+"""`moviola sample`: many videos of one model, into a folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
+from moviola.core.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from moviola.pipelines.sample import Sampling
+    from moviola.pipelines.sample_folder import Report, SampleFolder
+
+_Model = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="An embedded model, a folder, or hub: and a diffusers pipeline."),
+]
+_Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write 00000.mp4, 00001.mp4 ... into.")
+]
+_Num = Annotated[int, typer.Option("--num", "-n", metavar="N", help="How many videos.")]
+_Frames = Annotated[int | None, typer.Option("--frames", metavar="T", help="Frames of each.")]
+_Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
+_Prompt = Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="What every video shows.")]
+_Captions = Annotated[
+    Path | None,
+    typer.Option("--captions", metavar="FILE", help="What each shows, in turn: .csv, .jsonl or .txt."),
+]
+_Format = Annotated[
+    str, typer.Option("--format", metavar="KIND", help="mp4, webm, mkv, gif, webp, npz or png-folders.")
+]
+_Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
+
+
+@example(
+    "moviola sample sprites -o samples --num 64",
+    'moviola sample actions -o waving --num 8 --prompt "a person waves both hands" --frames 40 --format webp',
+    "moviola sample sprites -o told --captions told.txt --sheet told.png",
+)
+def command(
+    model: _Model,
+    output: _Output,
+    num: _Num = 16,
+    frames: _Frames = None,
+    fps: _Fps = None,
+    prompt: _Prompt = None,
+    captions: _Captions = None,
+    format: _Format = "mp4",
+    sheet: _Sheet = None,
+    size: Size = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw many videos from a model, told a text or not, into a folder.
+
+    Video n follows from the seed and n alone. The same command goes on where it was stopped, and with a larger --num
+    draws those that are missing. A model that is told a text draws its captions by the seed unless it is given some;
+    they are written to DIR/captions.csv.
+    """
+    started = time.perf_counter()
+    options = HubOptions(size, steps, guidance)
+    _check(num, frames, sheet)
+    options.check(model)
+    from moviola.core.progress import progress
+    from moviola.pipelines.sample_folder import SampleFolder, sample_settings, write_samples
+
+    place = SampleFolder(output, format)
+    sampling = _open(model, prompt, captions, frames, fps, options, seed, device)
+    hub = {"size": size, "steps": steps, "guidance": guidance}
+    settings = sample_settings(model, sampling, place, **{k: v for k, v in hub.items() if v is not None})
+    with progress("sampling", num, quiet or json) as tick:
+        written = write_samples(
+            sampling, place, num, settings, tick=tick,
+            note=lambda text: say(f"note: {text}", quiet=quiet, as_json=json),
+        )  # fmt: skip
+    if sheet is not None:
+        _write_sheet(place, num, sheet)
+    report = _report(sampling, place, num, sheet, written, round(time.perf_counter() - started, 3))
+    if json:
+        emit(report)
+    _tell(report, quiet or json)
+
+
+def _check(num: int, frames: int | None, sheet: Path | None) -> None:
+    for name, value in (("--num", num), ("--frames", frames)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} is {value}; it must be at least 1")
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise OutputError(f"--sheet {sheet} is no .png; a contact sheet is a PNG picture")
+    if sheet is not None:
+        from moviola.data.folders import file_place
+
+        file_place(sheet)
+
+
+def _open(
+    model: str,
+    prompt: str | None,
+    captions: Path | None,
+    frames: int | None,
+    fps: float | None,
+    options: HubOptions,
+    seed: int,
+    device: str,
+) -> Sampling:
+    from moviola.core.devices import pick_device
+    from moviola.pipelines.sample import open_sampling
+    from moviola.pipelines.sample_folder import read_caption_list
+
+    hub = options.settings()
+    return open_sampling(
+        model,
+        prompt=prompt,
+        captions=None if captions is None else read_caption_list(captions),
+        frames=frames,
+        fps=fps,
+        size=hub.size,
+        steps=hub.steps,
+        guidance=hub.guidance,
+        seed=seed,
+        device=str(pick_device(device)),
+    )
+
+
+def _write_sheet(place: SampleFolder, num: int, path: Path) -> None:
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    from moviola.core.weights import write_atomic
+    from moviola.pipelines.sample_folder import sample_sheet
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(sample_sheet(place, num))).save(buffer, format="PNG")
+    write_atomic(path, buffer.getvalue())
+
+
+def _report(
+    sampling: Sampling, place: SampleFolder, num: int, sheet: Path | None, written: Report, seconds: float
+) -> dict[str, Any]:
+    from moviola.data.codec import probe
+    from moviola.pipelines.sample_folder import CAPTIONS_NAME
+
+    first = probe(place.file(0))
+    report: dict[str, Any] = {
+        "output": str(place.path),
+        "videos": num,
+        "drawn": written.drawn,
+        "frames": first.frames,
+        "fps": float(sampling.rate),
+        "width": first.width,
+        "height": first.height,
+        "seconds": seconds,
+        "notes": written.notes,
+    }
+    if sampling.generator.is_conditional:
+        report["captions"] = str(place.path / CAPTIONS_NAME)
+    if sheet is not None:
+        report["sheet"] = str(sheet)
+    return report
+
+
+def _tell(report: dict[str, Any], quiet: bool) -> None:
+    size = f"{report['frames']} frames of {report['width']}x{report['height']}"
+    say(f"videos    {report['output']} ({report['videos']} of {size})", quiet=quiet)
+    if report["drawn"] < report["videos"]:
+        say(f"          {report['videos'] - report['drawn']} of them were there already", quiet=quiet)
+    for key in ("captions", "sheet"):
+        if key in report:
+            say(f"{key:<9} {report[key]}", quiet=quiet)
+    say(f"took      {report['seconds']:.1f} s", quiet=quiet)
