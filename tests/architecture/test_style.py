@@ -25,6 +25,13 @@ FORBIDDEN = {
 }
 
 
+# oneDNN's bf16 kernels go wrong on small volumes: moviola.nn.volume has the layers that do not
+PLAIN_VOLUME = re.compile(
+    r"\b(?:nn|F|functional)\.(?:Conv(?:Transpose)?3d|conv(?:_transpose)?3d)\(|\bLazyConv"
+)
+VOLUME = ROOT / "src/moviola/nn/volume.py"
+
+
 def test_files_are_short():
     """No file of more than 400 lines."""
     lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
@@ -58,6 +65,19 @@ def test_nothing_forbidden():
         if pattern.search(line)
     ]
     assert found == []
+
+
+def test_volumes_are_convolved_by_our_layers():
+    """No plain 3-D convolution is made or called outside `moviola.nn.volume`."""
+    plain = [
+        f"{name(path)}:{number}"
+        for path in FILES
+        if path != VOLUME
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if PLAIN_VOLUME.search(line)
+    ]
+    assert plain == []
+    assert PLAIN_VOLUME.search(VOLUME.read_text(encoding="utf-8"))
 
 
 def test_the_rules_notice():

@@ -77,6 +77,21 @@ def test_bfloat16():
         assert judge(video).float().isfinite().all()
 
 
+@pytest.mark.parametrize(("frames", "size", "layers"), [(4, 16, 4), (2, 32, 3), (1, 8, 4), (3, 32, 6)])
+def test_bfloat16_down_to_single_cells(frames, size, layers):
+    """Where a layer sees volumes of one or two cells a side, too: gradients are those of full precision, roughly."""
+    judge, video = PatchDiscriminator3d(width=8, layers=layers), torch.randn(2, frames, 3, size, size)
+    judge.eval()
+    gradients = []
+    for autocast in (False, True):
+        judge.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            judge(video).float().square().mean().backward()
+        gradients.append([p.grad.clone() for p in judge.parameters()])
+    for exact, rough in zip(*gradients, strict=True):
+        assert (rough - exact).norm() < 0.1 * exact.norm() + 1e-6  # bf16 has 8 bits, through `layers` layers
+
+
 def test_state_is_whole():
     """A copy by state dict scores the same, also after one more power iteration."""
     one, other = PatchDiscriminator3d(width=4, layers=3), PatchDiscriminator3d(width=4, layers=3)

@@ -124,6 +124,18 @@ def test_videos_of_ones_own(tmp_path, monkeypatch, part, clips):
         assert video.frames.shape == (5, 32, 32, 3)
 
 
+@pytest.mark.parametrize("channels_last", ["false", "true"])
+@pytest.mark.parametrize("name", [n for n in CATALOG if n.endswith("_debug")])
+def test_bf16(tmp_path, name, channels_last):
+    """Every family takes a step in bf16 on a CPU: losses and gradients are finite, and so are the weights."""
+    few = ["trainer.steps=1", "trainer.batch=2", "trainer.sample_every=0", "trainer.tensorboard=false"]
+    few += ["trainer.precision=bf16", f"trainer.channels_last={channels_last}"]
+    trained = train(find(name)(None).with_overrides(few), tmp_path / "m", quiet=True)
+    state = checkpoint.read(checkpoint.latest(tmp_path / "m" / "runs" / trained.part / "checkpoints"))
+    weights = [tensor for module in state["modules"].values() for tensor in module.values()]
+    assert trained.steps == 1 and all(tensor.isfinite().all() for tensor in weights)
+
+
 def test_resume_through_the_recipe_is_bit_exact(tmp_path):
     """Stopped after the second of four steps by asking for two, then resumed for four."""
     recipe = find("nextframe_debug")

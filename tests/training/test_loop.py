@@ -292,6 +292,23 @@ def test_not_finite(toys, tmp_path, bend, term):
     assert [line["step"] for line in log_of(tmp_path)] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("step", "precision", "says", "says_not"),
+    [
+        (0, "bf16", ["trainer.precision=fp32", "the data"], ["lower", "resume"]),
+        (0, "fp32", ["the data", "the weights it starts from"], ["lower", "resume", "precision"]),
+        (7, "bf16", ["resume", "trainer.precision=fp32", "lower the learning rate"], ["the data"]),
+        (7, "fp32", ["resume", "lower learning rate"], ["precision", "the data"]),
+    ],
+)
+def test_advice_where_it_is_not_finite(step, precision, says, says_not):
+    """At the first step no learning rate is to blame; fp32 is offered to who has bf16 alone."""
+    text = str(NonFiniteError(step, "w: loss", precision))
+    assert f"step {step}: w: loss is not finite" in text and "\n" not in text
+    assert all(words in text for words in says), text
+    assert not any(words in text for words in says_not), text
+
+
 def test_alternating_updates_touch_their_own_networks(toys, tmp_path):
     """Each update moves one optimizer's parameters; R1 is a third update on every third step."""
     moved = []

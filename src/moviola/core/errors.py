@@ -82,14 +82,26 @@ class TrainingError(MoviolaError):
 
 
 class NonFiniteError(TrainingError):
-    """A loss term or a gradient became NaN or infinite; the message names step and term."""
+    """A loss term or a gradient became NaN or infinite; the message names step and term, and what to do.
 
-    def __init__(self, step: int, term: str) -> None:
+    Args:
+        step: of the run, from 0; at step 0 nothing was learned yet, so no learning rate is to blame.
+        term: of the loss.
+        precision: "fp32" or "bf16", what the run was made with.
+    """
+
+    def __init__(self, step: int, term: str, precision: str = "fp32") -> None:
         self.step, self.term = step, term
-        super().__init__(
-            f"training stopped at step {step}: {term} is not finite; "
-            "lower the learning rate or resume from the last checkpoint with --set trainer.precision=fp32"
-        )
+        exact = "--set trainer.precision=fp32"
+        if step == 0:
+            look = "look at the data and at the weights it starts from"
+            advice = f"try {exact}, and {look}" if precision != "fp32" else look
+            advice = f"no learning rate mends that at the first step; {advice}"
+        elif precision != "fp32":
+            advice = f"resume from the last checkpoint with {exact}, or lower the learning rate"
+        else:
+            advice = "resume from the last checkpoint with a lower learning rate"
+        super().__init__(f"training stopped at step {step}: {term} is not finite; {advice}")
 
 
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moviola.nn.norm import FiLM, group_norm
+from moviola.nn.volume import Conv3d
 
 
 class FiLMBlock(nn.Module):
@@ -50,11 +51,9 @@ class DownBlock3d(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, *, space: int = 2, refine: bool = True) -> None:
         super().__init__()
-        self.down = nn.Conv3d(
-            channels_in, channels_out, (2, 3, 3), stride=(2, space, space), padding=(0, 1, 1)
-        )
+        self.down = Conv3d(channels_in, channels_out, (2, 3, 3), stride=(2, space, space), padding=(0, 1, 1))
         self.norm = group_norm(channels_out)
-        self.refine = nn.Conv3d(channels_out, channels_out, (1, 3, 3), padding=(0, 1, 1)) if refine else None
+        self.refine = Conv3d(channels_out, channels_out, (1, 3, 3), padding=(0, 1, 1)) if refine else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C_in, T, H, W) to (B, C_out, ceil(T/2), H/space, W/space)."""

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from moviola.nn.volume import Conv3d
+
 _KERNEL, _STRIDE, _PADDING = (3, 5, 5), (1, 2, 2), (1, 2, 2)
 
 
@@ -33,9 +35,9 @@ class PatchDiscriminator3d(nn.Module):
             raise ValueError(f"a discriminator has 2 layers or more, not {layers}")
         widths = [channels, *(width * min(2**i, 4) for i in range(layers - 1))]
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv3d(a, b, _KERNEL, _STRIDE, _PADDING)) for a, b in pairwise(widths)
+            spectral_norm(Conv3d(a, b, _KERNEL, _STRIDE, _PADDING)) for a, b in pairwise(widths)
         )
-        self.score = nn.Conv3d(widths[-1], 1, _KERNEL, _STRIDE, _PADDING)
+        self.score = Conv3d(widths[-1], 1, _KERNEL, _STRIDE, _PADDING)
 
     def forward(self, video: Tensor) -> Tensor:
         """Score patches of clips.

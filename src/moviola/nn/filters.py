@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
+from moviola.core.luma import LUMA
+
 CENTRAL = (1 / 12, -8 / 12, 0.0, 8 / 12, -1 / 12)
 
 
@@ -18,8 +19,8 @@ def luma(images: Tensor) -> Tensor:
     """Return the brightness (ITU-R BT.601 weights) of `images` (B, 3, H, W) as (B, 1, H, W); grey ones stay."""
     if images.shape[1] == 1:
         return images
-    weights = torch.tensor(LUMA, dtype=images.dtype, device=images.device)
-    return (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
+    red, green, blue = (images[:, i : i + 1] * weight for i, weight in enumerate(LUMA))
+    return red + green + blue  # pixel by pixel, in this order: equal pixels are equally bright
 
 
 def gaussian(sigma: float, radius: int) -> list[float]:

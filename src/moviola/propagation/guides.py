@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from moviola.core.errors import ConfigError
+from moviola.core.luma import luma
 from moviola.propagation.flow import opencv
-
-LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +82,7 @@ def edges(frame: np.ndarray) -> np.ndarray:
     Returns:
         uint8 (H, W): change in levels over two pixels, cut at 255.
     """
-    grey = np.pad(frame.astype(np.float32) @ np.array(LUMA, np.float32), 1, mode="edge")
+    grey = np.pad(luma(frame), 1, mode="edge")
     across = grey[:, 2:] - grey[:, :-2]
     down = grey[2:] - grey[:-2]
     x = (3 * across[:-2] + 10 * across[1:-1] + 3 * across[2:]) / 16

@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from moviola.core.errors import ConfigError, InputError, UnknownNameError, nearest
+from moviola.core.luma import luma_levels
 from moviola.core.resample import resize_frames
 
 Encode = Callable[[np.ndarray], Any]
@@ -160,7 +161,7 @@ class Orb(Measure):
 
     def describe(self, frames: Sequence[np.ndarray]) -> Sequence[np.ndarray | None]:
         """Return the descriptors of the keypoints, uint8 (N, 32), or None where there are none."""
-        greys = (np.ascontiguousarray(_grey(reduce(frame, self.size))) for frame in frames)
+        greys = (luma_levels(reduce(frame, self.size)) for frame in frames)
         return [self._orb.detectAndCompute(grey, None)[1] for grey in greys]
 
     def compare(self, before: np.ndarray | None, after: np.ndarray | None) -> float:
@@ -364,11 +365,6 @@ def _image_network(device: str) -> Any:
     from moviola.nn.pretrained.store import find_weights
 
     return load_efficientnet_lite0(find_weights(NAME, 'measure "deep"'), device)
-
-
-def _grey(frame: np.ndarray) -> np.ndarray:
-    """Brightness (BT.601 weights), uint8 (H, W)."""
-    return np.rint(frame @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
 
 
 def _batches(frames: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

@@ -143,7 +143,7 @@ class Context:
 
     def _finite(self, value: float, term: str) -> float:
         if value != value or value in (float("inf"), float("-inf")):
-            raise NonFiniteError(self.step, term)
+            raise NonFiniteError(self.step, term, self.config.precision)
         return value
 
 

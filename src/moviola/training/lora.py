@@ -25,13 +25,14 @@ from torch import Tensor, nn
 from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError, WeightsError
 from moviola.core.seeds import seeded
 from moviola.core.weights import load_tensors, write_atomic
+from moviola.nn.volume import Conv3d
 
 INSTALL = "pip install 'moviola[restyle]'"
 CONFIG_NAME, WEIGHTS_NAME = "adapter_config.json", "adapter_model.safetensors"
 BUFFERS_NAME = "adapter_buffers.safetensors"
 
 _ADAPTER, _PREFIX = "default", "base_model.model."
-_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv3d)
 _STATE = "_moviola_lora"
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -67,9 +68,10 @@ def import_peft() -> Any:
 def adaptable(network: nn.Module) -> list[str]:
     """Return the dotted names of the layers that can carry an adapter.
 
-    These are `nn.Linear`, `nn.Conv1d`, `nn.Conv2d` and `nn.Conv3d`, of these very classes (a subclass may do more than
-    its weight says), not grouped, dilated or padded with anything but zeros, without a parametrization (spectral norm),
-    outside `nn.MultiheadAttention` (which reads the weights itself) and used in one place only.
+    These are `nn.Linear`, `nn.Conv1d`, `nn.Conv2d`, `nn.Conv3d` and moviola's own `Conv3d`, of these very classes
+    (another subclass may do more than its weight says), not grouped, dilated or padded with anything but zeros, without
+    a parametrization (spectral norm), outside `nn.MultiheadAttention` (which reads the weights itself) and used in one
+    place only.
     """
     uses = Counter(id(p) for m in network.modules() for p in m._parameters.values() if p is not None)
     places = Counter(id(module) for _, module in network.named_modules(remove_duplicate=False))

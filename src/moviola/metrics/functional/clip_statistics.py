@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from moviola.core.errors import InputError
+from moviola.core.luma import luma as brightness
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 LEAST_FRAMES, LEAST_SIDE = 4, 16
 _SCALES = 4
 
@@ -33,7 +33,7 @@ def clip_statistics(frames: np.ndarray) -> np.ndarray:
             f"clip statistics need {LEAST_FRAMES} frames of {LEAST_SIDE}x{LEAST_SIDE} px or more, "
             f"got {count} of {width}x{height}"
         )
-    luma = frames @ _LUMA
+    luma = brightness(frames)
     change = np.diff(luma, axis=0)
     values = [
         *_colour(frames, luma),

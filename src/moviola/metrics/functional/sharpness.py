@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from moviola.core.errors import InputError
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+from moviola.core.luma import luma_thousandths
 
 
 def gradient_energy(frames: np.ndarray) -> float:
@@ -14,6 +13,7 @@ def gradient_energy(frames: np.ndarray) -> float:
 
     The mean over time and pixels of (x(i, j+1) - x(i, j))^2 + (x(i+1, j) - x(i, j))^2. Blur lowers it, and so does
     denoising; noise raises it: compare with the figure of real video. Pictures of another size have another figure.
+    Brightness (ITU-R BT.601) is counted in whole thousandths of a level, so the 0 of a flat picture is exact.
 
     Source: "energy of image gradient" of Subbarao, Choi and Nikzad 1993, "Focusing techniques", Optical Engineering
     32(11), as a mean instead of a sum.
@@ -28,8 +28,8 @@ def gradient_energy(frames: np.ndarray) -> float:
         raise InputError(f"sharpness needs frames of at least 2x2 pixels, got {tuple(frames.shape)}")
     total = 0.0
     for frame in frames:
-        luma = frame @ _LUMA
-        across = luma[:-1, 1:] - luma[:-1, :-1]
-        down = luma[1:, :-1] - luma[:-1, :-1]
+        luma = luma_thousandths(frame)
+        across = (luma[:-1, 1:] - luma[:-1, :-1]).astype(np.int64)
+        down = (luma[1:, :-1] - luma[:-1, :-1]).astype(np.int64)
         total += float((across * across + down * down).mean(dtype=np.float64))
-    return total / len(frames)
+    return total / len(frames) / 1e6

@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from moviola.core.errors import ConfigError, InputError, UnknownNameError
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Brightness of RGB: ITU-R BT.601."""
+from moviola.core.luma import luma
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def sketch(frame: np.ndarray) -> np.ndarray:
     Returns:
         grey float32 (H, W, 3), 0 to 255; white where the frame is smooth.
     """
-    grey = frame @ LUMA
+    grey = luma(frame)
     around = _blur(grey, _unit(frame) * 1.5)
     ratio = (grey + 10) / (around + 8)  # the constants keep noise off the paper
     line = np.clip(ratio, 0, 1) ** 2.5
@@ -85,7 +83,7 @@ def watercolor(frame: np.ndarray) -> np.ndarray:
     unit = _unit(frame)
     wash = _kuwahara(_flatten(frame, 3, 45, unit), max(1, round(1.2 * unit)))
     wash = _saturate(255 - (255 - wash) * 0.85, 1.25)
-    grey = wash @ LUMA
+    grey = luma(wash)
     border = np.clip((_blur(grey, 1.5 * unit) - grey) / 30, 0, 1)  # on the dark side: no halo on light paper
     return wash * (1 - 0.4 * border[..., None])
 
@@ -107,7 +105,7 @@ def oil(frame: np.ndarray) -> np.ndarray:
     cv2 = _opencv()
     bins, side = 12, 2 * max(1, round(2 * _unit(frame))) + 1
     colours = frame.astype(np.float32)
-    level = (colours @ LUMA) * ((bins - 1) / 255)
+    level = luma(frame) * ((bins - 1) / 255)
     total, weights = np.zeros_like(colours), np.full(level.shape, 1e-12, np.float32)
     for number in range(bins):
         near = np.clip(1 - np.abs(level - number), 0, None)
@@ -132,7 +130,7 @@ def cartoon(frame: np.ndarray) -> np.ndarray:
         float32 (H, W, 3), 0 to 255.
     """
     flat = _saturate(_flatten(frame, 4, 40, _unit(frame)), 1.35)
-    grey = flat @ LUMA
+    grey = luma(flat)
     step = 255 / 7
     nearest = np.rint(grey / step) * step
     shade = nearest + 0.5 * step * np.tanh((grey - nearest) / step * 4)
@@ -153,7 +151,7 @@ def ink(frame: np.ndarray) -> np.ndarray:
         grey float32 (H, W, 3), 0 to 255.
     """
     unit, sharpen = _unit(frame), 12.0
-    grey = (_flatten(frame, 2, 25, unit) @ LUMA) / 255
+    grey = luma(_flatten(frame, 2, 25, unit)) / 255
     narrow, wide = _blur(grey, 0.5 * unit), _blur(grey, 0.8 * unit)
     response = (1 + sharpen) * narrow - sharpen * wide
     threshold = 0.55 * float(np.median(grey)) + 0.12
@@ -163,7 +161,7 @@ def ink(frame: np.ndarray) -> np.ndarray:
 
 def _lines(frame: np.ndarray, sigma: float, threshold: float, sharpness: float) -> np.ndarray:
     """Return 1 off the edges of a frame and towards 0 on the dark side of them, float32 (H, W)."""
-    grey = (frame @ LUMA) + 16
+    grey = luma(frame) + 16
     ratio = _blur(grey, sigma) / _blur(grey, 1.6 * sigma)
     return 1 + np.tanh(np.minimum(sharpness * (ratio - threshold), 0))
 
@@ -189,7 +187,7 @@ def _kuwahara(picture: np.ndarray, radius: int) -> np.ndarray:
     """
     cv2 = _opencv()
     side = radius + 1
-    grey = picture @ LUMA
+    grey = luma(picture)
     total, weights = np.zeros_like(picture), np.zeros_like(grey)
     for x in (0, radius):
         for y in (0, radius):
@@ -204,7 +202,7 @@ def _kuwahara(picture: np.ndarray, radius: int) -> np.ndarray:
 
 def _saturate(picture: np.ndarray, factor: float) -> np.ndarray:
     """Move colours away from grey of the same brightness, float32 (H, W, 3), 0 to 255."""
-    grey = (picture @ LUMA)[..., None]
+    grey = luma(picture)[..., None]
     return np.clip(grey + factor * (picture - grey), 0, 255)
 
 

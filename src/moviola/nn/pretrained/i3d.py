@@ -21,6 +21,7 @@ from moviola.core.weights import load_tensors
 from moviola.nn.pretrained.i3d_layers import Mixed, Unit, fast_max_pool, max_pool
 from moviola.nn.pretrained.numpy_pickle import load_arrays
 from moviola.nn.pretrained.store import PRETRAINED, find_weights
+from moviola.nn.volume import Conv3d
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ class I3D(nn.Module):
         for name, widths in zip(BLOCKS, config.blocks, strict=True):
             self.mixed[name] = Mixed(width, widths)
             width = widths[0] + widths[2] + widths[4] + widths[5]
-        self.logits = nn.Conv3d(width, config.classes, 1)
+        self.logits = Conv3d(width, config.classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (B, classes) of clips (B, T, 3, H, W) in [-1, 1]; see `features`."""

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moviola.nn.volume import Conv3d, conv3d
+
 BN_EPS = 1e-3  # Sonnet's, as in the checkpoint
 Size3 = tuple[int, int, int]
 
@@ -72,7 +74,7 @@ class Unit(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__()
         self.kernel, self.stride = kernel, stride
-        self.conv = nn.Conv3d(channels_in, channels_out, kernel, stride, bias=False)
+        self.conv = Conv3d(channels_in, channels_out, kernel, stride, bias=False)
         self.bn = nn.BatchNorm3d(channels_out, eps=BN_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,7 +127,7 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int
     if known and torch.backends.mkldnn.enabled:
         sizes = [padding] * 3, [stride] * 3, [1] * 3
         return torch.mkldnn_convolution(x, weight, bias, *sizes, 1)  # type: ignore[attr-defined]
-    return F.conv3d(x, weight, bias, stride, padding)
+    return conv3d(x, weight, bias, stride, padding)
 
 
 class Mixed(nn.Module):
