@@ -3,6 +3,8 @@
 #   make test    the whole test suite
 #   make check   lint, types, floors, docs
 #   make docs    build the documentation into site/
+#   make networks            fetch the outside networks, so that the tests that need them run
+#   make test-capabilities   the test suite as on an old CPU, on one with AVX2, and as this CPU is
 PYTHON  ?= $(shell command -v python3.11 || command -v python3)
 VENV    ?= .venv
 WORKERS ?= 2
@@ -14,7 +16,7 @@ CORE := $(VENV)/.core-installed
 DEV  := $(VENV)/.dev-installed
 PROMPT := a person with green hair, a white shirt, red trousers and brown boots walks to the left
 
-.PHONY: demo test check docs install dev clean help
+.PHONY: demo test test-capabilities networks check docs install dev clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -46,6 +48,12 @@ demo: $(CORE)
 
 test: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+test-capabilities: $(DEV)
+	$(BIN)/python scripts/test_capabilities.py -n auto --maxprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+networks: $(DEV)
+	@$(BIN)/python scripts/fetch_networks.py
 
 check: $(DEV)
 	$(BIN)/ruff check .

@@ -40,6 +40,15 @@ def test_frame_accuracy_of_angles():
     own, others = plane(0)[0], plane(90, 180)
     assert frame_accuracy(plane(10, 44, 46, 80), own, others) == 0.5
     assert frame_accuracy(np.array([[1.0, 1.0]]), np.array([1.0, 0.0]), np.array([[0.0, 1.0]])) == 1.0
+    frames, texts = (
+        np.random.default_rng(0).normal(size=(9, 33)),
+        np.random.default_rng(1).normal(size=(7, 33)),
+    )
+    for count in range(
+        1, 8
+    ):  # every frame is nearest to a text that stands on both sides: a tie, to the last bit
+        best = np.argmax(cosines(frames[:1], texts[:count])[0])
+        assert frame_accuracy(frames[:1], texts[best], texts[:count]) == 1.0
     with pytest.raises(ConfigError, match="at least one other"):
         frame_accuracy(plane(10), own, others[:0])
 

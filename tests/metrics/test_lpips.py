@@ -63,7 +63,7 @@ def test_factory(tmp_path, monkeypatch):
     torch.save(heads, tmp_path / "heads.pth")
     trunk = {k: v for k, v in LPIPS("alex").state_dict().items() if k.startswith("features.")}
     torch.save(trunk, tmp_path / "alexnet.pth")
-    monkeypatch.setattr("moviola.nn.pretrained.lpips.installed_file", lambda *args: tmp_path / "heads.pth")
+    monkeypatch.setattr("moviola.nn.pretrained.lpips.find_heads", lambda *args: tmp_path / "heads.pth")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     options = MetricOptions(lpips_backbone=tmp_path / "alexnet.pth")
     (extractor,), output = make_lpips(Protocol(), "cpu", options)

@@ -113,7 +113,8 @@ def test_rollout_is_the_network_on_its_own_frames():
         seen = made[-3:]
         empty = [torch.zeros_like(made[0])] * (3 - len(seen))
         made.append(net(torch.stack([*empty, *seen], dim=1), torch.tensor([len(seen)]), slots).clamp(-1, 1))
-    assert torch.equal(rollout(net, frames(1), slots, 6), torch.stack(made, dim=1))
+    # another layout in memory may round otherwise, and each frame is made from those before it
+    torch.testing.assert_close(rollout(net, frames(1), slots, 6), torch.stack(made, dim=1), rtol=0, atol=1e-3)
 
 
 def test_push():

@@ -33,6 +33,14 @@ def test_copies_and_strangers():
     assert np.argmax(found) == 5 and found[5] == pytest.approx(9, rel=0.1)
 
 
+def test_a_copy_among_near_doubles():
+    """Real clips that differ by less than the ranking can tell: every copy is at 0 exactly."""
+    rng = np.random.default_rng(2)
+    one = rng.normal(size=200) + 1e3
+    real = np.stack([one + step * 1e-9 for step in range(6)] + [rng.normal(size=200) + 1e3 for _ in range(5)])
+    assert nearest_distance(real, real[:6]).tolist() == [0] * 6
+
+
 def test_features_that_never_change_in_the_real_set():
     """They count by the usual deviation, and a single real clip will do."""
     real = np.array([[0.0, 5.0], [2.0, 5.0]])

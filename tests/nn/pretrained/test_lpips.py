@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from moviola.core.errors import ConfigError, InputError, WeightsError
+from moviola.core.errors import ConfigError, WeightsError
 from moviola.nn.pretrained import lpips as ours
+from moviola.nn.pretrained import packages
 from moviola.nn.pretrained.lpips import LPIPS, SMALLEST, load_lpips
+from moviola.nn.pretrained.store import whereabouts
 
 CONVOLUTIONS = {"alex": (0, 3, 6, 8, 10), "vgg": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)}
 WIDTHS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
@@ -53,8 +53,8 @@ def pairs(formula):
 @pytest.mark.parametrize("net", ["alex", "vgg"])
 def test_same_as_the_lpips_package(net, backbone, pairs, golden):
     """With the package's own heads, the distances are those that the package gives."""
-    if importlib.util.find_spec("lpips") is None:
-        pytest.skip("the package lpips, which holds the heads, is not installed")
+    if whereabouts("lpips")[0] == "missing":
+        pytest.skip("the heads are not here: moviola models fetch lpips")
     network, identity = load_lpips(net, backbone(net))
     assert network(*pairs).tolist() == pytest.approx(golden["lpips"][net], rel=1e-4)
     assert identity["network"] == f"lpips 0.1 {net}"
@@ -133,8 +133,9 @@ def test_without_a_backbone(monkeypatch, tmp_path):
     assert ours.find_backbone("vgg", None) == left
 
 
-def test_without_heads(monkeypatch):
-    """One line that says what to install."""
-    monkeypatch.setattr(ours, "installed_file", lambda *args: None)
-    with pytest.raises(InputError, match=r'lpips needs its linear heads: run "pip install --no-deps lpips'):
+def test_without_heads(monkeypatch, tmp_path):
+    """One line that says what to fetch."""
+    monkeypatch.setenv("MOVIOLA_CACHE", str(tmp_path))
+    monkeypatch.setattr(packages, "installed_file", lambda *args: None)
+    with pytest.raises(WeightsError, match=r'run "moviola models fetch lpips"'):
         ours.find_heads("alex")

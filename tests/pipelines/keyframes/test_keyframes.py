@@ -34,7 +34,8 @@ def test_a_method_is_its_measure_and_algorithm_1(video, method):
     """The curve, the cut, and the keys that Algorithm 1 makes of them."""
     found = keyframes(video, method, interval=4, alpha=1.5, beta=0.9)
     assert (found.method, found.measure, found.cuts, found.predicted) == (method, method, [20], None)
-    np.testing.assert_array_equal(found.change, change_measure(method).curve(video.frames))
+    # frames come in pieces of another length, and sums over several pictures may be made in another order
+    np.testing.assert_allclose(found.change, change_measure(method).curve(video.frames), rtol=1e-5, atol=1e-7)
     expected = algorithm_1(found.change, 4, alpha=1.5, beta=0.9, cuts=[20])
     assert found.indices == (expected if method != "uniform" else [0, 4, 8, 12, 16, 20, 24, 28])
 
@@ -80,7 +81,7 @@ def test_a_file_gives_what_its_frames_give(video, tmp_path):
         ticks.clear()
         whole, streamed = (keyframes(v, method, count=5) for v in (video, path))
         assert whole.indices == streamed.indices
-        np.testing.assert_array_equal(whole.change, streamed.change)
+        np.testing.assert_allclose(whole.change, streamed.change, rtol=1e-5, atol=1e-7)
         keyframes(path, method, count=5, tick=lambda advance=1, text="": ticks.append(advance))
         assert sum(ticks) == passes * 30
 

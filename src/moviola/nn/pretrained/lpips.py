@@ -5,7 +5,7 @@ features of five layers, each position scaled to length 1, squared differences w
 averaged over positions and summed over layers.
 
 Two parts are needed. The backbone (AlexNet or VGG-16, ImageNet, as torchvision publishes them) is a file the user
-has; the heads (a few kilobytes) lie in the PyPI package `lpips`, whose code is not run, or in a file.
+has; the heads (a few kilobytes) lie in the Python package `lpips`, whose code is not run, or in a file.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from moviola.core.errors import ConfigError, InputError, WeightsError
+from moviola.core.errors import ConfigError, WeightsError
 from moviola.core.weights import sha256
-from moviola.nn.pretrained.packages import installed_file
 from moviola.nn.pretrained.state_dict import fit, read_state_dict
+from moviola.nn.pretrained.store import find_weights
 
 Net = Literal["alex", "vgg"]
 SHIFT, SCALE = (
@@ -46,7 +46,7 @@ PUBLISHED = {"alex": "alexnet-owt-7be5be79.pth", "vgg": "vgg16-397923af.pth"}
 
 
 class LPIPS(nn.Module):
-    """The distance; symmetric, 0 for equal pictures.
+    """The distance; symmetric to rounding, exactly 0 for equal pictures.
 
     Args:
         net: which backbone.
@@ -84,7 +84,8 @@ class LPIPS(nn.Module):
         for head, a, b in zip(self.heads, self._activations(x), self._activations(y), strict=True):
             difference = (_unit(a) - _unit(b)).square()
             total = total + torch.einsum("bchw,c->b", difference, head) / (a.shape[2] * a.shape[3])
-        return total
+        same = (x == y).flatten(1).all(dim=1)  # two runs of one network may differ in the last bit
+        return total.masked_fill(same, 0.0)
 
     def _activations(self, x: Tensor) -> list[Tensor]:
         """Return the features at the five taps, (B, C, H, W) each."""
@@ -138,17 +139,19 @@ def find_backbone(net: Net, given: str | Path | None) -> Path:
 
 
 def find_heads(net: Net, given: str | Path | None = None) -> Path:
-    """Return the file of the heads: the one given, else that of the installed package `lpips`, which is not imported.
+    """Return the file of the heads: the one given, else the fetched one or that of the installed package `lpips`.
 
     Raises:
-        InputError: there is none; one line that says how to get it.
+        WeightsError: there is none; one line that says how to get it.
     """
     if given is not None:
         return Path(given).expanduser()
-    found = installed_file("lpips", f"weights/v0.1/{net}.pth")
-    if found is None:
-        raise InputError('lpips needs its linear heads: run "pip install --no-deps lpips==0.1.4"')
-    return found
+    return find_weights("lpips").parent / f"{net}.pth"
+
+
+def convert(path: Path) -> dict[str, Tensor]:
+    """Return the heads for AlexNet in the package's file, by its names; those for VGG-16 are kept beside them."""
+    return read_state_dict(path, "the lpips heads for alex")
 
 
 def load_lpips(
@@ -166,7 +169,7 @@ def load_lpips(
         device: where it goes.
 
     Raises:
-        WeightsError, InputError: a part is missing, or is of another network.
+        WeightsError: a part is missing, or is of another network.
     """
     trunk_file, head_file = find_backbone(net, backbone), find_heads(net, heads)
     network = LPIPS(net)

@@ -125,6 +125,22 @@ PRETRAINED: dict[str, Pretrained] = {
             module="moviola.nn.pretrained.hed",
             uses=("control hed",),
         ),
+        Pretrained(
+            name="lpips",
+            summary="LPIPS 0.1: the learned heads for AlexNet and VGG-16, whose own weights are a file to give",
+            license="BSD-2-Clause",
+            package="lpips==0.1.4",
+            import_name="lpips",
+            source="weights/v0.1/alex.pth",
+            sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+            size_bytes=6_009,
+            module="moviola.nn.pretrained.lpips",
+            uses=("lpips",),
+            extras={
+                "alex.pth": "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+                "vgg.pth": "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+            },
+        ),
     )
 }
 

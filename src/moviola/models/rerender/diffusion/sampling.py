@@ -1,7 +1,7 @@
 """The denoising loop: a frame's latent is noised and denoised by a pipeline's networks, with constraints on the way.
 
 With every constraint off it makes the same draws and the same sums, in the same order, as the image-to-image pipelines
-of the diffusers library do, so that the pictures are equal to the last bit (a test holds this for every scheduler).
+of the diffusers library do, so that the pictures are equal to rounding (a test holds this for every scheduler).
 """
 
 from __future__ import annotations
