@@ -1,8 +1,14 @@
-"""What the whole suite shares: short, repeatable property tests, and the optional folder of real media."""
+"""What the whole suite shares: short, repeatable property tests, the optional folder of real media, own caches.
+
+A test must not depend on what the machine's user did before: clips and features go to an empty cache, and the caches of
+other libraries are empty too. Only the fetched outside networks are those of the machine (`make networks`).
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +25,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("moviola")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run (and each of its workers, and what they start) caches of its own."""
+    from moviola.core.paths import cache_dir
+
+    folder = Path(tempfile.mkdtemp(prefix="moviola-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    weights = cache_dir() / "weights"
+    if weights.is_dir():
+        (folder / "weights").symlink_to(weights.resolve(), target_is_directory=True)
+    # before any library reads them at its import; none of these folders holds anything
+    os.environ["MOVIOLA_CACHE"] = str(folder)
+    os.environ["HF_HOME"] = str(folder / "huggingface")
+    os.environ["TORCH_HOME"] = str(folder / "torch")
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,24 @@ def test_volumes_are_convolved_by_our_layers():
     assert PLAIN_VOLUME.search(VOLUME.read_text(encoding="utf-8"))
 
 
+def test_a_developer_skips_no_library():
+    """Whatever a test imports or is skipped, is in the extra `dev`: its environment runs every such test."""
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = [line for name in ("dev", "evaluate", "restyle", "scale", "train") for line in extras[name]]
+    known = {re.split(r"[\[<>=~! ]", line)[0].replace("-", "_") for line in wanted}
+    known |= {"huggingface_hub"} if "transformers" in known else set()  # which needs it
+    known |= {"cv2", "skimage"} if {"opencv_python_headless", "scikit_image"} <= known else set()
+    skipped = re.compile(r"""importorskip\(\s*"([\w.]+)"|find_spec\("(\w+)"\) is None""")
+    names = {
+        (match[1] or match[2]).split(".")[0]
+        for path in (ROOT / "tests").rglob("*.py")
+        for match in skipped.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert len(names) > 5 and names <= known, names - known
+
+
 def test_the_rules_notice():
     """The patterns above find what they are for."""
     samples = ["torch.load(p)", "sys.path.append", "x.cuda()", "torch.manual_seed(0)", "os.system(c)"]

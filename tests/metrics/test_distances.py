@@ -9,6 +9,7 @@ import pytest
 
 from moviola.core.errors import InputError
 from moviola.core.video import Video
+from moviola.metrics import i3d
 from moviola.metrics.distances import (
     FrechetDistance,
     FrechetVideoDistance,
@@ -187,7 +188,6 @@ class _Clip:
 
 def test_i3d_by_default(monkeypatch):
     """Without an extractor I3D is loaded, at the first video and not before."""
-    i3d = pytest.importorskip("moviola.metrics.i3d")
     loaded = []
     monkeypatch.setattr(
         i3d.I3DExtractor, "load", lambda device, *rest: loaded.append(device) or _Logits(), raising=True

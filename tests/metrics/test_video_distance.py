@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 
 from moviola.core.errors import InputError
-from moviola.metrics import video_distance
+from moviola.metrics import i3d, video_distance
 from moviola.metrics.base import SetMeasure
 from moviola.metrics.functional import moments
 from moviola.metrics.options import MetricOptions
@@ -112,7 +112,6 @@ def test_the_inception_score_ignores_real():
 
 def test_i3d_is_loaded_once(monkeypatch):
     """The factories of FVD and KVD share one extractor, take ddof and seed from the protocol, and ask by name."""
-    i3d = pytest.importorskip("moviola.metrics.i3d")
     asked = []
 
     class Extractor:
