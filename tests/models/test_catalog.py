@@ -163,6 +163,15 @@ def test_embedded_refiner_as_generator():
     assert text.startswith("regis-u is a refiner; generators are ")
 
 
+def test_pipelines_are_not_of_the_catalog():
+    """Said as what they are, with what takes them."""
+    for call in (catalog.load, catalog.load_refiner, catalog.find_model):
+        with pytest.raises(UnknownNameError):
+            call("hub:me/panda")
+    with pytest.raises(UnknownNameError, match="generate and sample take it"):
+        catalog.load("hub:me/panda")
+
+
 def test_a_family_of_nobody(shelf):
     """A folder that another program wrote."""
     config = shelf / "config.json"

@@ -220,6 +220,14 @@ def test_stopped_with_captions(tiny_model, tmp_path, monkeypatch):
     ]
 
 
+def test_a_setting_that_is_left_out_is_another(tmp_path):
+    """What an earlier run was given and this one is not."""
+    place, sampling = SampleFolder(tmp_path / "out", "npz"), open_sampling(Ramp())
+    write_samples(sampling, place, 1, sample_settings(Ramp(), sampling, place, steps=4))
+    with pytest.raises(OutputError, match="steps 4, not None"):
+        write_samples(sampling, place, 1, sample_settings(Ramp(), sampling, place))
+
+
 @pytest.mark.parametrize(
     ("how", "words"),
     [({"seed": 1}, "seed 0, not 1"), ({"frames": 2}, "frames 3, not 2"), ({"fps": 9}, "fps 8, not 9")],

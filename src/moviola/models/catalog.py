@@ -125,6 +125,10 @@ def model_folder(model: str | Path) -> Path:
         WeightsError: when it is a folder without a model.
     """
     path = Path(model)
+    if str(model).startswith("hub:"):
+        raise UnknownNameError(
+            f"{model} is a pipeline of diffusers, no model of ours; generate and sample take it"
+        )
     if str(model) in _EMBEDDED:
         return find_model(str(model)).path
     if path.is_dir():

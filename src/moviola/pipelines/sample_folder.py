@@ -61,10 +61,10 @@ class SampleFolder:
         if not self.path.is_dir() or not any(self.path.iterdir()):
             return
         before = self._settings()
-        differing = [key for key in settings if before.get(key) != settings[key]]
+        differing = [key for key in {**before, **settings} if before.get(key) != settings.get(key)]
         if differing:
             pairs = ", ".join(
-                f"{key} {_brief(before.get(key))}, not {_brief(settings[key])}" for key in differing
+                f"{key} {_brief(before.get(key))}, not {_brief(settings.get(key))}" for key in differing
             )
             raise OutputError(f"{self.path} holds samples of other settings ({pairs}); name another folder")
 
@@ -110,7 +110,8 @@ def sample_settings(model: Model, sampling: Sampling, place: SampleFolder, **hub
     """Return what decides the videos of a folder, as JSON knows it.
 
     Args:
-        model: as it was given; a model of ours stands for its weights, so that one trained further is another.
+        model: as it was given; a model of ours stands for its weights, so that one trained further is another; a loaded
+            object is known by its class alone.
         sampling: what is drawn.
         place: where.
         hub: settings of a pipeline of diffusers.
