@@ -8,7 +8,7 @@ refiner can be expected to pass.
 
 For each it prints FVD with its interval, what was gained against the generated clips with the interval of that
 *difference* (the same resampled clips on both sides), and what must not be lost: SSIM to what went in, motion,
-flicker, sharpness. FVD needs the i3d weights; `--features fvmd` needs none. Clips and features are kept in WORK.
+flicker, sharpness. FVD needs the i3d weights; `--features fvmd-lk` needs none. Clips and features are kept in WORK.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Bench:
 
     Args:
         pairs: folder of pairs. work: where results are kept. clips: at most so many on each side. features: "i3d" or
-            "fvmd". text: tell refiners the captions.
+            "fvmd-lk". text: tell refiners the captions.
     """
 
     def __init__(self, pairs: Path, work: Path, clips: int, features: str, text: bool) -> None:
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--models", default="", help="folders of refiners, comma-separated")
     parser.add_argument("--iterations", default="1,2,4,8")
     parser.add_argument("--clips", type=int, default=192)
-    parser.add_argument("--features", choices=["i3d", "fvmd"], default="i3d")
+    parser.add_argument("--features", choices=["i3d", "fvmd-lk"], default="i3d")
     parser.add_argument("--no-text", action="store_true", help="do not tell refiners the captions")
     parser.add_argument("--no-baselines", action="store_true")
     parser.add_argument("--work", type=Path, required=True)

@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
 
     for name in ("lively", "dull"):
         protocol = find_protocol("quick").with_overrides(["frames=8"])
-        metrics = ["fvmd", "motion", "flicker"]
+        metrics = ["fvmd-lk", "motion", "flicker"]
         report = mv.evaluate(folder / "real", folder / name, metrics, protocol)
         print(f"{name} against real:")
         for key, score in report.scores.items():

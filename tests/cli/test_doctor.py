@@ -14,6 +14,7 @@ import pytest
 from moviola.cli import doctor
 from moviola.cli.main import run
 from moviola.core.checksums import write_sums
+from moviola.core.optional import OPTIONAL, Library, install_line
 from moviola.nn.pretrained import packages
 
 
@@ -110,13 +111,30 @@ def test_networks_of_the_metrics(catalog, capsys, monkeypatch, tmp_path):
 def test_missing_package(catalog, capsys, monkeypatch):
     """A core package that is not there is a problem with a remedy; an optional one is advice."""
     monkeypatch.setitem(doctor.CORE_PACKAGES, "nowhere", "moviola_nowhere")
-    monkeypatch.setitem(
-        doctor.OPTIONAL_PACKAGES, "elsewhere", ("moviola_elsewhere", "fun", "pip install elsewhere")
-    )
+    library = Library("moviola_elsewhere", "elsewhere", "Elsewhere", ("train",), "fun")
+    monkeypatch.setitem(doctor.OPTIONAL, "moviola_elsewhere", library)
     code, report = examined(capsys)
     assert code == 1
     assert report["problems"] == ["nowhere is missing; run: pip install --force-reinstall nowhere"]
-    assert "elsewhere is missing (fun); run: pip install elsewhere" in report["advice"]
+    assert f"elsewhere is missing (fun); {install_line('train')}" in report["advice"]
+    assert report["packages"]["elsewhere"] == {
+        "version": None,
+        "required": False,
+        "use": "fun",
+        "extras": ["train"],
+    }
+
+
+def test_every_optional_library_is_named(catalog, capsys, monkeypatch):
+    """Those that are missing are advice: what needs them, and the command; the core works all the same."""
+    for module in OPTIONAL:
+        monkeypatch.setitem(sys.modules, module, None)
+    code, report = examined(capsys)
+    assert code == 0
+    for library in OPTIONAL.values():
+        assert report["packages"][library.distribution]["version"] is None
+        line = f"{library.distribution} is missing ({library.uses}); {install_line(library.extras[0])}"
+        assert line in report["advice"]
 
 
 def test_missing_codec(catalog, capsys, monkeypatch):

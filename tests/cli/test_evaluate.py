@@ -275,3 +275,16 @@ def test_for_real(say, sets, tmp_path):
     assert code == 2 and err.count("\n") == 1 and "12 frames" in err and "needs 20" in err
     code, _, err = say("-m", "motion", fake=sets[0])
     assert code == 2 and err.count("\n") == 1 and "REAL and FAKE are the same" in err
+
+
+def test_a_metrics_old_key(say):
+    """fvmd gives fvmd-lk, under its new name and with a note: it is not the published figure of the old name."""
+    words = ["--set", "frames=6", "--no-cache", "--json"]
+    code, out, err = say("-m", "fvmd,fvmd-lk", *words)
+    said = json.loads(out)
+    assert (code, err, list(said["scores"])) == (0, "", ["fvmd-lk"])
+    (note,) = [line for line in said["warnings"] if "fvmd" in line]
+    assert note.startswith("fvmd is called fvmd-lk: ") and "PIPs++" in note
+    code, out, _ = say("-m", "fvmd-lk", *words)
+    again = json.loads(out)
+    assert again["scores"] == said["scores"] and not [line for line in again["warnings"] if "fvmd" in line]

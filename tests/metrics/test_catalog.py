@@ -10,15 +10,16 @@ import pytest
 
 from moviola.core.errors import InputError, UnknownNameError
 from moviola.metrics import catalog
-from moviola.metrics.catalog import METRICS, Metric, build, find_metric, list_metrics
+from moviola.metrics.catalog import METRICS, Metric, build, find_metric, list_metrics, renamed
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol
+from moviola.metrics.results import Report, Score
 
 
 def test_the_metrics_are_those_promised():
     kinds = {key: spec.kind for key, spec in METRICS.items()}
     assert {key for key, kind in kinds.items() if kind == "set"} == {
-        "fvd", "fvd-pooled", "kvd", "frame-fd", "frame-is", "fvmd", "cd-fvd", "jepa-fd",
+        "fvd", "fvd-pooled", "kvd", "frame-fd", "frame-is", "fvmd-lk", "cd-fvd", "jepa-fd",
     }  # fmt: skip
     assert {key for key, kind in kinds.items() if kind == "paired"} == {
         "psnr",
@@ -53,6 +54,16 @@ def test_every_factory_is_there(key):
     assert function in names
 
 
+def test_a_key_of_before():
+    """`fvmd` is the name of a published figure, which this is not."""
+    assert find_metric("fvmd") is METRICS["fvmd-lk"] and "fvmd" not in METRICS
+    assert renamed(["fvd", "fvmd", "fvmd", "fvmd-lk"]) == [
+        f"fvmd is called fvmd-lk: {METRICS['fvmd-lk'].title}"
+    ]
+    score = Score("fvmd-lk", 1.0, None, None, 2, 2, "lower")
+    assert Report({"fvmd-lk": score}, {})["fvmd"] is score
+
+
 def test_unknown_key():
     with pytest.raises(UnknownNameError, match="unknown metric 'fdv'; did you mean fvd"):
         find_metric("fdv")
@@ -70,10 +81,10 @@ def test_metrics_that_share_an_extractor_share_the_object(monkeypatch):
         def identity(self) -> dict[str, str]:
             return {"size": str(self.size)}
 
-    sizes = {"fvd": 1, "kvd": 1, "fvmd": 2}
+    sizes = {"fvd": 1, "kvd": 1, "fvmd-lk": 2}
     monkeypatch.setattr(catalog, "_factory", lambda spec: lambda *_: ([Net(sizes[spec.key])], "out"))
-    made = build(["fvd", "kvd", "fvd", "fvmd"], Protocol(), "cpu", MetricOptions())
-    assert [metric.key for metric in made] == ["fvd", "kvd", "fvmd"]
+    made = build(["fvd", "kvd", "fvd", "fvmd", "fvmd-lk"], Protocol(), "cpu", MetricOptions())
+    assert [metric.key for metric in made] == ["fvd", "kvd", "fvmd-lk"]
     assert made[0].extractors[0] is made[1].extractors[0]
     assert made[0].extractors[0] is not made[2].extractors[0]
     mine = Metric(find_metric("motion"), (Net(3),), "out")

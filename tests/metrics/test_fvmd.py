@@ -66,7 +66,7 @@ def test_long_clips(extractor):
 
 def test_too_short(extractor):
     """The clip and the rule are named."""
-    with pytest.raises(ConfigError, match=r"pan\.mp4 has 3 frames; fvmd needs clips of at least 4 frames"):
+    with pytest.raises(ConfigError, match=r"pan\.mp4 has 3 frames; fvmd-lk needs clips of at least 4 frames"):
         extractor(Sample(pan(1, frames=3), "pan.mp4"))
 
 

@@ -344,6 +344,16 @@ def test_no_baseline(tmp_path, text):
         read_baseline(tmp_path)
 
 
+def test_a_baseline_with_an_old_key(tmp_path):
+    """What an earlier version called fvmd is compared with fvmd-lk."""
+    scores, classes = {"fvmd": {"value": 4.0}}, {"a": {"fvmd": 2.0}}
+    (tmp_path / "old.json").write_text(json.dumps({"scores": scores, "classes": classes}))
+    earlier = read_baseline(tmp_path / "old.json")
+    assert earlier["scores"] == {"fvmd-lk": {"value": 4.0}} and earlier["classes"] == {"a": {"fvmd-lk": 2.0}}
+    now = Report({"fvmd-lk": Score("fvmd-lk", 3.0, None, None, 2, 2, "lower")}, {})
+    assert compare(now, earlier, "old").scores["fvmd-lk"].gain == 1.0
+
+
 def test_strip_places():
     """Marks stand where linear interpolation puts them; zero is the left end of a scale near it."""
     scale = scale_of([100.0, 300.0])

@@ -147,7 +147,7 @@ def test_from_sources(folders):
 
 def test_motion_features():
     """Motion histograms are there without weights and say what the extractor says."""
-    values = feature_function("fvmd")(clip(0, 4, 16))
+    values = feature_function("fvmd-lk")(clip(0, 4, 16))
     assert values.ndim == 1
     assert np.isfinite(values).all()
 

@@ -112,7 +112,7 @@ def test_flow_without_opencv(walk, monkeypatch):
     assert curve.argmax() == 3 and curve[3] == pytest.approx(6, rel=0.2)
     monkeypatch.setitem(sys.modules, "cv2", None)
     for name in ("flow", "orb"):
-        with pytest.raises(InputError, match="pip install opencv-python-headless"):
+        with pytest.raises(InputError, match=f'measure "{name}" needs OpenCV; run'):
             change_measure(name)
 
 

@@ -35,7 +35,7 @@ def match_command(
     size: Annotated[int, typer.Option("--size", min=16, help="Height and width of a clip, pixels.")] = 64,
     features: Annotated[
         str,
-        typer.Option("--features", metavar="NAME", help="What distances are in: statistics, fvmd or i3d."),
+        typer.Option("--features", metavar="NAME", help="What distances are in: statistics, fvmd-lk or i3d."),
     ] = "statistics",
     device: Device = "auto",
     seed: Seed = 0,

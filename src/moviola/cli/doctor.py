@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from moviola.cli.common import Json, emit, example, say
+from moviola.core.optional import OPTIONAL, install_line, is_installed, version_of
 
 # distribution -> import name: moviola does not run without these
 CORE_PACKAGES = {
@@ -26,10 +25,6 @@ CORE_PACKAGES = {
     "typer": "typer",
     "rich": "rich",
     "jaxtyping": "jaxtyping",
-}
-# distribution -> (import name, what it is for, how to get it)
-OPTIONAL_PACKAGES = {
-    "tensorboard": ("tensorboard", "curves of a training run", "pip install tensorboard"),
 }
 # what for -> (decoder, encoder or None where only reading matters, moviola needs it)
 CODECS = {
@@ -53,7 +48,7 @@ class Report:
     Args:
         ok: moviola's core works here.
         moviola, python, system: versions, as text.
-        packages: name -> {version or None, required, use}.
+        packages: name -> {version or None, required, use}; of an optional one also {extras}, of pyproject.toml.
         devices: {name, description, memory_bytes} each; the CPU is the first.
         codecs: what for -> {read, write (None where moviola never writes it), required}.
         weights: {name, path, size_bytes, state ("ok", "damaged", "unchecked"), problems} each.
@@ -127,19 +122,18 @@ def find_packages(problems: list[str], advice: list[str]) -> dict[str, dict[str,
         found[name] = {"version": version, "required": True, "use": "core"}
         if fault:
             problems.append(f"{name} {fault}; run: pip install --force-reinstall {name}")
-    for name, (module, use, remedy) in OPTIONAL_PACKAGES.items():
-        present = importlib.util.find_spec(module) is not None
-        found[name] = {"version": _version(name) if present else None, "required": False, "use": use}
+    for library in OPTIONAL.values():
+        name, present = library.distribution, is_installed(library.module)
+        version = (version_of(name) or "unknown") if present else None
+        found[name] = {
+            "version": version,
+            "required": False,
+            "use": library.uses,
+            "extras": list(library.extras),
+        }
         if not present:
-            advice.append(f"{name} is missing ({use}); run: {remedy}")
+            advice.append(f"{name} is missing ({library.uses}); {install_line(library.extras[0])}")
     return found
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _try_import(distribution: str, module: str) -> tuple[str | None, str | None]:
@@ -149,7 +143,7 @@ def _try_import(distribution: str, module: str) -> tuple[str | None, str | None]
     except Exception as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == module
         return None, "is missing" if missing else f"does not load ({type(error).__name__}: {error})"
-    return _version(distribution) or "unknown", None
+    return version_of(distribution) or "unknown", None
 
 
 def find_devices(advice: list[str]) -> list[dict[str, Any]]:
@@ -272,8 +266,8 @@ def render(report: Report) -> Iterable[str]:
     yield ""
     yield "packages"
     for name, about in report.packages.items():
-        note = "" if about["required"] else f"  optional: {about['use']}"
-        yield f"  {name:<14} {about['version'] or 'missing'}{note}"
+        note = "" if about["required"] else f"  for {about['use']}"
+        yield f"  {name:<22} {about['version'] or 'missing':<12}{note}".rstrip()
     yield "devices"
     for device in report.devices:
         yield f"  {device['name']:<14} {device['description']}, {_gigabytes(device['memory_bytes'])}"

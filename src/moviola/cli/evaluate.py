@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moviola.metrics.results import Report
     from moviola.pipelines.evaluate_report.baseline import Comparison
 
-DEFAULT_METRICS = "fvd,kvd,fvmd,motion,flicker"
+DEFAULT_METRICS = "fvd,kvd,fvmd-lk,motion,flicker"
 
 _Real = Annotated[
     Path | None, typer.Argument(metavar="REAL", help="Real clips: a folder, a .zip, a list file, a video.")
@@ -94,7 +94,7 @@ _Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same as --set 
 
 
 @example(
-    "moviola evaluate real generated --metrics fvmd,motion,flicker",
+    "moviola evaluate real generated --metrics fvmd-lk,motion,flicker",
     "moviola evaluate real generated --protocol styleganv-fvd2048-16f --report report",
     "moviola evaluate real generated --metrics fvd --set frames=32 --sanity --json",
     "moviola evaluate --list",
@@ -160,7 +160,7 @@ class Job:
 
     Attributes:
         real: the real clips. fake: the generated ones.
-        metrics: their keys. protocol: with every setting changed that was asked for.
+        metrics: their keys, as they were asked for. protocol: with every setting changed that was asked for.
     """
 
     real: Source
@@ -197,7 +197,7 @@ def prepare(
 
 
 def metric_keys(given: list[str] | None) -> tuple[str, ...]:
-    """Return the keys in `given` ("a,b" and "c" alike), each once; the default ones for None.
+    """Return the keys in `given` ("a,b" and "c" alike), each metric once; the default ones for None.
 
     Raises:
         UnknownNameError: no such metric. ConfigError: none is named.
@@ -205,10 +205,12 @@ def metric_keys(given: list[str] | None) -> tuple[str, ...]:
     from moviola.metrics.catalog import find_metric
 
     words = [word.strip() for text in given or [DEFAULT_METRICS] for word in text.split(",")]
-    keys = tuple(dict.fromkeys(word for word in words if word))
+    keys: dict[str, str] = {}
+    for word in filter(None, words):
+        keys.setdefault(find_metric(word).key, word)
     if not keys:
         raise ConfigError("--metrics names no metric; moviola evaluate --list names them")
-    return tuple(find_metric(key).key for key in keys)
+    return tuple(keys.values())
 
 
 def _options(**given: Any) -> MetricOptions:

@@ -63,7 +63,9 @@ _HeldOut = Annotated[
         "--held-out", metavar="REAL", help="auto, a set: stop when --metric against REAL stops improving."
     ),
 ]
-_Metric = Annotated[str, typer.Option("--metric", metavar="NAME", help="Which (moviola evaluate --list).")]
+_Metric = Annotated[
+    str, typer.Option("--metric", metavar="NAME", help="Of --held-out (moviola evaluate --list).")
+]
 _SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out clips that cannot be read; name them.")]
 _Layout = Annotated[
     str, typer.Option("--layout", metavar="NAME", help="Of a set: auto, videos, frames or strips.")
@@ -80,7 +82,7 @@ _Batch = Annotated[int, typer.Option("--batch", metavar="N", help="Windows or ti
 @example(
     "moviola refine generated.mp4 -o refined.mp4",
     "moviola refine generated.mp4 -o refined.mp4 --model regis-u --iterations 4 --trace trace",
-    "moviola refine clips -o refined --model my-refiner --iterations auto --held-out real --metric fvmd",
+    "moviola refine clips -o refined --model my-refiner --iterations auto --held-out real --metric fvmd-lk",
     "moviola refine generated.mp4 -o refined.mp4 --corruption held-block --keep-known --seed 1",
 )
 def command(
@@ -99,7 +101,7 @@ def command(
     threshold: _Threshold = 0.5,
     limit: _Limit = 8,
     held_out: _HeldOut = None,
-    metric: _Metric = "fvmd",
+    metric: _Metric = "fvmd-lk",
     skip_bad: _SkipBad = False,
     layout: _Layout = "auto",
     suffix: _Suffix = None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from moviola.core.optional import require
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def listening() -> Iterator[list[str]]:
     """
     heard: list[str] = []
     names = ("diffusers", "transformers")
-    tools = [importlib.import_module(f"{name}.utils.logging") for name in names]
+    tools = [require(f"{name}.utils.logging", "a model of the hub") for name in names]
     before = [(tool.get_verbosity(), tool.is_progress_bar_enabled()) for tool in tools]
     loggers = [logging.getLogger(name) for name in (*names, "huggingface_hub")]
     handlers = [logger.handlers for logger in loggers]

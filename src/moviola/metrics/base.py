@@ -16,6 +16,8 @@ from moviola.core.video import Video
 if TYPE_CHECKING:
     import numpy as np
 
+OLD_KEYS = {"fvmd": "fvmd-lk"}
+"""Keys that metrics had before, to those they have."""
 Kind = Literal["set", "paired", "video"]
 Better = Literal["lower", "higher", "neither"]
 
@@ -42,7 +44,7 @@ class Extractor(Protocol):
     """The map step: one sample in, small float arrays out. Stateless: the order of samples does not matter.
 
     Attributes:
-        name: short, unique among extractors: "i3d", "fvmd", "flow" ...
+        name: short, unique among extractors: "i3d", "fvmd-lk", "flow" ...
     """
 
     name: str

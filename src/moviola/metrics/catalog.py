@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.errors import InputError, UnknownNameError
-from moviola.metrics.base import Better, MetricSpec
+from moviola.metrics.base import OLD_KEYS, Better, MetricSpec
 
 if TYPE_CHECKING:
     from moviola.metrics.base import SetMeasure
@@ -59,8 +59,9 @@ METRICS: dict[str, MetricSpec] = {
             source="Salimans et al., Improved techniques for training GANs (2016)",
         ),
         _spec(
-            "fvmd", "set", "lower", "fvmd:make_fvmd",
-            "Fréchet distance of motion histograms", source=_FVMD,
+            "fvmd-lk", "set", "lower", "fvmd:make_fvmd",
+            "Fréchet distance of motion histograms by Lucas-Kanade tracks; not the published FVMD, which is by PIPs++",
+            source=_FVMD,
         ),
         _spec(
             "cd-fvd", "set", "lower", "video_networks:make_cd_fvd",
@@ -146,14 +147,21 @@ class Metric:
 
 
 def find_metric(key: str) -> MetricSpec:
-    """Return what the catalog says of metric `key`.
+    """Return what the catalog says of metric `key`; a key that it had before will do.
 
     Raises:
         UnknownNameError: there is no such metric; the message names the nearest.
     """
+    key = OLD_KEYS.get(key, key)
     if key not in METRICS:
         raise UnknownNameError.of("metric", key, METRICS)
     return METRICS[key]
+
+
+def renamed(keys: Iterable[object]) -> list[str]:
+    """Return a sentence on each of the keys asked for that a metric had before."""
+    old = dict.fromkeys(key for key in keys if isinstance(key, str) and key in OLD_KEYS)
+    return [f"{key} is called {OLD_KEYS[key]}: {METRICS[OLD_KEYS[key]].title}" for key in old]
 
 
 def list_metrics() -> list[MetricSpec]:
@@ -182,10 +190,9 @@ def build(
     for metric in list(metrics):
         if isinstance(metric, Metric):
             found = metric
-        elif metric in made:
+        elif (spec := find_metric(metric)).key in made:
             continue
         else:
-            spec = find_metric(metric)
             extractors, measure = _factory(spec)(protocol, device, options)
             found = Metric(spec, tuple(extractors), measure)
         once = tuple(shared.setdefault(_identity(one), one) for one in found.extractors)

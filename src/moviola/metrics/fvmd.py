@@ -1,7 +1,7 @@
 """FVMD-style motion distance: the Fréchet distance of motion histograms, from Lucas-Kanade tracks.
 
 Liu et al. 2024 track points with the network PIPs++. Here points are carried by the built-in Lucas-Kanade flow, which
-needs no weights; so figures do not compare with published FVMD, and the tracker's name is printed beside them.
+needs no weights; so figures do not compare with published FVMD, and the metric is called fvmd-lk.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class MotionExtractor:
         device: where the flow is estimated.
     """
 
-    name = "fvmd"
+    name = "fvmd-lk"
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device
@@ -64,7 +64,7 @@ class MotionExtractor:
         length = len(sample.video)
         if length < CELL_FRAMES:
             raise ConfigError(
-                f"{sample.name} has {length} frames; fvmd needs clips of at least {CELL_FRAMES} frames"
+                f"{sample.name} has {length} frames; fvmd-lk needs clips of at least {CELL_FRAMES} frames"
             )
         starts = range(0, max(length - SPAN, 0) + 1, SPAN - 1)
         pieces = [motion_features(self.tracks(sample.video[start : start + SPAN])) for start in starts]
@@ -107,4 +107,4 @@ def make_fvmd(
     """Return extractor and measure of the FVMD-style distance."""
     from moviola.metrics.video_distance import FrechetMeasure
 
-    return [MotionExtractor(str(pick_device(device)))], FrechetMeasure("fvmd", "histograms", protocol.ddof)
+    return [MotionExtractor(str(pick_device(device)))], FrechetMeasure("fvmd-lk", "histograms", protocol.ddof)

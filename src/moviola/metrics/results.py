@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from moviola.metrics.base import OLD_KEYS
+
 
 @dataclass(frozen=True)
 class Score:
@@ -72,7 +74,7 @@ class Report:
     seconds: float = 0.0
 
     def __getitem__(self, metric: str) -> Score:
-        return self.scores[metric]
+        return self.scores[OLD_KEYS.get(metric, metric)]
 
     def to_dict(self, per_clip: bool = False) -> dict[str, Any]:
         """Return plain values: the JSON that `moviola evaluate --json` prints.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from moviola.core.errors import InputError, UnknownNameError, WeightsError
+from moviola.core.errors import UnknownNameError, WeightsError
+from moviola.core.optional import require
 from moviola.nn.filters import luma
 from moviola.nn.flow import LucasKanadeConfig, lucas_kanade
 from moviola.nn.tracks import FlowMethod
@@ -62,13 +63,7 @@ def flow_method(name: str = "lk", raft: str | Path | None = None, device: str = 
 
 
 def _dis() -> NamedFlow:
-    try:
-        import cv2 as opencv
-    except ImportError:
-        raise InputError(
-            'flow "dis" needs OpenCV: pip install opencv-python-headless, or use flow "lk"'
-        ) from None
-    cv2: Any = opencv
+    cv2 = require("cv2", 'flow "dis"', 'or use flow "lk"')
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def estimate(first: Tensor, second: Tensor) -> Tensor:

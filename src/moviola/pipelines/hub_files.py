@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import re
@@ -10,13 +9,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from moviola.core.errors import InputError, WeightsError
+from moviola.core.errors import WeightsError
 from moviola.core.listening import listening
+from moviola.core.optional import require
 
 if TYPE_CHECKING:
     import torch
 
-INSTALL = "pip install 'moviola[restyle]'"
 INDEX = "model_index.json"
 FRAME_ARGUMENTS = ("num_frames", "video_length", "frames")
 _SUGGESTION = (
@@ -35,18 +34,7 @@ def import_diffusers() -> Any:
     Raises:
         InputError: it, or a library it cannot do without, is not installed or does not start.
     """
-    try:
-        for library in ("transformers", "accelerate"):
-            importlib.import_module(library)
-        return importlib.import_module("diffusers")
-    except ImportError as error:
-        missing = getattr(error, "name", None) or ""
-        reason = (
-            "" if missing == "diffusers" else f" ({missing} is missing)" if missing else f" ({_line(error)})"
-        )
-        raise InputError(
-            f'models that begin with "hub:" need the diffusers library{reason}: run "{INSTALL}"'
-        ) from None
+    return require("diffusers", 'a model that begins with "hub:"')
 
 
 def find_pipeline(name: str, dtype: torch.dtype) -> Any:
@@ -84,17 +72,14 @@ def find_pipeline(name: str, dtype: torch.dtype) -> Any:
 
 def _cached(name: str) -> Path | None:
     """Return the folder of what was downloaded of `name` before, or None."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(name, INDEX)
+    found = require("huggingface_hub", f"hub:{name}").try_to_load_from_cache(name, INDEX)
     return Path(found).parent if isinstance(found, str) else None
 
 
 def _download(name: str, title: str) -> Path:
     """Bring a pipeline's files from the hub and return their folder; its class is looked at before its weights come."""
-    import huggingface_hub
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
+    huggingface_hub = require("huggingface_hub", title)
+    errors = require("huggingface_hub.errors", title)
     try:
         files = [s.rfilename for s in huggingface_hub.model_info(name, timeout=10).siblings or []]
         if INDEX not in files:
@@ -105,11 +90,11 @@ def _download(name: str, title: str) -> Path:
         return Path(import_diffusers().DiffusionPipeline.download(name, **how))
     except WeightsError:
         raise
-    except GatedRepoError:
+    except errors.GatedRepoError:
         raise WeightsError(
             f"{title}: its owner lets in only who asks; accept its terms on the hub first"
         ) from None
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         raise WeightsError(f"{title} is no folder, and the hub has no public model of this name") from None
     except Exception as error:  # without a network there are many
         raise WeightsError(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from moviola.data.sources import Source
 
 Features = Callable[[np.ndarray], np.ndarray]
-FEATURES = ("statistics", "fvmd", "i3d")
+FEATURES = ("statistics", "fvmd-lk", "i3d")
 WEAKEST, STEPS = 0.02, 6  # of a strength; halvings of a bisection
 SPREAD = 0.5  # a mixture's strengths lie within so much of the fitted one, in parts of it
 LEAST_CLIPS, LEAST_WEIGHT, MOST = 4, 0.03, 4
@@ -97,7 +97,7 @@ def match(
         frames: T of a clip; fewer where the shortest clip taken is shorter, with a note.
         size: H = W, px: the middle square, resized.
         clips: clips of FAKE, of half A and of half B; a video may give several.
-        features: "statistics" (plain numbers, quick), "fvmd" (motion alone) or "i3d" (as FVD; about 0.3 s a clip and
+        features: "statistics" (plain numbers, quick), "fvmd-lk" (motion alone) or "i3d" (as FVD; about 0.3 s a clip and
             try on a processor).
         seed: of everything random.
         device: where networks run.
@@ -299,11 +299,12 @@ def feature_function(name: str, device: str = "cpu") -> Features:
         UnknownNameError: an unknown name. WeightsError: "i3d" without its weights.
     """
     from moviola.core.video import Video
-    from moviola.metrics.base import Extractor, Sample
+    from moviola.metrics.base import OLD_KEYS, Extractor, Sample
 
     if name == "statistics":
         return clip_statistics
-    if name == "fvmd":
+    name = OLD_KEYS.get(name, name)
+    if name == "fvmd-lk":
         from moviola.metrics.fvmd import MotionExtractor
 
         extractor: Extractor = MotionExtractor(device)

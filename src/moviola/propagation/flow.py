@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, InputError
+from moviola.core.errors import ConfigError
+from moviola.core.optional import require
 
 FlowFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Two frames uint8 (H, W, 3) in, the flow from the first to the second float32 (H, W, 2) in px out."""
@@ -28,11 +29,7 @@ def opencv() -> Any:
     Raises:
         InputError: it is not installed; one line says how to get it.
     """
-    try:
-        import cv2
-    except ImportError:
-        raise InputError("propagation needs OpenCV: pip install opencv-python-headless") from None
-    return cv2
+    return require("cv2", "propagation")
 
 
 @dataclass(frozen=True, eq=False)

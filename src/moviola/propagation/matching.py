@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from typing import Literal, get_args
 
 import numpy as np
 
 from moviola.core.errors import InputError, UnknownNameError
+from moviola.core.optional import is_installed, require
 from moviola.propagation.patchmatch import Matcher, Problem
 
 Backend = Literal["auto", "numba", "torch"]
@@ -36,11 +36,11 @@ def matcher(
     """
     if backend not in get_args(Backend):
         raise UnknownNameError.of("patch search", backend, get_args(Backend))
-    installed = find_spec("numba") is not None
-    if backend == "numba" and (not installed or device != "cpu"):
-        where = f"runs on the CPU, not on {device}" if installed else "is not installed: pip install numba"
-        raise InputError(f'the patch search "numba" {where}; or use "torch"')
-    if installed and device == "cpu" and backend != "torch":
+    if backend == "numba":
+        require("numba", 'the patch search "numba"', 'or use "torch"')
+        if device != "cpu":
+            raise InputError(f'the patch search "numba" runs on the CPU, not on {device}; or use "torch"')
+    if device == "cpu" and backend != "torch" and is_installed("numba"):
         from moviola.propagation.patchmatch_numba import NumbaMatcher
 
         return NumbaMatcher(problem, field, threads or usable_cores())

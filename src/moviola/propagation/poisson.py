@@ -10,15 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, InputError
+from moviola.core.errors import ConfigError
+from moviola.core.optional import require
 
 
 def _transforms() -> Any:
-    try:
-        import scipy.fft
-    except ImportError:
-        raise InputError("Poisson fusion needs SciPy: pip install scipy") from None
-    return scipy.fft
+    return require("scipy.fft", "Poisson fusion", 'or carry paint by the method "linear"')
 
 
 def gradients(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

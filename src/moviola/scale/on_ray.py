@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from moviola.core.errors import ConfigError, InputError
+from moviola.core.optional import require
 from moviola.metrics.catalog import Metric
 from moviola.metrics.protocol import Protocol
 from moviola.metrics.results import Report
@@ -124,12 +125,7 @@ def evaluate(
 
 def _ray() -> Any:
     """Return the Ray package; nothing but a run on Ray imports it."""
-    import importlib
-
-    try:
-        return importlib.import_module("ray")
-    except ImportError:
-        raise InputError("--ray needs Ray: pip install 'moviola[scale]'") from None
+    return require("ray", "--ray")
 
 
 def _work(job: Job, units: Sequence[Unit], threads: int) -> Block:

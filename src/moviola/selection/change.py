@@ -20,6 +20,7 @@ import numpy as np
 
 from moviola.core.errors import ConfigError, InputError, UnknownNameError, nearest
 from moviola.core.luma import luma_levels
+from moviola.core.optional import require
 from moviola.core.resample import resize_frames
 
 Encode = Callable[[np.ndarray], Any]
@@ -194,6 +195,8 @@ class Flow(Measure):
         from moviola.nn.flow_methods import flow_method
 
         self.size = _at_least("size", size, 16)
+        if flow == "dis":
+            opencv('measure "flow"')
         self._flow = flow_method(flow, raft, device)
 
     def describe(self, frames: Sequence[np.ndarray]) -> Sequence[tuple[Any, tuple[int, int]]]:
@@ -353,11 +356,7 @@ def opencv(what: str) -> Any:
     Raises:
         InputError: it is not installed.
     """
-    try:
-        import cv2
-    except ImportError:
-        raise InputError(f"{what} needs OpenCV: pip install opencv-python-headless") from None
-    return cv2
+    return require("cv2", what, 'or choose keys by "histogram", which needs nothing')
 
 
 def _image_network(device: str) -> Any:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from moviola.core.optional import is_installed, require
 from moviola.core.weights import write_atomic
 
 
@@ -54,8 +55,9 @@ class RunLog:
 
 
 def _open_board(folder: Path, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
+    if not is_installed("tensorboard"):
         return None
+    require("tensorboard", "--set trainer.tensorboard=true", "or set it to false")
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder), purge_step=step + 1 if step else None)

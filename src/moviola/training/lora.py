@@ -9,7 +9,6 @@ saved in its own format, so that it can read them.
 from __future__ import annotations
 
 import fnmatch
-import importlib
 import json
 import re
 import warnings
@@ -22,12 +21,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError, WeightsError
+from moviola.core.errors import ConfigError, OutputError, UnknownNameError, WeightsError
+from moviola.core.optional import require
 from moviola.core.seeds import seeded
 from moviola.core.weights import load_tensors, write_atomic
 from moviola.nn.volume import Conv3d
 
-INSTALL = "pip install 'moviola[restyle]'"
 CONFIG_NAME, WEIGHTS_NAME = "adapter_config.json", "adapter_model.safetensors"
 BUFFERS_NAME = "adapter_buffers.safetensors"
 
@@ -58,11 +57,7 @@ def import_peft() -> Any:
     Raises:
         InputError: it is not installed, or does not start.
     """
-    try:
-        return importlib.import_module("peft")
-    except ImportError as error:
-        reason = "" if getattr(error, "name", None) == "peft" else f" ({error})".splitlines()[0]
-        raise InputError(f'adapters need the peft library{reason}: run "{INSTALL}"') from None
+    return require("peft", "a low-rank adapter")
 
 
 def adaptable(network: nn.Module) -> list[str]:
@@ -212,7 +207,7 @@ def merge_lora(network: Network) -> Network:
         ConfigError: there are no adapters. WeightsError: an adapter holds values that are not finite.
     """
     state = _state(network)
-    layer_class = importlib.import_module("peft.tuners.lora").LoraLayer
+    layer_class = require("peft.tuners.lora", "a low-rank adapter").LoraLayer
     adapted = [(name, m) for name, m in network.named_modules() if isinstance(m, layer_class)]
     for name, module in adapted:
         tensors = [p for key, p in module.named_parameters() if "lora_" in key]

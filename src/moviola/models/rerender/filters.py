@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, InputError, UnknownNameError
+from moviola.core.errors import ConfigError, UnknownNameError
 from moviola.core.luma import luma
+from moviola.core.optional import require
 
 
 @dataclass(frozen=True)
@@ -216,11 +217,7 @@ def _grey(values: np.ndarray) -> np.ndarray:
 
 
 def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError:
-        raise InputError("filter painters need OpenCV: pip install opencv-python-headless") from None
-    return cv2
+    return require("cv2", "a filter painter")
 
 
 FILTERS: dict[str, Filter] = {

@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moviola.core.errors import InputError, WeightsError
+from moviola.core.errors import WeightsError
+from moviola.core.optional import require
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-INSTALL = "pip install 'moviola[evaluate]'"
 
 
 def import_transformers(metric: str) -> Any:
@@ -31,12 +31,7 @@ def import_transformers(metric: str) -> Any:
     Raises:
         InputError: it is not installed, or does not start.
     """
-    try:
-        import transformers
-    except ImportError as error:
-        reason = "" if getattr(error, "name", None) == "transformers" else f" ({_first_line(error)})"
-        raise InputError(f'{metric} needs the transformers library{reason}: run "{INSTALL}"') from None
-    return transformers
+    return require("transformers", metric)
 
 
 @dataclass(frozen=True)
@@ -97,9 +92,7 @@ class Place:
 
     def _knock(self) -> None:
         """Fail at once where the hub is out of reach; the library would try for half a minute."""
-        from huggingface_hub import model_info
-
-        model_info(self.text, timeout=10)
+        require("huggingface_hub", self.metric).model_info(self.text, timeout=10)
 
     def refuse(self, error: BaseException) -> WeightsError:
         """Return the one line that says why the network cannot be loaded."""
@@ -151,9 +144,8 @@ def load_tokenizer(source: str | Path, metric: str) -> Any:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers from writing reports and progress bars on the terminal."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging
-
+    hub_logging = require("huggingface_hub.utils.logging", "a network of the hub")
+    logging = require("transformers.utils.logging", "a network of the hub")
     level, hub_level, bars = (
         logging.get_verbosity(),
         hub_logging.get_verbosity(),
@@ -185,13 +177,12 @@ def fingerprint(network: nn.Module) -> str:
 
 def read_preparation(source: str | Path, metric: str) -> dict[str, Any]:
     """Return how the network at `source` wants its pictures, as its own JSON says; empty where it says nothing."""
-    from transformers.image_processing_base import ImageProcessingMixin
-    from transformers.video_processing_utils import BaseVideoProcessor
-
+    images = require("transformers.image_processing_base", metric).ImageProcessingMixin
+    videos = require("transformers.video_processing_utils", metric).BaseVideoProcessor
     place = Place.of(source, metric)
     for reader in (
-        ImageProcessingMixin.get_image_processor_dict,
-        BaseVideoProcessor.get_video_processor_dict,
+        images.get_image_processor_dict,
+        videos.get_video_processor_dict,
     ):
         with suppress(WeightsError):  # no such file there: the other kind, or the network's defaults
             return dict(place.open(reader)[0])

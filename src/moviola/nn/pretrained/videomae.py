@@ -85,7 +85,6 @@ def load_videomae(folder: str | Path, device: str | torch.device = "cpu", metric
 
 def _architectures(source: str | Path, metric: str) -> list[str]:
     """Return the classes that the folder or hub entry says it was written by."""
-    from transformers import PretrainedConfig
-
-    said, _ = Place.of(source, metric).open(PretrainedConfig.get_config_dict)
+    transformers = import_transformers(metric)
+    said, _ = Place.of(source, metric).open(transformers.PretrainedConfig.get_config_dict)
     return list(said.get("architectures") or [])

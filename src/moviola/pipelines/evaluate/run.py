@@ -15,7 +15,7 @@ from moviola.core.errors import ConfigError, InputError
 from moviola.core.paths import cache_dir
 from moviola.core.progress import Tick
 from moviola.metrics.base import MetricSpec
-from moviola.metrics.catalog import Metric, build, find_metric
+from moviola.metrics.catalog import Metric, build, find_metric, renamed
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol, find_protocol
 from moviola.metrics.results import Report, Score
@@ -263,7 +263,7 @@ def _prepare(
     """Plan everything; whatever is wrong with the input is found here, before anything slow begins."""
     specs = [metric.spec if isinstance(metric, Metric) else find_metric(metric) for metric in asked]
     sets = {"real": open_set(real, "REAL"), "fake": open_set(fake, "FAKE")}
-    warnings = check_apart(sets["real"], sets["fake"])
+    warnings = [*check_apart(sets["real"], sets["fake"]), *renamed(asked)]
     plans: dict[str, Plan] = {
         "real": make_plan(sets["real"], "real", protocol, skip_bad),
         "fake": make_plan(sets["fake"], "fake", protocol, skip_bad),

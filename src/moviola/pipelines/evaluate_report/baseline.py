@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from moviola.core.errors import InputError
+from moviola.metrics.base import OLD_KEYS
 from moviola.metrics.results import Report
 from moviola.pipelines.evaluate_report.text import flat
 
@@ -81,6 +82,7 @@ def read_baseline(path: str | Path) -> dict[str, Any]:
         _numbers({key: score["value"] for key, score in values["scores"].items()})
         for row in values.get("classes", {}).values():
             _numbers(row)
+        _rename(values["scores"], *values.get("classes", {}).values())
     except FileNotFoundError:
         raise InputError(
             f"no earlier evaluation at {file}; give what --json printed or --report wrote"
@@ -133,6 +135,14 @@ def _differences(report: Report, earlier: Mapping[str, Any]) -> tuple[str, ...]:
             if before.get(what) is not None and before[what] != getattr(score, what):
                 said.append(f"{what} of {key}: {before[what]}, now {getattr(score, what)}")
     return tuple(said)
+
+
+def _rename(*rows: dict[str, Any]) -> None:
+    """Give metrics that had another key before the one they have now."""
+    for row in rows:
+        for old, new in OLD_KEYS.items():
+            if old in row:
+                row.setdefault(new, row.pop(old))
 
 
 def _numbers(values: Mapping[str, Any]) -> None:

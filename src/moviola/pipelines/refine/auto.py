@@ -153,9 +153,9 @@ class HeldOut:
 
     def __init__(self, real: str | Path, metric: str, frames: int, device: str = "cpu") -> None:
         from moviola.data.sources import open_source
-        from moviola.metrics.catalog import find_metric
+        from moviola.metrics.catalog import find_metric, renamed
 
-        self.metric = find_metric(metric).key
+        self.metric, self._renamed = find_metric(metric).key, renamed([metric])
         self._real, self._frames, self._device = open_source(real), min(16, frames), device
         self.values: list[float] = []
         self._loss: list[float] = []
@@ -185,7 +185,8 @@ class HeldOut:
     def note(self) -> str:
         """A sentence about what was found."""
         curve = ", ".join(f"{value:.4g}" for value in self.values)
-        return f"{self.metric} against the held-out clips after 0, 1, ... passes: {curve}; best after {self.best}"
+        text = f"{self.metric} against the held-out clips after 0, 1, ... passes: {curve}; best after {self.best}"
+        return "; ".join([text, *self._renamed])
 
 
 def _loss(score: Score) -> float:

@@ -156,7 +156,7 @@ def refine_set(
     *,
     trace: str | Path | None = None,
     held_out: str | Path | None = None,
-    metric: str = "fvmd",
+    metric: str = "fvmd-lk",
     layout: str = "auto",
     skip_bad: bool = False,
     suffix: str | None = None,

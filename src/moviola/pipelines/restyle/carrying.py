@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from moviola.core.errors import InputError
+from moviola.core.optional import is_installed, require
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.pipelines.restyle.footage import Footage
@@ -147,8 +148,5 @@ def _begin(workers: int) -> None:
     import torch
 
     torch.set_num_threads(share)
-    try:
-        import cv2
-    except ImportError:
-        return
-    cv2.setNumThreads(share)
+    if is_installed("cv2"):
+        require("cv2", "propagation").setNumThreads(share)

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from moviola.core.listening import listening
+from moviola.core.optional import require
 from moviola.models.rerender.diffusion.config import ControlConfig
-from moviola.models.rerender.diffusion.loading import from_hub, import_diffusers, load_part
+from moviola.models.rerender.diffusion.loading import from_hub, load_part
 
 DEPTH = "depth-anything/Depth-Anything-V2-Small-hf"
 """Depth Anything V2, small (Yang et al. 2024; Apache-2.0, 25 M parameters)."""
@@ -112,8 +113,7 @@ def draw_people(joints: np.ndarray, scores: np.ndarray, height: int, width: int)
     Returns:
         uint8 (height, width, 3), black where nobody is.
     """
-    import cv2
-
+    cv2 = require("cv2", 'control "openpose"')
     picture = np.zeros((height, width, 3), np.uint8)
     thick = max(1, round(_LINE * min(height, width)))
     for places, sure in (_as_openpose(*person) for person in zip(joints, scores, strict=True)):
@@ -139,8 +139,7 @@ def _as_openpose(joints: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np
 
 def _limb(picture: np.ndarray, a: np.ndarray, b: np.ndarray, thick: int, colour: tuple[int, ...]) -> None:
     """Fill an ellipse between two joints."""
-    import cv2
-
+    cv2 = require("cv2", 'control "openpose"')
     x, y = (int(value) for value in np.rint((a + b) / 2))
     length, angle = np.hypot(*(b - a)), np.degrees(np.arctan2(b[1] - a[1], b[0] - a[0]))
     shape = cv2.ellipse2Poly((x, y), (max(1, int(length / 2)), thick), int(angle), 0, 360, 1)
@@ -155,9 +154,7 @@ def _colour(number: int, brightness: float = 1.0) -> tuple[int, ...]:
 @lru_cache(maxsize=4)
 def _network(kind: str, name: str, control: str, device: str) -> tuple[Any, Any]:
     """Return the processor of pictures and the network of a name or folder."""
-    import_diffusers()  # which says what to install
-    import transformers
-
+    transformers = require("transformers", f"control {control!r}")
     what = f"the network that draws {control!r} pictures:"
     with listening():
         if not Path(name).expanduser().exists():

@@ -12,7 +12,6 @@ from moviola.models.rerender.diffusion.schedulers import SCHEDULER_NAMES
 from moviola.models.rerender.diffusion.windows import Window
 
 DEFAULT_MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-INSTALL = "pip install 'moviola[restyle]'"
 
 MODELS: dict[str, tuple[str, str | None]] = {
     "canny": ("lllyasviel/control_v11p_sd15_canny", "diffusers/controlnet-canny-sdxl-1.0"),

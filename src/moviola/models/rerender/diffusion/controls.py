@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moviola.core.errors import ConfigError, InputError
+from moviola.core.errors import ConfigError
+from moviola.core.optional import require
 from moviola.core.resample import resize_frames
 from moviola.models.rerender.diffusion.annotators import depth, openpose
-from moviola.models.rerender.diffusion.config import INSTALL, ControlConfig
+from moviola.models.rerender.diffusion.config import ControlConfig
 
 
 def pair(
@@ -57,10 +58,7 @@ def canny(frame: np.ndarray, control: ControlConfig, device: str = "cpu") -> np.
     Raises:
         InputError: OpenCV is not installed.
     """
-    try:
-        import cv2
-    except ImportError:
-        raise InputError(f'control "canny" needs OpenCV: {INSTALL}') from None
+    cv2 = require("cv2", 'control "canny"')
     grey = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
     return np.repeat(cv2.Canny(grey, control.low, control.high)[..., None], 3, axis=2)
 

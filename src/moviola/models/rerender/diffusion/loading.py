@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.devices import pick_device
-from moviola.core.errors import ConfigError, InputError, MoviolaError, WeightsError
+from moviola.core.errors import ConfigError, MoviolaError, WeightsError
 from moviola.core.listening import listening
+from moviola.core.optional import require
 from moviola.models.rerender.diffusion.config import (
-    INSTALL,
     MODELS,
     ControlConfig,
     DiffusionConfig,
@@ -34,15 +33,7 @@ def import_diffusers() -> Any:
     Raises:
         InputError: it, or a library that it cannot do without, is not installed.
     """
-    try:
-        for library in ("transformers", "accelerate"):
-            importlib.import_module(library)
-        return importlib.import_module("diffusers")
-    except ImportError as error:
-        missing = getattr(error, "name", None) or "a part of it"
-        raise InputError(
-            f"the diffusion painter needs {missing}, which is not installed: {INSTALL}; {WITHOUT_WEIGHTS}"
-        ) from None
+    return require("diffusers", "the diffusion painter", WITHOUT_WEIGHTS)
 
 
 def load_pipeline(config: DiffusionConfig) -> Any:
@@ -127,8 +118,7 @@ def from_hub(name: str, file: str, what: str) -> Path:
     Raises:
         WeightsError: it cannot be had; `what` begins the line.
     """
-    import huggingface_hub
-
+    huggingface_hub = require("huggingface_hub", what)
     _check_name(name, what)
     kept = huggingface_hub.try_to_load_from_cache(name, file)
     if isinstance(kept, str):
@@ -146,8 +136,7 @@ def _reach(name: str, what: str) -> None:
     Raises:
         WeightsError: there is no network, or no such model.
     """
-    import huggingface_hub
-
+    huggingface_hub = require("huggingface_hub", what)
     try:
         huggingface_hub.model_info(name, timeout=10)
     except Exception as error:  # without a network there are many
@@ -259,7 +248,8 @@ def _add_loras(pipeline: Any, config: DiffusionConfig) -> None:
         except WeightsError:
             raise
         except ImportError:
-            raise InputError(f"LoRAs need the library peft: {INSTALL}") from None
+            require("peft", "a LoRA")
+            raise
         except Exception as error:  # the library raises nearly everything
             raise WeightsError(f"LoRA {lora.path} cannot be loaded: {_line(error)}") from error
     if names:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from moviola.core.errors import ConfigError, InputError, PromptError
+from moviola.core.optional import require
 from moviola.models.rerender.diffusion import latents
 from moviola.models.rerender.diffusion.attention import CrossFrame, hooked
 from moviola.models.rerender.diffusion.config import DiffusionConfig
@@ -220,8 +221,7 @@ class Sampler:
         self, picture: Tensor, plan: Schedule, generator: torch.Generator, dtype: torch.dtype
     ) -> Tensor:
         """Return the picture's latent, noised to the first step's level."""
-        from diffusers.utils.torch_utils import randn_tensor
-
+        randn_tensor = require("diffusers.utils.torch_utils", "the diffusion painter").randn_tensor
         device = self.pipeline._execution_device
         latent = latents.encode(self.pipeline.vae, picture.to(device, dtype), dtype, generator)
         noise = randn_tensor(latent.shape, generator=generator, device=device, dtype=dtype)

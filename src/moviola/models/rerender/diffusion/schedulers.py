@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.errors import ConfigError, InputError, UnknownNameError
+from moviola.core.optional import require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,8 +62,7 @@ def make_scheduler(name: str, base: Any) -> Any:
         UnknownNameError: another name.
         ConfigError: "own" is a kind, or predicts something, that the constraints cannot read.
     """
-    import diffusers
-
+    diffusers = require("diffusers", "a scheduler")
     if name == OWN:
         kind, settings = type(base).__name__, {}
     elif name in SCHEDULERS:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Any, Literal
 
+from moviola.core.optional import require
 from moviola.core.seeds import seeded
 
 if TYPE_CHECKING:
     from torch import nn
 
 WIDTH = 32  # of the text embeddings
+_WHAT = "a tiny diffusion model"
 LENGTH = 16  # tokens of a prompt
 FACTOR = 4  # pixels of the frame per latent, one way
 SPREAD, PICTURE_SPREAD = 0.06, 3.0  # of the weights that a new ControlNet has at zero
@@ -36,8 +38,7 @@ def tiny_pipeline(
         attention_gain: makes the weights of self-attention larger; as they are drawn, it hardly counts.
         seed: of the weights.
     """
-    import diffusers
-
+    diffusers = require("diffusers", _WHAT)
     with seeded(seed, "tiny", kind):
         parts = _parts(kind, prediction)
         _amplify(parts["unet"], attention_gain)
@@ -59,8 +60,7 @@ def tiny_pipeline(
 
 def _parts(kind: str, prediction: Any) -> dict[str, Any]:
     """Return the components of a pipeline but for its ControlNets."""
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-
+    diffusers = require("diffusers", _WHAT)
     vae_shape: dict[str, Any] = {
         "block_out_channels": (8, 8, 8),
         "down_block_types": ("DownEncoderBlock2D",) * 3,
@@ -69,7 +69,7 @@ def _parts(kind: str, prediction: Any) -> dict[str, Any]:
         "norm_num_groups": 4,
         "sample_size": 64,
     }
-    vae = AutoencoderKL(**vae_shape).eval()
+    vae = diffusers.AutoencoderKL(**vae_shape).eval()
     shared: dict[str, Any] = {
         "block_out_channels": (8, 16),
         "layers_per_block": 1,
@@ -87,8 +87,8 @@ def _parts(kind: str, prediction: Any) -> dict[str, Any]:
             "cross_attention_dim": 2 * WIDTH,
             "projection_class_embeddings_input_dim": 24 + WIDTH,
         }
-    unet = UNet2DConditionModel(**shared).eval()
-    scheduler = DDIMScheduler(
+    unet = diffusers.UNet2DConditionModel(**shared).eval()
+    scheduler = diffusers.DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
@@ -117,10 +117,10 @@ def _amplify(unet: nn.Module, gain: float) -> None:
 
 def _controlnet(unet: Any) -> nn.Module:
     """Return a ControlNet for `unet`; its zero convolutions are drawn at random, so that it says something."""
-    from diffusers import ControlNetModel
     from torch import nn
 
-    net: Any = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8, 8)).eval()
+    kind = require("diffusers", _WHAT).ControlNetModel
+    net: Any = kind.from_unet(unet, conditioning_embedding_out_channels=(4, 8, 8)).eval()
     for layer in (*net.controlnet_down_blocks, net.controlnet_mid_block):
         for weight in layer.parameters():
             nn.init.normal_(weight, 0, SPREAD)
@@ -129,9 +129,8 @@ def _controlnet(unet: Any) -> nn.Module:
 
 
 def _text_encoder(projected: bool) -> nn.Module:
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    config = CLIPTextConfig(
+    transformers = require("transformers", _WHAT)
+    config = transformers.CLIPTextConfig(
         vocab_size=len(_vocabulary()),
         hidden_size=WIDTH,
         intermediate_size=2 * WIDTH,
@@ -143,7 +142,8 @@ def _text_encoder(projected: bool) -> nn.Module:
         eos_token_id=1,
         pad_token_id=1,
     )
-    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config).eval()
+    kind = transformers.CLIPTextModelWithProjection if projected else transformers.CLIPTextModel
+    return kind(config).eval()
 
 
 def _vocabulary() -> list[str]:
@@ -153,7 +153,6 @@ def _vocabulary() -> list[str]:
 
 def _tokenizer() -> Any:
     """Return a tokenizer that spells: a token a letter."""
-    from transformers import CLIPTokenizer
-
+    transformers = require("transformers", _WHAT)
     vocabulary = {token: index for index, token in enumerate(_vocabulary())}
-    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=LENGTH)
+    return transformers.CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=LENGTH)
