@@ -105,6 +105,6 @@ def smooth(mask: np.ndarray, sigma: float = 2.0, clean: int = 5) -> np.ndarray:
     if clean > 1:
         shares = cv2.medianBlur(shares, clean)
     soft = shares.astype(np.float32) / 255
-    if sigma:
+    if sigma and shares.min() != shares.max():  # a blur's weights may add up to a little less than 1
         soft = cv2.GaussianBlur(soft, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return np.clip(soft, 0, 1)
