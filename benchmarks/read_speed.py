@@ -73,12 +73,12 @@ def opencv_seek_once(path: Path, indices: list[int]) -> np.ndarray:
 
 
 def ours(path: Path, indices: list[int]) -> np.ndarray:
-    codec.container._build_index.cache_clear()  # as if the file were met for the first time
+    codec.index._build_index.cache_clear()  # as if the file were met for the first time
     return codec.read_frames_at(path, indices)
 
 
 def ours_whole(path: Path) -> np.ndarray:
-    codec.container._build_index.cache_clear()
+    codec.index._build_index.cache_clear()
     return codec.read(path).frames
 
 

@@ -8,7 +8,7 @@ from numbers import Rational, Real
 
 from moviola.core.errors import ConfigError
 
-MAX_FPS = 1000
+MAX_FPS = 1_000_000  # high-speed cameras; beyond, times in microseconds could not tell frames apart
 _LARGEST = 2**31 - 1  # containers keep both parts in 32 bits
 BROADCAST = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120))
 """Rates of television: n * 1000/1001."""

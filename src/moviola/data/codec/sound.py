@@ -10,7 +10,7 @@ import numpy as np
 
 from moviola.core.errors import VideoReadError
 from moviola.core.video import Audio
-from moviola.data.codec.container import open_container
+from moviola.data.codec.demux import audio_stream, open_container
 
 _LEAD = Fraction(1)  # seconds decoded before the first wanted sample, so that the decoder has settled
 _JUMP = Fraction(
@@ -67,7 +67,7 @@ class SoundReader:
         from av.error import FFmpegError
 
         with open_container(self._path) as container:
-            stream = container.streams.audio[0]
+            stream = audio_stream(container)
             tick = stream.time_base or Fraction(1, 1000)
             if start > _LEAD:
                 container.seek(int((start - _LEAD) / tick), stream=stream)

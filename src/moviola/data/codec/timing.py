@@ -38,10 +38,9 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
     return None
 
 
-def mean_rate(ticks: np.ndarray, tick: Fraction) -> Fraction | None:
-    """Return frames over time of ascending stamps, None where they do not advance."""
-    span = int(ticks[-1] - ticks[0]) * tick
-    return (Fraction(len(ticks) - 1) / span).limit_denominator(1001) if span > 0 else None
+def mean_rate(ticks: np.ndarray, tick: Fraction) -> Fraction:
+    """Return frames over time of stamps, int64 (T,) strictly ascending, T at least 2."""
+    return (len(ticks) - 1) / (int(ticks[-1] - ticks[0]) * tick)
 
 
 def _bounds(steps: np.ndarray, below: int, above: int) -> tuple[Fraction, Fraction]:
@@ -62,3 +61,9 @@ def simplest_between(low: Fraction, high: Fraction) -> Fraction:
         return Fraction(whole)
     base = whole - 1
     return base + 1 / simplest_between(1 / (high - base), 1 / (low - base))
+
+
+def ascending(ticks: np.ndarray) -> np.ndarray:
+    """Return stamps in order; where several are equal, each later one is a tick after the one before."""
+    steps = np.arange(len(ticks))
+    return np.maximum.accumulate(np.sort(ticks) - steps) + steps
