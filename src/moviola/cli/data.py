@@ -307,6 +307,7 @@ def to_json(found: Survey) -> dict[str, Any]:
         "rates": [{"fps": rate, "clips": clips} for rate, clips in found.rates],
         "short": [{"name": name, "frames": frames} for name, frames in found.short],
         "broken": [{"name": name, "reason": reason} for name, reason in found.broken],
+        "damaged": [{"name": name, "frames": frames} for name, frames in found.damaged],
         "skipped": [{"name": name, "reason": reason} for name, reason in found.skipped],
     }
     return {**vars(found), **named}
@@ -314,6 +315,8 @@ def to_json(found: Survey) -> dict[str, Any]:
 
 def report(found: Survey, min_frames: int) -> list[str]:
     """Return a survey as lines for a person."""
+    from moviola.data.codec import describe_concealed
+
     frames, seconds = found.frames, found.seconds
     lines = [
         f"{found.path}: {found.clips} clips ({found.layout}), {frames.total:g} frames, {seconds.total:.1f} s",
@@ -326,6 +329,8 @@ def report(found: Survey, min_frames: int) -> list[str]:
     ]
     lines += _named(f"short (under {min_frames} frames)", [(name, f"{n} frames") for name, n in found.short])
     lines += _named("broken", found.broken)
+    if found.damaged:
+        lines += _named("damaged", [(name, describe_concealed(frames)) for name, frames in found.damaged])
     return lines + (_named("not clips", found.skipped) if found.skipped else [])
 
 

@@ -50,6 +50,7 @@ class Survey:
         captions: number of clips with a caption.
         short: (name, frames) of clips with fewer frames than asked for.
         broken: (name, reason) of clips that cannot be read.
+        damaged: (name, frame numbers) of clips of which the decoder mended frames; only where all were decoded.
         skipped: (name, reason) of files that are no clips.
         decoded: whether every frame was decoded, or only what the files say of themselves.
     """
@@ -65,6 +66,7 @@ class Survey:
     captions: int
     short: list[tuple[str, int]]
     broken: list[tuple[str, str]]
+    damaged: list[tuple[str, list[int]]]
     skipped: list[tuple[str, str]]
     decoded: bool
 
@@ -84,16 +86,22 @@ def survey(
             statements are read, which is much faster.
         tick: called after each clip.
     """
+    from moviola.data.codec import watch_concealed
+
     infos: list[ClipInfo] = []
     short: list[tuple[str, int]] = []
     broken: list[tuple[str, str]] = []
+    damaged: list[tuple[str, list[int]]] = []
     for index, item in enumerate(source):
         try:
-            info = decoded_info(source, index) if decode else item.info
+            with watch_concealed() as concealed:
+                info = decoded_info(source, index) if decode else item.info
         except InputError as error:
             broken.append((item.name, " ".join(str(error).split())))
         else:
             infos.append(info)
+            if concealed:
+                damaged.append((item.name, sorted(concealed)))
             if info.frames < min_frames:
                 short.append((item.name, info.frames))
         tick()
@@ -109,6 +117,7 @@ def survey(
         captions=sum(item.caption is not None for item in source),
         short=short,
         broken=broken,
+        damaged=damaged,
         skipped=list(source.skipped),
         decoded=decode,
     )

@@ -31,12 +31,14 @@ class Sample:
         name: unique in its data set.
         label: its class, or None.
         caption: its caption, or None.
+        concealed: numbers, in the file, of frames that the decoder mended after damage.
     """
 
     video: Video
     name: str
     label: str | None = None
     caption: str | None = None
+    concealed: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ frames by number, `probe` for the numbers alone, `read_times` for when each fram
 
 from __future__ import annotations
 
+from moviola.data.codec.concealed import describe_concealed, watch_concealed
 from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES, VIDEO_SUFFIXES, WRITE_SUFFIXES
 from moviola.data.codec.info import Info
 from moviola.data.codec.options import WriteOptions
@@ -20,11 +21,13 @@ __all__ = [
     "Info",
     "WriteOptions",
     "Writer",
+    "describe_concealed",
     "probe",
     "read",
     "read_frames_at",
     "read_times",
     "stream",
     "to_html",
+    "watch_concealed",
     "write",
 ]

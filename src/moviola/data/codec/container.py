@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moviola.core.errors import VideoReadError
-from moviola.data.codec.concealed import note_concealed
+from moviola.core.notes import note
+from moviola.data.codec.concealed import describe_concealed, is_watched
 from moviola.data.codec.convert import RgbConverter, display_turn
 from moviola.data.codec.demux import decode, decode_numbered, open_container, packets, video_stream
 from moviola.data.codec.index import packet_index
@@ -74,14 +75,21 @@ class ContainerReader:
     def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
         """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats.
 
+        Frames that the decoder mended after damage are named in a note when the last has been given.
+
         Raises:
             VideoReadError: a frame cannot be decoded.
         """
         convert = RgbConverter()
-        for i, frame in self._decoded(list(wanted)):
-            if frame.is_corrupt:
-                note_concealed(self.path, i)
-            yield convert(frame)
+        concealed = []
+        try:
+            for i, frame in self._decoded(list(wanted)):
+                if frame.is_corrupt and not is_watched(i):
+                    concealed.append(i)
+                yield convert(frame)
+        finally:
+            if concealed:
+                note(f"{self.path}: {describe_concealed(concealed, self.count)}")
 
     def _decoded(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Give (index, frame) in order, from key frames where the index allows, else from the beginning."""

@@ -7,14 +7,22 @@ from fractions import Fraction
 
 import numpy as np
 
+from moviola.core.rates import BROADCAST
+
+_SIMPLE = 125  # a rate with at most this denominator is meant as it stands (23.976 is 2997/125)
+_EXACT, _ROUNDED = Fraction(5, 10**7), Fraction(1, 10**4)
+"""How far, relative to it, a stated rate may be from the standard one that it means: simple rates, and others."""
+
 
 def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction | None]) -> Fraction | None:
     """Return the constant rate behind rounded time stamps, None where no constant rate explains them.
 
     A file keeps time in ticks, so frame i of a video of period p stands at i*p rounded to a whole tick (a few
     writers round down). Each stamp therefore bounds p from both sides; the rate is constant when the bounds of all
-    stamps leave something, and then it is the first stated rate inside, else the one whole step that explains
-    all, else the simplest fraction inside.
+    stamps leave something. Then it is the first stated rate inside (where that is a standard rate but for its own
+    rounding, such as 19001/317, the standard rate), else the one whole step that explains all, else a rate of
+    television inside, else the simplest fraction inside. Where they leave nothing, the stamps may have been cut from a
+    longer file, so that the first, from which they count, is rounded itself: a stated rate may still explain them.
 
     Args:
         ticks: int64 (T,), ascending, T at least 2; the stamps relative to any origin.
@@ -24,18 +32,35 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
     steps = ticks - ticks[0]
     if len(steps) < 2 or (np.diff(steps) <= 0).any():
         return None
-    candidates = [1 / (tick * rate) for rate in stated if rate]
-    if (np.diff(steps) == steps[1]).all():
-        candidates.append(Fraction(int(steps[1])))
+    even = (np.diff(steps) == steps[1]).all()
+    exact = 1 / (tick * int(steps[1])) if even else None
+    candidates = [r for rate in stated if rate for r in (_standard(rate) if rate != exact else rate, rate)]
+    candidates += [exact] if exact else []
     for low, high in (_bounds(steps, -1, 1), _bounds(steps, 0, 2)):
         if low > high or high <= 0:
             continue
-        for period in candidates:
-            if low <= period <= high:
-                return 1 / (period * tick)
         slowest, fastest = 1 / (high * tick), 1 / (low * tick) if low > 0 else 2 / (high * tick)
-        return simplest_between(slowest, fastest)
-    return None
+        for rate in candidates:
+            if rate >= slowest and (low <= 0 or rate <= fastest):
+                return rate
+        simplest = simplest_between(slowest, fastest)
+        television = [rate for rate in BROADCAST if slowest <= rate <= fastest]
+        return television[0] if television and simplest.denominator > 1 else simplest
+    return next((rate for rate in candidates if _explains(steps, 1 / (rate * tick))), None)
+
+
+def _explains(steps: np.ndarray, period: Fraction) -> bool:
+    """Say whether rounding explains all stamps, that of the first, from which the others count, included."""
+    up, down = period.numerator, period.denominator
+    errors = [step * down - i * up for i, step in enumerate(steps.tolist())]
+    return max(errors) - min(errors) < down
+
+
+def _standard(rate: Fraction) -> Fraction:
+    """Return the whole rate or rate of television that a stated rate means, itself where it means none."""
+    nearest = min((Fraction(round(rate)), *BROADCAST), key=lambda standard: abs(standard - rate))
+    slack = _ROUNDED if rate.denominator > _SIMPLE else _EXACT
+    return nearest if abs(nearest - rate) <= nearest * slack else rate
 
 
 def mean_rate(ticks: np.ndarray, tick: Fraction) -> Fraction:

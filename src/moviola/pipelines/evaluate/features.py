@@ -31,21 +31,30 @@ BLOCK = 16
 
 
 class FrameDigest:
-    """What tells whether two clips show the same frames: the first 16 bytes of a sha256, a number each."""
+    """What tells whether two clips show the same frames, and whether the decoder had to mend any of them."""
 
     name = "frames"
 
     def identity(self) -> dict[str, str]:
         """See `moviola.metrics.base.Extractor`."""
-        return {"hash": "sha256/16"}
+        return {"hash": "sha256/16", "concealed": "count, first, last"}
 
     def __call__(self, sample: Sample) -> dict[str, np.ndarray]:
-        """Return {"digest": (16,)}, whole numbers 0 to 255."""
+        """Return {"digest": (16,), "concealed": (3,)}.
+
+        The first bytes of a sha256, 0 to 255; how many frames were mended, and the numbers of the first and the last of
+        them (-1 where there are none).
+        """
         frames = sample.video.frames
         digest = hashlib.sha256(str(frames.shape).encode())
         for frame in frames:
             digest.update(frame.tobytes())
-        return {"digest": np.frombuffer(digest.digest()[:16], np.uint8).astype(np.float32)}
+        concealed = sample.concealed
+        ends = (concealed[0], concealed[-1]) if concealed else (-1, -1)
+        return {
+            "digest": np.frombuffer(digest.digest()[:16], np.uint8).astype(np.float32),
+            "concealed": np.array([len(concealed), *ends], np.float32),
+        }
 
 
 class Damager:

@@ -21,6 +21,7 @@ FEW_IN_CLASS = 50
 FEWEST = 10
 """Clips below which a bootstrap interval of a distance is too narrow to be believed."""
 _NAMED = 3
+_DAMAGED = 20
 _NETWORK_DISTANCES = ("fvd", "fvd-pooled", "cd-fvd", "jepa-fd")
 
 
@@ -143,6 +144,28 @@ def of_repeats(real: Features, fake: Features, names: Mapping[str, Sequence[str]
         first = min(known["fake"][digest][0] for digest in both)
         found.append(f"clips that are in REAL and in FAKE, frame by frame: {len(both)} (as {first})")
     return found
+
+
+def of_concealed(plan: Plan, features: Features) -> list[str]:
+    """Return which clips hold frames that the decoder mended after damage, a sentence each.
+
+    Args:
+        plan: the set.
+        features: what `FrameDigest` gave.
+    """
+    found = []
+    for row, (count, first, last) in zip(features.rows, features.outputs["concealed"].tolist(), strict=True):
+        if count:
+            where = f"frame {first:.0f}" if first == last else f"between frames {first:.0f} and {last:.0f}"
+            cut = plan.cuts[row]
+            found.append(
+                f"{plan.which.upper()}: {count:.0f} of {len(cut.indices)} frames of {cut.name} are "
+                f"damaged and mended by the decoder ({where}); they are judged as they look"
+            )
+    more = len(found) - _DAMAGED
+    return found[:_DAMAGED] + (
+        [f"{plan.which.upper()}: {more} more clips hold damaged frames"] if more > 0 else []
+    )
 
 
 def of_classes(classes: Mapping[str, tuple[int, int]]) -> list[str]:

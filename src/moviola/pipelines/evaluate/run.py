@@ -217,6 +217,7 @@ class _Run:
         found += honesty.of_repeats(digests[0], digests[1], names)
         for plan, features in zip(self.plans.values(), digests, strict=True):
             found += honesty.of_skipped(plan, features.failed)
+            found += honesty.of_concealed(plan, features)
         if any(metric.spec.kind == "set" for metric in self.metrics):
             sizes = self._class_sizes()
             found += honesty.of_classes({label: sizes[label] for label in classes})

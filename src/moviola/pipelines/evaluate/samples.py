@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from moviola.core.errors import InputError, VideoReadError
+from moviola.core.rates import MAX_FPS
 from moviola.core.seeds import derive, torch_generator
 from moviola.core.video import Video
-from moviola.data import corrupt
+from moviola.data import codec, corrupt
 from moviola.data.clips import frame_step, sample_indices, span
 from moviola.metrics.base import Sample
 from moviola.metrics.protocol import Protocol, Side
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Which = Literal["real", "fake"]
-_MAX_RATE = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Cut:
             step = Fraction(facts.frames - 1, len(self.indices) - 1)
         else:
             step = frame_step(side.stride, facts.fps, side.fps)
-        return min(facts.fps / step, Fraction(_MAX_RATE)).limit_denominator(1001)
+        return min(facts.fps / step, Fraction(MAX_FPS)).limit_denominator(1001)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def cut_clip(cut: Cut, side: Side) -> Sample:
     Raises:
         VideoReadError: it cannot be decoded.
     """
-    video = cut.entry.read(cut.indices.tolist())
+    with codec.watch_concealed() as concealed:
+        video = cut.entry.read(cut.indices.tolist())
     if len(video) != len(cut.indices):
         raise VideoReadError(
             f"{cut.entry.where}: only {len(video)} of {len(cut.indices)} frames can be decoded"
@@ -164,7 +165,7 @@ def cut_clip(cut: Cut, side: Side) -> Sample:
     video = _sized(Video(video.frames, cut.rate(side)), side)
     if side.jpeg is not None:
         video = corrupt.jpeg(video, side.jpeg)
-    return Sample(video, cut.name, cut.entry.label, cut.entry.caption)
+    return Sample(video, cut.name, cut.entry.label, cut.entry.caption, tuple(sorted(concealed)))
 
 
 class _LeftOut(InputError):
