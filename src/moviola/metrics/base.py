@@ -31,7 +31,7 @@ class Sample:
         name: unique in its data set.
         label: its class, or None.
         caption: its caption, or None.
-        concealed: numbers, in the file, of frames that the decoder mended after damage.
+        concealed: numbers, in the file, of damaged frames that the decoder mended: its own, and those it refers to.
     """
 
     video: Video

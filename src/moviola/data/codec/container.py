@@ -45,6 +45,7 @@ class ContainerReader:
         self.path = path
         self.index = packet_index(path)
         self.count, self.fps = self.index.order.count, self.index.fps
+        self._concealed: set[int] = set()
 
     @cached_property
     def times(self) -> tuple[Fraction, ...] | None:
@@ -81,15 +82,20 @@ class ContainerReader:
             VideoReadError: a frame cannot be decoded.
         """
         convert = RgbConverter()
-        concealed = []
         try:
             for i, frame in self._decoded(list(wanted)):
-                if frame.is_corrupt and not is_watched(i):
-                    concealed.append(i)
+                if frame.is_corrupt:
+                    self._conceal(i)
                 yield convert(frame)
         finally:
-            if concealed:
-                note(f"{self.path}: {describe_concealed(concealed, self.count)}")
+            if self._concealed:
+                note(f"{self.path}: {describe_concealed(self._concealed, self.count)}")
+                self._concealed.clear()
+
+    def _conceal(self, i: int) -> None:
+        """Remember that a frame is one that the decoder mended, or one that a wanted frame may refer to."""
+        if not is_watched(i):
+            self._concealed.add(i)
 
     def _decoded(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Give (index, frame) in order, from key frames where the index allows, else from the beginning."""
@@ -141,6 +147,12 @@ class ContainerReader:
                 yield frame
                 if at == len(stamps):
                     return
+            elif (
+                frame.is_corrupt and (i := self._position.get(frame.pts, -1)) >= self.index.order.keys[key, 0]
+            ):
+                if key > 0:
+                    raise _Unexpected
+                self._conceal(i)
         raise _Unexpected
 
     @cached_property
@@ -206,13 +218,18 @@ class ContainerReader:
 
     def _from_start(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode everything from the beginning and give the wanted frames."""
-        targets = set(wanted)
+        targets, mended = set(wanted), []
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
             for i, frame in self._all(container, stream):
+                mended = [] if frame.key_frame else mended
                 if i in targets:
                     targets.discard(i)
+                    for other in mended:
+                        self._conceal(other)
                     yield i, frame
+                if frame.is_corrupt and i >= 0:
+                    mended.append(i)
                 if not targets:
                     return
         raise VideoReadError(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+_SETTLED = 8  # frames after a key frame, at most as many as may be reordered
 _FIELD_SAMPLE = 48  # packets decoded to see whether two of them, a field each, make one frame
 
 
@@ -53,7 +54,7 @@ class Order:
     Args:
         stamps: int64 (T,), what names each frame when it is decoded: its time stamp in ticks, or, where `numbered`, the
             number of its packet; empty where nothing does.
-        keys: int64 (K, 4), of each packet from which decoding can begin: the first frame it shows, its stamp (or
+        keys: int64 (K, 4), of each packet from which decoding can begin: the first frame it serves, its stamp (or
             number), its decoding stamp, its byte position; ascending.
         numbered: whether packets have to be numbered, as their stamps cannot be believed.
         count: number of frames.
@@ -228,15 +229,16 @@ def _times(rows: Sequence[Row], coded: bool) -> np.ndarray:
 def _numbered_keys(rows: Sequence[Row], intra: Mapping[int, int]) -> np.ndarray:
     """Return the keys (see `Order`); `intra`: number of the packet of each key frame to number of that frame.
 
-    A packet may be marked as key and hold none (the placeholder in packed MPEG-4), so the frame has to agree.
+    A packet may be marked as key and hold none (the placeholder in packed MPEG-4), so the frame has to agree. The
+    frames right after it may refer to others before it, or be decoded as if they did, so it serves later ones.
     """
     places = Counter(row.pos for row in rows)
     keys = [(0, 0, 0, rows[0].pos)]
-    for n, row in enumerate(rows):
-        dts = row.pts if row.dts is None else row.dts
-        at = intra.get(n, 0)
-        if row.key and at >= keys[-1][0] and n and dts is not None and places[row.pos] == 1 and row.pos >= 0:
-            keys.append((at, n, dts, row.pos))
+    for n, at in sorted(intra.items()):
+        dts = rows[n].pts if rows[n].dts is None else rows[n].dts
+        findable = rows[n].key and dts is not None and rows[n].pos >= 0 and places[rows[n].pos] == 1
+        if n and findable and at + _SETTLED >= keys[-1][0]:
+            keys.append((at + _SETTLED, n, dts, rows[n].pos))
     return np.array(keys, np.int64)
 
 

@@ -156,12 +156,10 @@ def of_concealed(plan: Plan, features: Features) -> list[str]:
     found = []
     for row, (count, first, last) in zip(features.rows, features.outputs["concealed"].tolist(), strict=True):
         if count:
-            where = f"frame {first:.0f}" if first == last else f"between frames {first:.0f} and {last:.0f}"
-            cut = plan.cuts[row]
-            found.append(
-                f"{plan.which.upper()}: {count:.0f} of {len(cut.indices)} frames of {cut.name} are "
-                f"damaged and mended by the decoder ({where}); they are judged as they look"
-            )
+            where = f"frame {first:.0f}" if first == last else f"from frame {first:.0f} to {last:.0f}"
+            what = f"{count:.0f} damaged frame{'s' * (count > 1)} that the decoder mended ({where})"
+            name = plan.cuts[row].name
+            found.append(f"{plan.which.upper()}: {name} holds {what}; it is judged as it looks")
     more = len(found) - _DAMAGED
     return found[:_DAMAGED] + (
         [f"{plan.which.upper()}: {more} more clips hold damaged frames"] if more > 0 else []
