@@ -235,10 +235,12 @@ def _numbered_keys(rows: Sequence[Row], intra: Mapping[int, int]) -> np.ndarray:
     places = Counter(row.pos for row in rows)
     keys = [(0, 0, 0, rows[0].pos)]
     for n, at in sorted(intra.items()):
-        dts = rows[n].pts if rows[n].dts is None else rows[n].dts
-        findable = rows[n].key and dts is not None and rows[n].pos >= 0 and places[rows[n].pos] == 1
-        if n and findable and at + _SETTLED >= keys[-1][0]:
-            keys.append((at + _SETTLED, n, dts, rows[n].pos))
+        row = rows[n]
+        dts = row.pts if row.dts is None else row.dts
+        if dts is None or row.pos < 0 or places[row.pos] > 1 or not row.key:
+            continue
+        if n and at + _SETTLED >= keys[-1][0]:
+            keys.append((at + _SETTLED, n, dts, row.pos))
     return np.array(keys, np.int64)
 
 
