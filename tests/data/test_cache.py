@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import moviola.data.cache as cache_module
+from moviola.core import atomic
 from moviola.core.errors import ConfigError, InputError, OutputError, VideoReadError
 from moviola.core.video import Video
 from moviola.data import codec
@@ -142,7 +143,7 @@ def test_nothing_is_left_after_an_interruption(data):
 
 def test_two_builders_at_once_end_with_one_cache(data, monkeypatch):
     """While the first is about to rename, a second builds and renames the same."""
-    rename, others = cache_module._move_into_place, []
+    rename, others = cache_module.into_place, []
 
     def late(beside, folder, index):
         if not others:
@@ -150,7 +151,7 @@ def test_two_builders_at_once_end_with_one_cache(data, monkeypatch):
             others[0] = opened(data)
         return rename(beside, folder, index)
 
-    monkeypatch.setattr(cache_module, "_move_into_place", late)
+    monkeypatch.setattr(cache_module, "into_place", late)
     first = opened(data)
     assert first.path == others[0].path and left_over(data) == []
     np.testing.assert_array_equal(first.read(2).frames, open_source(data).read(2).frames)
@@ -192,8 +193,8 @@ def test_a_full_disk_is_said_and_leaves_nothing(data, monkeypatch):
     def full(fd: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache_module.os, "fsync", full)
-    with pytest.raises(OutputError, match=r"No space left on device.*MOVIOLA_CACHE"):
+    monkeypatch.setattr(atomic.os, "fsync", full)
+    with pytest.raises(OutputError, match=r"the disk is full.*MOVIOLA_CACHE"):
         opened(data)
     assert list((data.parent / "cache").iterdir()) == []
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from moviola.core import atomic
 from moviola.core.errors import (
     ConfigError,
     FormatError,
@@ -25,7 +26,6 @@ from moviola.core.errors import (
 )
 from moviola.core.video import Audio, Video
 from moviola.data import codec
-from moviola.data.codec import atomic
 
 FORMATS = [".mp4", ".mov", ".mkv", ".webm", ".gif", ".webp", ".png", ".npz", ".tif"]
 
@@ -239,7 +239,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, suffix):
     code = """if True:
         import resource, signal, sys
         import numpy as np
-        from moviola.core.errors import OutputError
+        from moviola.core import atomic
+from moviola.core.errors import OutputError
         from moviola.core.video import Video
         from moviola.data import codec
         noise = np.random.default_rng(0).integers(0, 256, (30, 160, 160, 3), dtype=np.uint8)

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moviola.core import atomic
 from moviola.core.errors import OutputError, WeightsError
 from moviola.training import checkpoint
 
@@ -68,12 +69,12 @@ def test_only_json_and_safetensors(tmp_path):
 def test_newest_are_kept(tmp_path):
     """In the order of their steps; other names are no checkpoints."""
     (tmp_path / "step-7").mkdir()
-    (tmp_path / ".writing-00000090").mkdir()
+    (tmp_path / ".step-00000090.1f2e3d4c.part").mkdir()
     for step in (5, 20, 100):
         checkpoint.write(tmp_path, step, {"n": step}, keep=2)
     assert list(checkpoint.steps(tmp_path)) == [20, 100]
     assert checkpoint.read(checkpoint.latest(tmp_path))["n"] == 100
-    assert not (tmp_path / ".writing-00000090").exists()
+    assert not (tmp_path / ".step-00000090.1f2e3d4c.part").exists()
 
 
 def test_none(tmp_path):
@@ -97,10 +98,10 @@ def test_a_full_disk(tmp_path, monkeypatch, fail):
         raise OSError(28, "No space left on device")
 
     if fail == "open":
-        monkeypatch.setattr(checkpoint, "_write_synced", refuse)
+        monkeypatch.setattr(checkpoint, "_write", refuse)
     else:
-        monkeypatch.setattr(checkpoint.os, "replace", refuse)
-    with pytest.raises(OutputError, match="No space left") as error:
+        monkeypatch.setattr(atomic.os, "replace", refuse)
+    with pytest.raises(OutputError, match="disk is full") as error:
         checkpoint.write(tmp_path, 6, {"n": 2})
     assert "step-00000006" in str(error.value)
     monkeypatch.undo()

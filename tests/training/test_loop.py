@@ -103,7 +103,7 @@ def test_kill_and_resume(toys, tmp_path):
         assert children[mode].returncode == -signal.SIGKILL, said.decode()
         folder = tmp_path / mode
         assert list(checkpoint.steps(folder / "checkpoints"))[-1] == newest
-        assert mode == "step" or list((folder / "checkpoints").glob(".writing-*"))
+        assert mode == "step" or list((folder / "checkpoints").glob(".step-*.part"))
         resumed = toys.trainer(toys.Adversarial(), folder)
         assert resumed.resume() and resumed.step == newest
         resumed.run()

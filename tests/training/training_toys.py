@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from moviola.core import atomic
 from moviola.training import checkpoint
 from moviola.training.distributed import Place, join, leave
 from moviola.training.loop import Trainer, TrainerConfig
@@ -146,7 +147,7 @@ def killed(folder: Path, mode: str) -> None:
         if mode == "step" and (step, where) == (5, "middle"):
             die()
 
-    whole, rename = checkpoint._write_synced, os.replace
+    whole, rename = checkpoint._write, os.replace
     written = []
 
     def write(path: Path, data: bytes) -> None:
@@ -161,7 +162,7 @@ def killed(folder: Path, mode: str) -> None:
             die()
         rename(source, target)
 
-    checkpoint._write_synced, checkpoint.os.replace = write, replace
+    checkpoint._write, atomic.os.replace = write, replace
     trainer(Adversarial(hook), folder).run()
 
 

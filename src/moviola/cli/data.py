@@ -290,7 +290,7 @@ def write_sheet(source: Source, found: Survey, path: Path) -> None:
 
     from PIL import Image
 
-    from moviola.core.weights import write_atomic
+    from moviola.core.atomic import write_atomic
     from moviola.data.survey import contact_sheet
 
     broken = {name for name, _ in found.broken}

@@ -48,9 +48,9 @@ def match_command(
     """
     if not out.absolute().parent.is_dir():
         raise OutputError(f"cannot write {out}: there is no folder {out.parent}; make it first")
+    from moviola.core.atomic import write_atomic
     from moviola.core.devices import pick_device
     from moviola.core.progress import progress
-    from moviola.core.weights import write_atomic
     from moviola.data.corrupt import FAULTS
     from moviola.data.sources import open_source
     from moviola.pipelines.match import match

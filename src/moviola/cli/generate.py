@@ -219,8 +219,8 @@ def _write_sheet(videos: list[Video], path: Path) -> None:
     import numpy as np
     from PIL import Image
 
+    from moviola.core.atomic import write_atomic
     from moviola.core.video import Video
-    from moviola.core.weights import write_atomic
 
     columns = min(8, len(videos[0]))
     picture = Image.fromarray(np.ascontiguousarray(Video.concat(videos).contact_sheet(columns=columns)))

@@ -137,7 +137,7 @@ def _write_sheet(place: SampleFolder, num: int, path: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    from moviola.core.weights import write_atomic
+    from moviola.core.atomic import write_atomic
     from moviola.pipelines.sample_folder import sample_sheet
 
     buffer = io.BytesIO()

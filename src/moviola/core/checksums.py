@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from moviola.core.atomic import write_atomic
 from moviola.core.errors import WeightsError
-from moviola.core.weights import sha256, write_atomic
+from moviola.core.weights import sha256
 
 SUMS_NAME = "SHA256SUMS"
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from moviola.core.atomic import reason_of, write_atomic
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, OutputError, WeightsError
 
@@ -34,29 +33,6 @@ def sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def write_atomic(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader sees the old file or the whole new one, also after a crash.
-
-    Raises:
-        OutputError: when the folder is missing or cannot be written, or the disk is full.
-    """
-    path = Path(path)
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
 def save_pretrained(module: _Savable, folder: str | Path, *, half: bool = False) -> Path:
     """Write `module.config` and its tensors into `folder` (made if missing); return the folder.
 
@@ -71,7 +47,7 @@ def save_pretrained(module: _Savable, folder: str | Path, *, half: bool = False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}") from None
+        raise OutputError(f"cannot make the folder {folder}: {reason_of(error)}") from None
     tensors = {k: _storable(v, half) for k, v in module.state_dict().items()}
     write_atomic(folder / WEIGHTS_NAME, save(tensors, metadata={"format": "pt"}))
     values = {"class": type(module).__name__, **module.config.model_dump(mode="json")}

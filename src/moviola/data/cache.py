@@ -11,12 +11,8 @@ the first to end wins. One that was damaged since is built anew.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from pydantic import Field
 
+from moviola.core.atomic import into_place, reason_of, workplace
 from moviola.core.config import Config
 from moviola.core.errors import InputError, OutputError, VideoReadError
 from moviola.core.paths import cache_dir
@@ -184,38 +181,27 @@ def open_cached(
             parent.mkdir(parents=True, exist_ok=True)
             index = _build(folder, source, config, tick)
         except OSError as error:
-            if isinstance(error, InputError):
-                raise
-            full = " (clear it, or name another with MOVIOLA_CACHE)" if error.errno == errno.ENOSPC else ""
-            raise OutputError(
-                f"the cache {parent} cannot be written: {error.strerror or error}{full}"
-            ) from None
+            reason = reason_of(error, "; clear it, or name another with MOVIOLA_CACHE")
+            raise OutputError(f"the cache {parent} cannot be written: {reason}") from None
     return CachedSource(folder, source, index)
 
 
 def _build(
     folder: Path, source: Source, config: CacheConfig, tick: Callable[[int], object]
 ) -> dict[str, Any]:
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name[:8]}-", dir=folder.parent))
-    try:
+    with workplace(folder.parent, folder.name) as beside:
         index: dict[str, Any] = {"format": FORMAT, "bytes": 0, "clips": [], "skipped": []}
         with (beside / "frames.u8").open("wb") as file:
             for number in range(len(source)):
                 _add(index, file, source, number, config)
                 tick(1)
-            file.flush()
-            os.fsync(file.fileno())
         if not index["clips"]:
             raise VideoReadError(
                 f"{source.path}: no clip can be decoded; the first: {index['skipped'][0][1]}"
             )
         with (beside / "index.json").open("w", encoding="utf-8") as file:
             json.dump(index, file)
-            file.flush()
-            os.fsync(file.fileno())
-        return _move_into_place(beside, folder, index)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        return into_place(beside, folder, lambda: _read_index(folder)) or index
 
 
 def _add(index: dict[str, Any], file: BinaryIO, source: Source, number: int, config: CacheConfig) -> None:
@@ -261,33 +247,6 @@ def _prepare(video: Video, config: CacheConfig) -> Video:
         wide = min(video.width, max(1, round(video.height * width / height)))
         video = video.crop((video.height - tall) // 2, (video.width - wide) // 2, tall, wide)
     return video.resize(height, width, kernel=config.kernel)  # type: ignore[arg-type]
-
-
-def _move_into_place(beside: Path, folder: Path, index: dict[str, Any]) -> dict[str, Any]:
-    """Rename the finished folder; where another process was faster, take what it made."""
-    for _ in range(8):
-        try:
-            beside.rename(folder)
-            return index
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES) or not folder.exists():
-                raise
-        ready = _read_index(folder)
-        if ready is not None:
-            return ready
-        _take_away(folder)
-    raise OutputError(f"the cache {folder} is in the way and cannot be replaced; remove it")
-
-
-def _take_away(folder: Path) -> None:
-    """Move a damaged cache out of the way, then delete it; another process may do the same."""
-    away = Path(tempfile.mkdtemp(prefix=".damaged-", dir=folder.parent))
-    try:
-        folder.rename(away / "it")
-    except FileNotFoundError:
-        pass
-    finally:
-        shutil.rmtree(away, ignore_errors=True)
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:

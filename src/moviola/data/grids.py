@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from moviola.core.atomic import new_folder
 from moviola.core.errors import ConfigError, FormatError
 from moviola.data.codec import Writer, probe, stream
-from moviola.data.folders import new_folder
 
 
 def cut_grid(

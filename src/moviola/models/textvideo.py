@@ -17,11 +17,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from moviola.core.atomic import write_atomic
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, PromptError, WeightsError
 from moviola.core.rates import as_rate
 from moviola.core.seeds import normal_rows, numpy_generator
-from moviola.core.weights import CONFIG_NAME, read_config, write_atomic
+from moviola.core.weights import CONFIG_NAME, read_config
 from moviola.data.grammar import Grammar, Parse
 from moviola.models import nextframe
 from moviola.models.nextframe import NextFrameUNet

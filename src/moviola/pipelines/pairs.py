@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from moviola.core.atomic import new_folder
 from moviola.core.errors import ConfigError, WeightsError
 from moviola.core.ranges import from_network, to_network
 from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.core.video import Video
 from moviola.data.captions import write_captions
-from moviola.data.folders import new_folder
 from moviola.data.loader import Clip, Clips
 from moviola.models.nextframe import rollout
 from moviola.models.textvideo import TextToVideo

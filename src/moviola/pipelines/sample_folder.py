@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from moviola.core.atomic import write_atomic
 from moviola.core.errors import ConfigError, FormatError, InputError, OutputError, UnknownNameError
 from moviola.core.video import Video
-from moviola.core.weights import CONFIG_NAME, WEIGHTS_NAME, sha256, write_atomic
+from moviola.core.weights import CONFIG_NAME, WEIGHTS_NAME, sha256
 from moviola.data import codec
 from moviola.data.captions import decode_text, read_captions
 from moviola.data.folders import folder_place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from moviola.core.errors import OutputError, WeightsError
+from moviola.core.atomic import output_errors, staged
+from moviola.core.errors import WeightsError
 
 _NAME = re.compile(r"step-(\d{8})$")
 
@@ -62,40 +62,22 @@ def write(folder: str | Path, step: int, state: dict[str, Any], keep: int = 2) -
         OutputError: when it cannot be written.
     """
     folder = Path(folder)
-    final, temporary = folder / f"step-{step:08d}", folder / f".writing-{step:08d}"
+    final = folder / f"step-{step:08d}"
     tensors, tree = flatten(state)
-    try:
-        for left in folder.glob(".writing-*"):  # by a run that was killed
+    with output_errors(final):
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".step-*.*"):  # by a run that was killed
             shutil.rmtree(left, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        _write_synced(temporary / "state.safetensors", save(tensors))
-        _write_synced(temporary / "state.json", json.dumps(tree).encode())
-        _sync_folder(temporary)
-        if final.exists():
-            shutil.rmtree(final)
-        os.replace(temporary, final)
-        _sync_folder(folder)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise OutputError(f"cannot write the checkpoint {final}: {error.strerror or error}") from None
+    with staged(final, folder=True) as beside:
+        _write(beside / "state.safetensors", save(tensors))
+        _write(beside / "state.json", json.dumps(tree).encode())
     for old in list(steps(folder))[:-keep]:
         shutil.rmtree(folder / f"step-{old:08d}", ignore_errors=True)
     return final
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def steps(folder: str | Path) -> Iterator[int]:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from moviola.core.atomic import output_errors, write_atomic
 from moviola.core.optional import is_installed, require
-from moviola.core.weights import write_atomic
 
 
 class RunLog:
@@ -39,10 +39,10 @@ class RunLog:
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Append the scalars of `step`."""
-        self._file.write(
-            json.dumps({"step": step, **{k: float(f"{v:.6g}") for k, v in scalars.items()}}) + "\n"
-        )
-        self._file.flush()
+        line = json.dumps({"step": step, **{k: float(f"{v:.6g}") for k, v in scalars.items()}})
+        with output_errors(self.path):
+            self._file.write(line + "\n")
+            self._file.flush()
         if self._board is not None:
             for name, value in scalars.items():
                 self._board.add_scalar(name, value, step)

@@ -17,11 +17,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from moviola.core.atomic import write_atomic
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, NonFiniteError
 from moviola.core.progress import progress
 from moviola.core.seeds import derive, torch_generator
-from moviola.core.weights import write_atomic
 from moviola.data.loader import Batch, Loader, Samples
 from moviola.training import checkpoint
 from moviola.training.distributed import Place, any_rank, average_gradients, average_scalars, broadcast

@@ -21,10 +21,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from moviola.core.atomic import write_atomic
 from moviola.core.errors import ConfigError, OutputError, UnknownNameError, WeightsError
 from moviola.core.optional import require
 from moviola.core.seeds import seeded
-from moviola.core.weights import load_tensors, write_atomic
+from moviola.core.weights import load_tensors
 from moviola.nn.volume import Conv3d
 
 CONFIG_NAME, WEIGHTS_NAME = "adapter_config.json", "adapter_model.safetensors"

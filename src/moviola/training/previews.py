@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from moviola.core.atomic import staged
 from moviola.core.ranges import from_network, to_network
 from moviola.data.loader import Batch
 from moviola.models.nextframe import NextFrameUNet, rollout
@@ -50,4 +51,5 @@ def preview_refined(network: Refiner, shown: Batch, path: Path) -> None:
 
 def _write(rows: list[np.ndarray], path: Path) -> None:
     picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-    Image.fromarray(picture).save(path)
+    with staged(path) as beside:
+        Image.fromarray(picture).save(beside)

@@ -6,15 +6,15 @@ import base64
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from moviola.core.atomic import Staging, output_errors
 from moviola.core.errors import FormatError, OutputError
 from moviola.core.rates import Rate, as_rate
 from moviola.core.video import Audio, Video
-from moviola.data.codec.atomic import Staging, output_errors
 from moviola.data.codec.encoders import ArrayEncoder, ContainerEncoder, Encoder, FolderEncoder, StillEncoder
 from moviola.data.codec.formats import ENCODINGS, STILL_SUFFIXES, write_suffix
 from moviola.data.codec.images import RATE_FILE
@@ -115,7 +115,8 @@ class Writer:
         finally:
             if kind is not None:
                 if self._encoder is not None:
-                    self._encoder.abort()
+                    with suppress(Exception):  # what it still holds may not fit on the disk either
+                        self._encoder.abort()
                 staging.discard()
 
     def _finish(self, staging: Staging) -> None:

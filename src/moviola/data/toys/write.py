@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from moviola.core.atomic import new_folder
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, UnknownNameError
 from moviola.data.captions import write_captions
-from moviola.data.folders import new_folder
 from moviola.data.toys import ToyClip, load_toy
 
 Format = Literal["mp4", "npz", "frames"]

@@ -14,20 +14,19 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from moviola.core.atomic import into_place, reason_of, workplace, write_atomic
 from moviola.core.checksums import SUMS_NAME, check_sums, write_sums
 from moviola.core.errors import MoviolaError, OutputError, UnknownNameError, WeightsError
 from moviola.core.paths import cache_dir
 from moviola.core.progress import Tick
-from moviola.core.weights import WEIGHTS_NAME, sha256, write_atomic
+from moviola.core.weights import WEIGHTS_NAME, sha256
 from moviola.nn.pretrained import packages
 
 SOURCE_NAME = "source.json"
@@ -305,7 +304,7 @@ def _store(entry: Pretrained, source: Path) -> Path:
             shutil.copyfile(source.parent / extra, new / extra)
         write_atomic(new / SOURCE_NAME, (json.dumps(_about(entry), indent=2) + "\n").encode())
         write_sums(new)
-        _swap(entry, new, folder / "old")
+        into_place(new, weights_folder(entry.name), lambda: is_whole(entry) or None)
     return weights_folder(entry.name) / WEIGHTS_NAME
 
 
@@ -323,30 +322,18 @@ def _check(entry: Pretrained, path: Path, digest: str) -> None:
         )
 
 
-def _swap(entry: Pretrained, new: Path, old: Path) -> None:
-    """Move `new` to its place in the cache; what was there goes to `old`. Another process may do the same."""
-    target = weights_folder(entry.name)
-    if target.exists():
-        os.rename(target, old)
-    try:
-        os.rename(new, target)
-    except OSError:
-        if not is_whole(entry):
-            raise
-
-
 @contextmanager
 def _workplace(name: str) -> Iterator[Path]:
     """A folder on the cache's disk that is gone afterwards; trouble with the disk becomes an `OutputError`."""
     place = weights_folder(name).parent
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, prefix=f".{name}.") as folder:
-            yield Path(folder)
+        with workplace(place, name) as folder:
+            yield folder
     except MoviolaError:
         raise
     except OSError as error:
         raise OutputError(
-            f"cannot keep the {name} weights in {place}: {error.strerror or error}; "
+            f"cannot keep the {name} weights in {place}: {reason_of(error)}; "
             "set MOVIOLA_CACHE to a folder that can be written"
         ) from None

@@ -12,23 +12,21 @@ whole, or is seen to be damaged by its size and checksum and is made anew.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import secrets
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from moviola.core.atomic import into_place, reason_of, workplace
 from moviola.core.errors import ConfigError, InputError, OutputError
 
 FORMAT = 1
@@ -58,9 +56,8 @@ def write_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; clear it, or name another with MOVIOLA_CACHE" if full else error.strerror
-        raise OutputError(f"the feature cache {root} cannot be written: {reason or error}") from None
+        reason = reason_of(error, "; clear it, or name another with MOVIOLA_CACHE")
+        raise OutputError(f"the feature cache {root} cannot be written: {reason}") from None
 
 
 class FeatureStore:
@@ -121,13 +118,10 @@ class FeatureStore:
         token = secrets.token_hex(6)
         with write_errors(self.root):
             self.parts.mkdir(parents=True, exist_ok=True)
-            beside = self.parts / f".{token}"
-            try:
-                with beside.open("wb") as file:
-                    np.savez(file, rows=np.array(numbers, np.int64), failed=said, **arrays)  # type: ignore[arg-type]
-                os.replace(beside, self.parts / f"{token}.npz")
-            finally:
-                beside.unlink(missing_ok=True)
+            with workplace(self.parts, token) as folder:
+                beside = folder / "rows.npz"
+                np.savez(beside, rows=np.array(numbers, np.int64), failed=said, **arrays)  # type: ignore[arg-type]
+                into_place(beside, self.parts / f"{token}.npz")
 
     def finish(self) -> Features:
         """Join the parts into the entry, and remove them.
@@ -139,13 +133,9 @@ class FeatureStore:
         if ready is not None:  # another process was faster
             shutil.rmtree(self.parts, ignore_errors=True)
             return ready
-        with write_errors(self.root):
-            beside = Path(tempfile.mkdtemp(prefix=f".{self.folder.name[:8]}-", dir=self.root))
-            try:
-                self._join(beside)
-                _into_place(beside, self.folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
+        with write_errors(self.root), workplace(self.root, self.folder.name) as beside:
+            self._join(beside)
+            into_place(beside, self.folder, self.read)
         made = self.read()
         if made is None:
             raise OutputError(f"the feature cache {self.root} does not keep what is written to it")
@@ -187,9 +177,6 @@ class FeatureStore:
                     for number, row in zip(part.rows, array, strict=True):
                         files[name].seek(place[number] * row.nbytes)
                         files[name].write(row.tobytes())
-            for file in files.values():
-                file.flush()
-                os.fsync(file.fileno())
         outputs = {
             name: {"shape": list(shape), "sha256": _sha256(folder / f"{i}.f32")}
             for i, (name, shape) in enumerate(shapes.items())
@@ -204,8 +191,6 @@ class FeatureStore:
         }
         with (folder / "index.json").open("w", encoding="utf-8") as file:
             json.dump(index, file)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _open(path: Path, about: Mapping[str, Any], rows: int) -> np.ndarray:
@@ -233,19 +218,3 @@ def _read_part(path: Path) -> Features | None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _into_place(beside: Path, folder: Path) -> None:
-    """Rename a finished entry; what stands in its place is damaged, or was made by another process meanwhile."""
-    for _ in range(8):
-        try:
-            beside.rename(folder)
-            return
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES) or not folder.exists():
-                raise
-        away = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
-        with suppress(FileNotFoundError):
-            folder.rename(away / "it")
-        shutil.rmtree(away, ignore_errors=True)
-    raise OutputError(f"{folder} is in the way and cannot be replaced; remove it")

@@ -65,7 +65,7 @@ def write_report(
     Raises:
         OutputError: it cannot be written there; what stood there before still stands.
     """
-    from moviola.data.codec.atomic import Staging, output_errors
+    from moviola.core.atomic import staged
     from moviola.pipelines.evaluate.inputs import open_set
 
     folder = check_folder(folder)
@@ -77,15 +77,9 @@ def write_report(
     change = compare(report, baseline[1], baseline[0]) if baseline else None
     page = build_page(report, heading or "Evaluation", gallery, change)
     numbers = json.dumps(_plain(report.to_dict(per_clip=True)), indent=1, ensure_ascii=False)
-    staging = Staging(folder, folder=True)
-    try:
-        with output_errors(folder):
-            (staging.path / PAGE_FILE).write_text(page, encoding="utf-8")
-            (staging.path / REPORT_FILE).write_text(numbers + "\n", encoding="utf-8")
-        staging.commit()
-    except BaseException:
-        staging.discard()
-        raise
+    with staged(folder, folder=True) as beside:
+        (beside / PAGE_FILE).write_text(page, encoding="utf-8")
+        (beside / REPORT_FILE).write_text(numbers + "\n", encoding="utf-8")
     return folder / PAGE_FILE
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moviola.core.atomic import write_atomic
 from moviola.core.errors import FormatError
 from moviola.core.resample import resize_frames
 from moviola.core.video import Video
-from moviola.core.weights import write_atomic
 from moviola.data import codec
 from moviola.data.folders import file_place
 from moviola.selection.change import MEASURES

@@ -11,11 +11,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from moviola.core.atomic import staged
 from moviola.core.errors import ConfigError, InputError, OutputError
 from moviola.core.progress import Tick
 from moviola.core.video import Video
 from moviola.data import codec
-from moviola.data.codec.atomic import Staging, output_errors
 from moviola.pipelines.refine.auto import FileShelf, HeldOut, Stage, make_stages
 from moviola.pipelines.refine.inputs import UNREADABLE, Input, open_clips, open_one, output_names
 from moviola.pipelines.refine.passes import notes_on, one_pass
@@ -118,14 +118,8 @@ def _copied(found: Input, output: str, lossless: bool) -> bool:
     path = found.path
     if path is None or path.is_dir() or lossless or path.suffix.lower() != Path(output).suffix.lower():
         return False
-    staging = Staging(Path(output))
-    try:
-        with output_errors(Path(output)):
-            shutil.copyfile(path, staging.path)
-        staging.commit()
-    except BaseException:
-        staging.discard()
-        raise
+    with staged(output) as beside:
+        shutil.copyfile(path, beside)
     return True
 
 
@@ -184,7 +178,7 @@ def refine_set(
     target, kept = _new_folder(output), None if trace is None else check_trace(trace)
     if held_out is not None and (plan.settings.iterations != "auto" or trace is not None):
         raise ConfigError("a held-out set goes with iterations auto, and without a trace")
-    with _made_folder(target) as folder, _traced(kept) as traces:
+    with staged(target, folder=True) as folder, _traced(kept) as traces:
         if held_out is not None:
             judge = HeldOut(held_out, metric, min(clip.frames for clip in clips), str(plan.device))
             videos, notes = _until_best(clips, names, folder, plan, judge, path, lossless, tick)
@@ -284,24 +278,10 @@ def _new_folder(output: str | Path) -> Path:
 
 
 @contextmanager
-def _made_folder(target: Path) -> Iterator[Path]:
-    """Give a hidden folder that takes the name of `target` when the block ends well."""
-    staging = Staging(target, folder=True)
-    try:
-        yield staging.path
-        staging.commit()
-    except BaseException as error:
-        staging.discard()
-        if isinstance(error, OutputError):
-            raise OutputError(str(error).replace(str(staging.path), str(target))) from None
-        raise
-
-
-@contextmanager
 def _traced(folder: Path | None) -> Iterator[Path | None]:
     """Give a hidden folder for traces that takes the name of `folder` when the block ends well; None for none."""
     if folder is None:
         yield None
         return
-    with _made_folder(folder) as hidden:
+    with staged(folder, folder=True) as hidden:
         yield hidden

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from moviola.core.atomic import write_atomic
 from moviola.core.errors import OutputError
 from moviola.core.video import Video
-from moviola.core.weights import write_atomic
 from moviola.data import codec
 from moviola.data.folders import folder_place
 from moviola.metrics.functional.sharpness import gradient_energy

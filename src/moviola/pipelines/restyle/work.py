@@ -17,8 +17,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from moviola.core.atomic import output_errors, staged, write_atomic
 from moviola.core.errors import ConfigError, InputError, OutputError
-from moviola.data.codec.atomic import Staging, output_errors
 
 MANIFEST = "manifest.json"
 _FOLDERS = ("keys", "painted", "parts")
@@ -105,15 +105,7 @@ class Work:
 
     def save(self) -> None:
         """Write the manifest."""
-        path = self.folder / MANIFEST
-        staging = Staging(path)
-        try:
-            with output_errors(path):
-                staging.path.write_text(json.dumps(self.manifest, indent=1), encoding="utf-8")
-            staging.commit()
-        except BaseException:
-            staging.discard()
-            raise
+        write_atomic(self.folder / MANIFEST, json.dumps(self.manifest, indent=1).encode())
 
     def done(self, stage: str, mark: str, key: int | None = None) -> bool:
         """Return whether a stage (or a key's piece of it) was finished with this stamp."""
@@ -158,14 +150,8 @@ def save_picture(path: Path, frame: np.ndarray) -> None:
     """Write a frame uint8 (H, W, 3) as PNG; `OutputError` where that fails."""
     from PIL import Image
 
-    staging = Staging(path)
-    try:
-        with output_errors(path):
-            Image.fromarray(frame).save(staging.path, format="PNG")
-        staging.commit()
-    except BaseException:
-        staging.discard()
-        raise
+    with staged(path) as beside:
+        Image.fromarray(frame).save(beside, format="PNG")
 
 
 def load_picture(path: Path) -> np.ndarray:

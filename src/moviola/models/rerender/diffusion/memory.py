@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from moviola.core.atomic import write_atomic
 from moviola.core.errors import WeightsError
-from moviola.core.weights import write_atomic
 from moviola.models.rerender.diffusion.attention import Features
 
 VERSION = "1"
