@@ -239,8 +239,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, suffix):
     code = """if True:
         import resource, signal, sys
         import numpy as np
-        from moviola.core import atomic
-from moviola.core.errors import OutputError
+        from moviola.core.errors import OutputError
         from moviola.core.video import Video
         from moviola.data import codec
         noise = np.random.default_rng(0).integers(0, 256, (30, 160, 160, 3), dtype=np.uint8)
