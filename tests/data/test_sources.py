@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from moviola.core.errors import ConfigError, FormatError, InputError, UnknownNameError, VideoReadError
+from moviola.core.names import natural_sorted
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.layouts import FramesClip
 from moviola.data.sources import Source, open_source, split
-from moviola.data.stores import FolderStore, natural_sorted
+from moviola.data.stores import FolderStore
 
 
 def pixels(seed: int, frames: int = 5, height: int = 8, width: int = 12) -> np.ndarray:

@@ -17,7 +17,6 @@ Results go to stdout; errors are raised (`moviola.core.errors`), and `main.run` 
 from __future__ import annotations
 
 import dataclasses
-import json as _json
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +25,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+
+from moviola.core.names import json_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... or mps.")]
@@ -71,7 +72,7 @@ def emit(result: Any) -> None:
     Args:
         result: what `to_plain` takes: mappings, lists, dataclasses, pydantic models, numpy values, paths ...
     """
-    print(_json.dumps(to_plain(result), ensure_ascii=False, allow_nan=False))
+    print(json_text(to_plain(result), allow_nan=False))
 
 
 def to_plain(value: Any) -> Any:

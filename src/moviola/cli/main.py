@@ -20,6 +20,7 @@ import typer
 
 from moviola.cli.verbs import LazyGroup, Table, build_row, build_tasks
 from moviola.core.errors import MoviolaError
+from moviola.core.names import ERRORS
 from moviola.core.notes import Note
 
 # verb -> (module below moviola.cli, attribute, the line in `moviola --help`); "" for one of TASKS
@@ -105,7 +106,7 @@ def run(args: Sequence[str] | None = None) -> int:
     """
     debug = os.environ.get("MOVIOLA_DEBUG", "") not in ("", "0")
     words = list(sys.argv[1:] if args is None else args)
-    with warnings.catch_warnings(), _sigterm_unwinds():
+    with warnings.catch_warnings(), _sigterm_unwinds(), _any_name_printable():
         if not debug and not sys.warnoptions:
             warnings.simplefilter("ignore")
         _show_notes(quiet=not {"-q", "--quiet"}.isdisjoint(words))
@@ -188,6 +189,20 @@ def _drop_stdout() -> int:
     """Point stdout at nothing, so that the interpreter's last flush stays quiet."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_PIPE
+
+
+@contextmanager
+def _any_name_printable() -> Iterator[None]:
+    """Let stdout and stderr write what their encoding lacks as escapes: no name of a file ends a run."""
+    streams = [(s, s.errors) for s in (sys.stdout, sys.stderr) if hasattr(s, "reconfigure")]
+    try:
+        for stream, _ in streams:
+            stream.reconfigure(errors=ERRORS)
+        yield
+    finally:
+        for stream, before in streams:
+            if not stream.closed:
+                stream.reconfigure(errors=before)
 
 
 @contextmanager

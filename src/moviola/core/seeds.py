@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 def derive(seed: int, *names: int | str) -> int:
     """Return a 63-bit seed made of `seed` and any number of `names` (a stable hash, equal on every machine)."""
     text = "/".join(str(part) for part in (seed, *names))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+    return (
+        int.from_bytes(
+            hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
+        )
+        >> 1
+    )
 
 
 def torch_generator(seed: int, *names: int | str) -> torch.Generator:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from moviola.core.errors import FormatError, InputError, nearest
+from moviola.core.names import json_text
 
 CAPTION_NAMES: tuple[str, ...] = ("captions.csv", "captions.jsonl")
 
@@ -118,7 +119,7 @@ def write_captions(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write `rows` (each with `file` and `caption`) to a `.jsonl` file that does not exist yet, one row a line."""
     with path.open("x", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json_text(row) + "\n")
 
 
 def _index(names: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,6 @@ A grammar has slots (hair, action, ...), each with a few values. A caption fills
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from string import Formatter
@@ -16,6 +15,7 @@ from pydantic import Field
 
 from moviola.core.config import Config
 from moviola.core.errors import PromptError, nearest
+from moviola.core.words import split_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -243,10 +243,15 @@ class Grammar(Config):
             if not seen and token not in self.ignore:
                 parse.unknown.append((token, self._offers(token, known)))
         if all(a is None for a in parse.allowed):
-            hints = "; ".join(f"{w!r}: did you mean {' or '.join(n)}?" for w, n in parse.unknown if n)
-            raise PromptError(
-                f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}"
-            )
+            raise self._nothing_known(parse)
+
+    def _nothing_known(self, parse: Parse) -> PromptError:
+        words = dict(parse.unknown)  # each once
+        listed = ", ".join(
+            f"{w!r}" + (f" (did you mean {' or '.join(n)}?)" if n else "") for w, n in words.items()
+        )
+        named = f": {listed}" if listed else ""
+        return PromptError(f"no word of the prompt is known{named}; say for example: {self.example()}")
 
     def _offers(self, token: str, known: list[str]) -> list[str]:
         """What may have been meant: values that use a known word, else words that look like an unknown one."""
@@ -262,10 +267,7 @@ class Grammar(Config):
         known = [t for t in tokens if t in place]
         parse.unknown = [(t, nearest(t, place)) for t in tokens if t not in place]
         if not known:
-            hints = "; ".join(f"{w!r}: did you mean {' or '.join(n)}?" for w, n in parse.unknown if n)
-            raise PromptError(
-                f"no word of the prompt is known{'; ' + hints if hints else ''}; say for example: {self.example()}"
-            )
+            raise self._nothing_known(parse)
         if len(known) > len(self.slots):
             raise PromptError(
                 f"the prompt has {len(known)} words; this model was trained on captions of up to {len(self.slots)}"
@@ -341,4 +343,4 @@ def _fill_template(template: str, names: dict[str, str]) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+", text.lower().replace("'s", ""))
+    return split_words(text.lower().replace("\u2019", "'").replace("'s", ""))

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from moviola.core.errors import ConfigError, FormatError, InputError, UnknownNameError
+from moviola.core.names import name_bytes
 from moviola.core.rates import Rate, as_rate
 from moviola.data.captions import CAPTION_NAMES, decode_text, match_captions, read_captions
 from moviola.data.layouts import (
@@ -147,9 +148,9 @@ class Source:
         digest = hashlib.sha256()
         for item in self._items:
             clip = item.clip
-            digest.update(f"{type(clip).__name__}\t{clip.name}\t{clip.fps}\n".encode())
+            digest.update(name_bytes(f"{type(clip).__name__}\t{clip.name}\t{clip.fps}\n"))
             for name in clip.files():
-                digest.update(f"{name}\t{clip.store.stamp(name)}\n".encode())
+                digest.update(name_bytes(f"{name}\t{clip.store.stamp(name)}\n"))
         return digest.hexdigest()
 
 
@@ -224,7 +225,7 @@ def split(
     if by not in ("name", "pair") and not callable(by):
         raise UnknownNameError.of("grouping", str(by), ("name", "pair"))
     groups = [str(_group(item, by)) for item in source]
-    ranked = sorted(set(groups), key=lambda group: hashlib.sha256(f"{seed}\t{group}".encode()).digest())
+    ranked = sorted(set(groups), key=lambda group: hashlib.sha256(name_bytes(f"{seed}\t{group}")).digest())
     count = round(fraction * len(ranked))
     if 0 < fraction < 1:
         if len(ranked) < 2:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from moviola.core.errors import InputError, VideoReadError
+from moviola.core.names import natural_sorted
 
 _JUNK = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
@@ -43,18 +44,6 @@ class Store(Protocol):
     def as_file(self, name: str) -> AbstractContextManager[Path]:
         """Return a context manager that gives `name` as a path on disk, for readers that need one."""
         ...
-
-
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that puts `clip2` before `clip10`, folder by folder."""
-    parts = re.split(r"([0-9]+)|(/)", name)
-    key = [_piece(part) for part in parts if part]
-    return (*key, (3, 0, name))
-
-
-def natural_sorted(names: Iterable[str]) -> list[str]:
-    """Return `names` in natural order; the order is total, so it is the same everywhere."""
-    return sorted(names, key=natural_key)
 
 
 def is_hidden(name: str) -> bool:
@@ -104,14 +93,8 @@ class FolderStore:
         def fail(error: OSError) -> None:
             raise InputError(f"{error.filename} cannot be listed: {error.strerror}")
 
-        seen: set[str] = set()
         for folder, below, files in os.walk(self.root, followlinks=True, onerror=fail):
-            real = os.path.realpath(folder)
-            if real in seen:
-                below.clear()
-                continue
-            seen.add(real)
-            below[:] = [name for name in below if not is_hidden(name)]
+            below[:] = [name for name in below if not is_hidden(name) and not _loops(Path(folder, name))]
             inside = Path(folder).relative_to(self.root)
             yield from ((inside / name).as_posix() for name in files)
 
@@ -217,10 +200,11 @@ class ZipStore:
         return {name[len(top) :]: value for name, value in members.items()}
 
 
-def _piece(part: str) -> tuple[int, int, str]:
-    if part == "/":
-        return (0, 0, "")
-    return (1, int(part), "") if part[0] in "0123456789" else (2, 0, part.casefold())
+def _loops(folder: Path) -> bool:
+    """Return whether a link leads to a folder that it lies in; any other link is a folder like those beside it."""
+    return folder.is_symlink() and Path(os.path.realpath(folder.parent)).is_relative_to(
+        os.path.realpath(folder)
+    )
 
 
 def _wrapper(names: Iterable[str]) -> str:

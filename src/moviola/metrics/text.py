@@ -9,6 +9,7 @@ import numpy as np
 
 from moviola.core.devices import pick_device
 from moviola.core.errors import InputError
+from moviola.core.names import name_bytes
 from moviola.metrics.base import Sample
 from moviola.metrics.functional.alignment import clip_score, conse, frame_accuracy, temporal_consistency
 from moviola.metrics.sharing import PerVideo, full_precision, loaded
@@ -97,7 +98,7 @@ class FrameAccuracyExtractor:
 
     def identity(self) -> dict[str, str]:
         """Return what changes the output."""
-        texts = hashlib.sha256("\n".join(sorted(self.candidates)).encode()).hexdigest()
+        texts = hashlib.sha256(name_bytes("\n".join(sorted(self.candidates)))).hexdigest()
         return {**self.embedder.clip.identity(), "candidates": texts}
 
     def __call__(self, sample: Sample) -> dict[str, np.ndarray]:
@@ -172,7 +173,7 @@ class ConSEExtractor:
         self.images, self.encode, self.top = images, encode, top
         self.text_sha256 = text_sha256
         self._classes = encode(classes)
-        self._names = hashlib.sha256("\n".join(classes).encode()).hexdigest()
+        self._names = hashlib.sha256(name_bytes("\n".join(classes))).hexdigest()
 
     def identity(self) -> dict[str, str]:
         """Return what changes the output; "sha256" is that of both networks."""

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 import numpy as np
 
+from moviola.core.words import split_words
+
 BUCKETS = 4096
 LENGTH = 32
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 def tokenize(text: str, length: int = LENGTH) -> np.ndarray:
     """Return the words of a text as numbers, the same on every machine.
 
     Args:
-        text: any language that separates words; upper and lower case are the same.
+        text: of any script; what is a word says `split_words`.
         length: words kept; the rest is cut off.
 
     Returns:
         int64 (length,): 1 to BUCKETS - 1 for each word in order, then 0 for padding. Two words share a number by
         chance once in about 4,000 pairs.
     """
-    words = _WORD.findall(text.lower())[:length]
+    words = split_words(text, apostrophes=True)[:length]
     numbers = np.zeros(length, np.int64)
     for i, word in enumerate(words):
         digest = hashlib.sha256(word.encode()).digest()

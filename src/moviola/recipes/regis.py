@@ -9,6 +9,7 @@ from pydantic import Field
 
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError
+from moviola.core.names import natural_key
 from moviola.core.seeds import numpy_generator, seeded
 from moviola.core.weights import start_from
 from moviola.data.captioned import DrawnClips
@@ -68,7 +69,11 @@ class RefinerDataConfig(Config):
             clips = DrawnClips("digits", self.count, 0, size=size, frames=16, elements=(1, 1))
             return self._flawed(clips, frames, size, None, text)
         _needed(self.path)
-        folders = [self.path] if _paired(self.path) else sorted(f for f in self.path.glob("*") if _paired(f))
+        folders = (
+            [self.path]
+            if _paired(self.path)
+            else sorted(filter(_paired, self.path.glob("*")), key=lambda f: natural_key(f.name))
+        )
         if not folders:
             return self._flawed(open_source(self.path), frames, size, None, text)
         sets = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from moviola.core.errors import VideoReadError
+from moviola.core.names import natural_key
 from moviola.core.notes import note
 from moviola.core.rates import BROADCAST, as_rate
 from moviola.data.codec.animation import mended, read_animation
@@ -201,7 +201,7 @@ class FolderReader:
             raise VideoReadError(f"{path} cannot be read: {error.strerror}") from None
         if not names:
             raise VideoReadError(f"{path} holds no frames ({' '.join(IMAGE_SUFFIXES)})")
-        self._files = sorted(names, key=natural_key)
+        self._files = sorted(names, key=lambda file: natural_key(file.name))
         self.count, self.fps = len(names), _folder_rate(path)
 
     def info(self) -> Info:
@@ -228,12 +228,6 @@ class FolderReader:
                 )
             shape = frame.shape
             yield frame
-
-
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Return the key that sorts names with numbers by their numbers."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(1, int(part), "") if i % 2 else (0, 0, part) for i, part in enumerate(parts)]
 
 
 def _is_frame(path: Path) -> bool:

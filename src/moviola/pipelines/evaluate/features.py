@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from moviola.core.errors import InputError, MoviolaError
+from moviola.core.names import name_bytes
 from moviola.core.progress import Tick
 from moviola.core.seeds import numpy_generator
 from moviola.core.video import Video
@@ -227,7 +228,7 @@ def _plan_key(plan: Plan) -> str:
     """Hash what decides the clips of a set: the files, the frames taken, and what is done to them."""
     digest = hashlib.sha256(f"{plan.fingerprint}\t{plan.side.key()}\n".encode())
     for cut in plan.cuts:
-        digest.update(f"{cut.name}\t{cut.indices.tolist()}\t{cut.entry.caption}\n".encode())
+        digest.update(name_bytes(f"{cut.name}\t{cut.indices.tolist()}\t{cut.entry.caption}\n"))
     return digest.hexdigest()
 
 

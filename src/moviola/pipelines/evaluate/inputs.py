@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from moviola.core.errors import InputError, VideoReadError
+from moviola.core.names import name_bytes
 from moviola.core.video import Video
 from moviola.data.codec.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from moviola.data.layouts import Clip, VideoClip
@@ -115,7 +116,7 @@ class VideoSet:
         """Return a sha256 (hex) of names and stamps, in the order of the names: the order of files is no matter."""
         digest = hashlib.sha256()
         for entry in sorted(self.entries, key=lambda entry: entry.name):
-            digest.update(f"{entry.name}\t{entry.stamp()}\n".encode())
+            digest.update(name_bytes(f"{entry.name}\t{entry.stamp()}\n"))
         return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from moviola.core.errors import InputError, UnknownNameError
+from moviola.core.names import natural_key
 from moviola.pipelines.evaluate.inputs import stem
 from moviola.pipelines.evaluate.samples import Cut, Plan
 
@@ -21,8 +22,8 @@ def pair_clips(real: Plan, fake: Plan, how: str = "auto") -> tuple[list[tuple[in
 
     Args:
         real, fake: the clips.
-        how: "name" (names without suffix are the same), "order" (both sorted by name, equal counts), or "auto":
-            by name where the names of FAKE are found in REAL, else by order where the counts agree.
+        how: "name" (names without suffix are the same), "order" (both in natural order of names, equal counts), or
+            "auto": by name where the names of FAKE are found in REAL, else by order where the counts agree.
 
     Returns:
         (real row, fake row) for each clip of FAKE, and warnings.
@@ -87,7 +88,11 @@ def _by_order(real: Plan, fake: Plan) -> list[tuple[int, int]]:
             f"pairing by order needs equal counts: {real.title} has {len(real.cuts)} clips, "
             f"{fake.title} has {len(fake.cuts)}"
         )
-    return [(i, i) for i in range(len(real.cuts))]
+    rows = [
+        sorted(range(len(plan.cuts)), key=lambda i, cuts=plan.cuts: natural_key(cuts[i].name))
+        for plan in (real, fake)
+    ]
+    return sorted(zip(*rows, strict=True), key=lambda pair: pair[1])
 
 
 def _check(one: Cut, two: Cut, real: Plan, fake: Plan) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from moviola.core.errors import InputError
+from moviola.core.names import natural_sorted
 from moviola.core.progress import Tick
 from moviola.metrics.results import Report, Score
 from moviola.pipelines.evaluate_report.text import figure, is_paired, is_set
@@ -211,7 +212,7 @@ def gather(
     budget, protocol = Budget(), cutting(report)
     shelf = Embedder(fake, "fake", protocol, budget, tick)
     beside = Embedder(real, "real", protocol, budget, tick)
-    names = sorted(entry.name for entry in real.entries)
+    names = natural_sorted(entry.name for entry in real.entries)
     chosen = [names[i * len(names) // each] for i in range(min(each, len(names)))]
     shown_real = tuple(s for name in dict.fromkeys(chosen) if (s := beside.show(name, "")))
     rankings = []
@@ -227,7 +228,7 @@ def partners(real: VideoSet, fake: VideoSet) -> dict[str, str]:
     """Return, by the name of a generated video, the real one it is compared with: of that name, else in that place."""
     from moviola.pipelines.evaluate.inputs import stem
 
-    ours, theirs = (sorted(entry.name for entry in one.entries) for one in (fake, real))
+    ours, theirs = (natural_sorted(entry.name for entry in one.entries) for one in (fake, real))
     by_stem = {stem(name): name for name in theirs}
     if all(stem(name) in by_stem for name in ours):
         return {name: by_stem[stem(name)] for name in ours}

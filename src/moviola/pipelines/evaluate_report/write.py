@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.errors import OutputError
+from moviola.core.names import json_text, written
 from moviola.core.progress import Tick
 from moviola.data.folders import folder_place
 from moviola.metrics.results import Report
@@ -76,9 +76,9 @@ def write_report(
         heading = heading or _heading(*sets)
     change = compare(report, baseline[1], baseline[0]) if baseline else None
     page = build_page(report, heading or "Evaluation", gallery, change)
-    numbers = json.dumps(_plain(report.to_dict(per_clip=True)), indent=1, ensure_ascii=False)
+    numbers = json_text(_plain(report.to_dict(per_clip=True)), indent=1)
     with staged(folder, folder=True) as beside:
-        (beside / PAGE_FILE).write_text(page, encoding="utf-8")
+        (beside / PAGE_FILE).write_bytes(written(page))
         (beside / REPORT_FILE).write_text(numbers + "\n", encoding="utf-8")
     return folder / PAGE_FILE
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moviola.core.errors import InputError
+from moviola.core.names import natural_key
 from moviola.pipelines.restyle.work import load_picture
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -26,7 +27,8 @@ def numbered(folder: Path, said: str = "--keys") -> dict[int, Path]:
             f"{said} {folder} is no folder; give one with pictures of key frames, 000010.png for frame 10"
         )
     found: dict[int, Path] = {}
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES):
+    pictures = (p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+    for path in sorted(pictures, key=lambda p: natural_key(p.name)):
         numbers = re.findall(r"\d+", path.stem)
         if not numbers:
             raise InputError(f"{path} has no frame number in its name; 000010.png is the key for frame 10")
