@@ -194,7 +194,9 @@ def _drop_stdout() -> int:
 @contextmanager
 def _any_name_printable() -> Iterator[None]:
     """Let stdout and stderr write what their encoding lacks as escapes: no name of a file ends a run."""
-    streams = [(s, s.errors) for s in (sys.stdout, sys.stderr) if hasattr(s, "reconfigure")]
+    streams: list[tuple[Any, str]] = [
+        (s, s.errors or "strict") for s in (sys.stdout, sys.stderr) if hasattr(s, "reconfigure")
+    ]
     try:
         for stream, _ in streams:
             stream.reconfigure(errors=ERRORS)
