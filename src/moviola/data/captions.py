@@ -1,4 +1,8 @@
-"""Captions beside the data: `captions.csv` or `captions.jsonl` with the columns `file` and `caption`."""
+"""Captions beside the data: `captions.csv` or `captions.jsonl` with the columns `file` and `caption`.
+
+`metadata.csv` and `metadata.jsonl` are read as the Hugging Face datasets library reads them for folders of videos: one
+in any folder, with `file_name` counted from that folder, and a column with the text.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,21 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 from moviola.core.errors import FormatError, InputError, nearest
 from moviola.core.names import json_text
 
 CAPTION_NAMES: tuple[str, ...] = ("captions.csv", "captions.jsonl")
+METADATA_NAMES: tuple[str, ...] = ("metadata.csv", "metadata.jsonl")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "file": ("file", "file_name", "path"),
+    "caption": ("caption", "text", "prompt", "description"),
+}
+"""What the two columns may be called; the first that is there counts."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +54,53 @@ def read_captions(text: str, where: str) -> list[CaptionLine]:
 
     Raises:
         FormatError: another suffix.
-        InputError: a line without `file` or `caption`; the message names the line.
+        InputError: a line without `file` or `caption` (or another of `COLUMNS`); the message names the line.
     """
+    return [_line(row, number, where) for number, row in _rows(text, where)]
+
+
+def read_metadata(text: str, where: str) -> list[CaptionLine]:
+    """Read a metadata file as captions, its names counted from its own folder.
+
+    Args:
+        text, where: as for `read_captions`.
+
+    Returns:
+        The captions; lines without a text are left out. Empty where the file is about something else: it has no column
+        for the file, or none for a text.
+
+    Raises:
+        InputError: it is no CSV or JSON lines, or a line names no file.
+    """
+    try:
+        rows = list(_rows(text, where))
+    except _NoColumn:
+        return []
+    if not any("caption" in row for _, row in rows) or not any("file" in row for _, row in rows):
+        return []
+    said = [(number, row) for number, row in rows if str(row.get("caption") or "").strip()]
+    return [_line(row, number, where) for number, row in said]
+
+
+def below(lines: Iterable[CaptionLine], folder: str) -> list[CaptionLine]:
+    """Return captions whose files are counted from `folder` (forward slashes, "" for the root) by their names there."""
+    return [replace(line, file=normpath(f"{folder}/{line.file}" if folder else line.file)) for line in lines]
+
+
+class _NoColumn(InputError):
+    """A table without one of the two columns."""
+
+
+def _rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give line number and `file` and `caption`, where they are, of each row."""
     suffix = PurePosixPath(where).suffix.lower()
     if suffix == ".csv":
-        rows = _csv_rows(text, where)
-    elif suffix == ".jsonl":
-        rows = _jsonl_rows(text, where)
-    else:
-        raise FormatError(
-            f"{where}: captions are read from .csv or .jsonl, not {suffix or 'a file without suffix'}"
-        )
-    return [_line(row, number, where) for number, row in rows]
+        return _csv_rows(text, where)
+    if suffix == ".jsonl":
+        return _jsonl_rows(text, where)
+    raise FormatError(
+        f"{where}: captions are read from .csv or .jsonl, not {suffix or 'a file without suffix'}"
+    )
 
 
 def match_captions(
@@ -62,6 +108,7 @@ def match_captions(
     names: Sequence[str],
     where: str,
     elsewhere: Callable[[str], str | None] = lambda file: None,
+    lines_of: dict[str, int] | None = None,
 ) -> dict[str, str]:
     """Give captions to clips.
 
@@ -73,6 +120,7 @@ def match_captions(
         where: the caption file's name, for messages.
         elsewhere: what a name that is no clip is worth: the name of the clip it means after all, "" for a file
             that exists but does not belong here (left out), None for one that does not exist.
+        lines_of: is given the line of each clip's caption.
 
     Returns:
         Clip name to caption; clips without one are missing.
@@ -82,7 +130,7 @@ def match_captions(
     """
     known = _index(names)
     found: dict[str, str] = {}
-    lines_of: dict[str, int] = {}
+    lines_of = {} if lines_of is None else lines_of
     for line in lines:
         name = known.get(line.file)
         if name is None:
@@ -99,6 +147,32 @@ def match_captions(
                 f"{where} line {line.line}: a second caption for {name!r}, after line {lines_of[name]}"
             )
         found[name], lines_of[name] = line.caption, line.line
+    return found
+
+
+def match_metadata(
+    files: Iterable[tuple[str, Sequence[CaptionLine]]],
+    names: Sequence[str],
+    elsewhere: Callable[[str], str | None] = lambda file: None,
+) -> dict[str, str]:
+    """Give the captions of several files to clips.
+
+    Args:
+        files: (name for messages, captions). names, elsewhere: as for `match_captions`.
+
+    Raises:
+        InputError: as `match_captions`, and two files that say different things of one clip.
+    """
+    found: dict[str, str] = {}
+    origin: dict[str, str] = {}
+    for where, lines in files:
+        lines_of: dict[str, int] = {}
+        for name, caption in match_captions(lines, names, where, elsewhere, lines_of).items():
+            if found.setdefault(name, caption) != caption:
+                raise InputError(
+                    f"{where} line {lines_of[name]}: another caption for {name!r} than {origin[name]}; keep one"
+                )
+            origin.setdefault(name, f"{where} line {lines_of[name]}")
     return found
 
 
@@ -135,12 +209,15 @@ def _csv_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        for wanted in ("file", "caption"):
-            if wanted not in columns:
+        chosen = {
+            key: next((name for name in known if name in columns), "") for key, known in COLUMNS.items()
+        }
+        for wanted, name in chosen.items():
+            if not name:
                 there = ", ".join(columns) or "none"
-                raise InputError(f"{where} line 1: no column {wanted!r}; the columns are {there}")
+                raise _NoColumn(f"{where} line 1: no column {wanted!r}; the columns are {there}")
         for row in reader:
-            yield reader.line_num, {key: row[columns[key]] for key in ("file", "caption")}
+            yield reader.line_num, {key: row[columns[name]] for key, name in chosen.items()}
     except csv.Error as error:
         raise InputError(f"{where} line {reader.reader.line_num}: not CSV: {error}") from None
 
@@ -155,7 +232,8 @@ def _jsonl_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise InputError(f"{where} line {number}: not JSON: {error}") from None
         if not isinstance(row, dict):
             raise InputError(f'{where} line {number}: not an object; write {{"file": ..., "caption": ...}}')
-        yield number, row
+        names = {key: next((name for name in known if name in row), "") for key, known in COLUMNS.items()}
+        yield number, {key: row[name] for key, name in names.items() if name}
 
 
 def _line(row: dict[str, Any], number: int, where: str) -> CaptionLine:

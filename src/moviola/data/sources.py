@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from moviola.core.errors import ConfigError, FormatError, InputError, UnknownNameError
 from moviola.core.names import name_bytes
 from moviola.core.rates import Rate, as_rate
-from moviola.data.captions import CAPTION_NAMES, decode_text, match_captions, read_captions
+from moviola.data.caption_files import find_captions, named_captions, read_text
 from moviola.data.layouts import (
     LAYOUTS,
     RATE_FILE,
@@ -166,8 +166,8 @@ def open_source(
         path: a folder, a `.zip`, a list file (one path a line; a label and a caption may follow, each after a
             tab), one video, or one strip.
         layout: `auto`, `videos`, `frames` or `strips` (see `moviola.data.layouts.detect`).
-        captions: a `.csv` or `.jsonl` file with the columns `file` and `caption`; None looks for `captions.csv`
-            and `captions.jsonl` in the data set, then beside it.
+        captions: a `.csv` or `.jsonl` file with the columns `file` (or `file_name`, `path`) and `caption`; None looks
+            for `captions.csv`, `captions.jsonl` and the `metadata` files of its folders in it, then beside it.
         fps: the rate of clips that have none of their own (frame folders and strips), Hz.
 
     Returns:
@@ -187,12 +187,12 @@ def open_source(
         store: Store = FolderStore(path) if path.is_dir() else ZipStore(path)
         kind = detect(store) if layout == "auto" else layout
         clips, skipped = find_clips(store, kind, rate)  # type: ignore[arg-type]
-        said = _find_captions(store, [clip.name for clip in clips], captions)
+        said = find_captions(store, [clip.name for clip in clips], captions)
         return Source(clips, path, kind, said, skipped=skipped)
     if path.suffix.lower() in LIST_SUFFIXES:
         return _open_list(path, layout, captions, rate)
     clip = _one_clip(FolderStore(path.parent), path.name, None, layout, rate)
-    said = _named_captions(Path(captions), [clip.name], None) if captions else {}
+    said = named_captions(Path(captions), [clip.name], None) if captions else {}
     return Source([clip], path, layout if layout != "auto" else _layout_of(clip), said)
 
 
@@ -308,14 +308,14 @@ def _open_list(path: Path, layout: str, captions: str | Path | None, fps: Fracti
         raise FormatError(f"{path} lists no clips; write one path a line")
     said = {row.name: row.caption for row in rows if row.caption}
     if captions is not None:
-        said |= _named_captions(Path(captions), [row.name for row in rows], None)
+        said |= named_captions(Path(captions), [row.name for row in rows], None)
     return Source(clips, path, "list", said)
 
 
 def _list_rows(path: Path) -> list[_Listed]:
     """Read a list file; every path in it exists and stands there once."""
     rows: dict[str, _Listed] = {}
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, label, caption, *more = [*(part.strip() for part in line.split("\t")), "", ""]
@@ -327,51 +327,3 @@ def _list_rows(path: Path) -> list[_Listed]:
             raise InputError(f"{path} line {number}: no such file: {name or '(empty)'}")
         rows[name] = _Listed(number, name, label, " ".join(caption.split()))
     return list(rows.values())
-
-
-def _find_captions(store: Store, names: list[str], captions: str | Path | None) -> dict[str, str]:
-    if captions is not None:
-        return _named_captions(Path(captions), names, store.root)
-    inside = [name for name in CAPTION_NAMES if name in store.names()]
-    if len(inside) > 1:
-        raise InputError(f"{store.root} holds {' and '.join(inside)}; keep one, or name the one to use")
-    if inside:
-        where = store.where(inside[0])
-        lines = read_captions(decode_text(store.read_bytes(inside[0]), where), where)
-        files = dict.fromkeys(store.names(), "")
-        return match_captions(lines, names, where, files.get)
-    beside = [path for name in CAPTION_NAMES if (path := _parent(store.root) / name).is_file()]
-    if len(beside) > 1:
-        raise InputError(
-            f"beside {store.root} lie {' and '.join(p.name for p in beside)}; keep one, or name one"
-        )
-    return _named_captions(beside[0], names, store.root) if beside else {}
-
-
-def _named_captions(path: Path, names: list[str], root: Path | None) -> dict[str, str]:
-    """Read a caption file outside the data set: its names count from the data set's root or from its own folder."""
-
-    known = set(names)
-
-    def elsewhere(file: str) -> str | None:
-        target = path.parent / file
-        if root is not None and target.is_relative_to(root):
-            inner = target.relative_to(root).as_posix()
-            if inner in known:
-                return inner
-        return "" if target.exists() else None
-
-    return match_captions(read_captions(_read_text(path), str(path)), names, str(path), elsewhere)
-
-
-def _parent(root: Path) -> Path:
-    """Return the folder that holds `root`, also for "." and "..", whose `parent` is not it."""
-    return root.parent if root.name not in ("", "..") else root.resolve().parent
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    return decode_text(data, str(path))
