@@ -41,7 +41,7 @@ def composed_frames(file: BinaryIO, animation: Animation, wanted: Iterable[int])
         for k in range(max(at + 1, fresh[before - 1] if before else 0), i + 1):
             canvas.lay(parts[k], _pixels(animation, parts[k], still_of(animation, parts[k], file)))
         at = i
-        yield over_white(canvas.rgba)
+        yield canvas.rgba[..., :3].copy() if canvas.rgba[..., 3].min() == 255 else over_white(canvas.rgba)
 
 
 def _starts_anew(animation: Animation, part: Part) -> bool:
@@ -90,7 +90,12 @@ class _Canvas:
 
 def _blend(above: np.ndarray, beneath: np.ndarray) -> np.ndarray:
     """Return `above` over `beneath`, RGBA uint8 (h, w, 4) with straight alpha, rounded to the nearest value."""
-    result = np.where(above[..., 3:] == 255, above, beneath)
+    solid = above[..., 3] == 255
+    if solid.all():
+        return above
+    # four bytes at a time
+    whole = np.where(solid, above.view(np.uint32)[..., 0], beneath.view(np.uint32)[..., 0])
+    result = whole[..., None].view(np.uint8)
     partly = (above[..., 3] > 0) & (above[..., 3] < 255)
     if partly.any():
         top, low = above[partly].astype(np.int64), beneath[partly].astype(np.int64)
@@ -139,4 +144,4 @@ def _pixels(animation: Animation, part: Part, still: bytes) -> np.ndarray:
         colors[:, :3] = np.arange(256, dtype=np.uint8)[:, None]
     if part.clear >= 0:
         colors[part.clear] = 0
-    return colors[numbers]
+    return np.take(colors.view(np.uint32)[:, 0], numbers)[..., None].view(np.uint8)
