@@ -191,6 +191,8 @@ def command() -> None:
         os.kill(os.getpid(), signal.{signal_name})
         signal.sigtimedwait([], 5)
     finally:
+        if "{signal_name}" == "SIGTERM":
+            os.kill(os.getpid(), signal.SIGTERM)  # told again: the cleaning goes on
         marker.unlink()
 module = types.ModuleType("moviola.cli.toy")
 module.command = command

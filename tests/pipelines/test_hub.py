@@ -460,7 +460,7 @@ def test_a_folder_of_another_pipeline(diffusers, tmp_path):
     with pytest.raises(WeightsError, match=r"has no model_index\.json"):
         load_hub(str(tmp_path))
     for name in ("no such folder", "./nothing", "a/b/c", ""):
-        with pytest.raises(WeightsError, match="give the folder of a pipeline or a hub name"):
+        with pytest.raises(WeightsError, match="give a model's folder or a hub name"):
             load_hub(f"hub:{name}")
 
 

@@ -209,12 +209,16 @@ def _any_name_printable() -> Iterator[None]:
 
 @contextmanager
 def _sigterm_unwinds() -> Iterator[None]:
-    """Turn SIGTERM into an exception while a verb runs, so that its half-written files are taken away."""
+    """Turn SIGTERM into an exception while a verb runs, so that its half-written files are taken away.
+
+    Only the first one: another, as where each process of a group is told and the group too, must not break into that.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def leave(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise SystemExit(EXIT_TERMINATED)
 
     before = signal.signal(signal.SIGTERM, leave)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from moviola.core import hub
 from moviola.core.errors import WeightsError
 from moviola.core.listening import listening
 from moviola.core.optional import require
@@ -50,14 +51,11 @@ def find_pipeline(name: str, dtype: torch.dtype) -> Any:
     title, path = f"hub:{name}", Path(name).expanduser()
     if name and path.is_dir():
         return _from_folder(path, title, dtype)
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) or name.startswith(".") or path.exists():
-        raise WeightsError(
-            f"{title}: no folder {name!r}; give the folder of a pipeline or a hub name (owner/name)"
-        )
-    kept, trouble = _cached(name), None
+    hub.check_name(name, title)
+    kept, trouble = hub.cached(name, INDEX, title), None
     if kept is not None:
         try:
-            return _from_folder(kept, title, dtype)
+            return _from_folder(kept.parent, title, dtype)
         except WeightsError as error:  # a part of it is not on this machine yet, or it is wrong there too
             trouble = error
     try:
@@ -70,37 +68,17 @@ def find_pipeline(name: str, dtype: torch.dtype) -> Any:
     return _from_folder(folder, title, dtype)
 
 
-def _cached(name: str) -> Path | None:
-    """Return the folder of what was downloaded of `name` before, or None."""
-    found = require("huggingface_hub", f"hub:{name}").try_to_load_from_cache(name, INDEX)
-    return Path(found).parent if isinstance(found, str) else None
-
-
 def _download(name: str, title: str) -> Path:
     """Bring a pipeline's files from the hub and return their folder; its class is looked at before its weights come."""
-    huggingface_hub = require("huggingface_hub", title)
-    errors = require("huggingface_hub.errors", title)
+    files = [s.rfilename for s in hub.reach(name, title).siblings or []]
+    if INDEX not in files:
+        raise WeightsError(f"{title} is no diffusers pipeline: it has no {INDEX}")
+    _pipeline_class(hub.fetch(name, INDEX, title), title)
+    how = {"use_safetensors": True, "variant": _variant(files, title)}
     try:
-        files = [s.rfilename for s in huggingface_hub.model_info(name, timeout=10).siblings or []]
-        if INDEX not in files:
-            raise WeightsError(f"{title} is no diffusers pipeline: it has no {INDEX}")
-        index = Path(huggingface_hub.hf_hub_download(name, INDEX))
-        _pipeline_class(index, title)
-        how = {"use_safetensors": True, "variant": _variant(files, title)}
         return Path(import_diffusers().DiffusionPipeline.download(name, **how))
-    except WeightsError:
-        raise
-    except errors.GatedRepoError:
-        raise WeightsError(
-            f"{title}: its owner lets in only who asks; accept its terms on the hub first"
-        ) from None
-    except errors.RepositoryNotFoundError:
-        raise WeightsError(f"{title} is no folder, and the hub has no public model of this name") from None
     except Exception as error:  # without a network there are many
-        raise WeightsError(
-            f"{title} is no folder and cannot be had from the hub ({_line(error)[:80]}); "
-            "download the pipeline where there is a network and give its folder"
-        ) from None
+        raise hub.refusal(title, error) from None
 
 
 def _from_folder(folder: Path, title: str, dtype: torch.dtype) -> Any:
@@ -119,7 +97,7 @@ def _from_folder(folder: Path, title: str, dtype: torch.dtype) -> Any:
         try:
             pipeline = import_diffusers().DiffusionPipeline.from_pretrained(str(folder), **how)
         except Exception as error:  # the library raises nearly everything
-            raise WeightsError(f"{title}: cannot load {folder}: {_line(error)}") from error
+            raise WeightsError(f"{title}: cannot load {folder}: {hub.first_line(error)}") from error
     lacking = [message for message in heard if "newly initialized" in message]
     if lacking:  # the libraries draw them at random and go on
         raise WeightsError(f"{title}: {folder} lacks weights: {_lacking(lacking[0])}")
@@ -208,8 +186,3 @@ def _variant(names: Iterable[str], title: str) -> str | None:
         if here - plain:
             return variant
     return None
-
-
-def _line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0][:200].rstrip(".")

@@ -129,7 +129,7 @@ def test_pickled_weights_are_not_read(folder, tmp_path):
 @pytest.mark.parametrize("text", ["./nowhere", "/no/where", "a/b/c", " "])
 def test_what_is_neither_folder_nor_hub_name(text):
     """A path that is not there is not looked for on the hub."""
-    with pytest.raises(WeightsError, match=r"tmp-con: no folder .*a hub name"):
+    with pytest.raises(WeightsError, match=r"tmp-con: no file or folder .*a hub name"):
         Place.of(text, "tmp-con")
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moviola.core import hub
 from moviola.core.errors import WeightsError
 from moviola.core.optional import require
 
@@ -60,17 +61,8 @@ class Place:
             if not (path / "config.json").is_file():
                 raise WeightsError(f"{metric}: {path} is no model folder: it has no config.json")
             return cls(str(path), metric, True)
-        text = str(source)
-        if (
-            text.startswith((".", "/", "~", "\\"))
-            or text.count("/") > 1
-            or not text.strip()
-            or path.is_file()
-        ):
-            raise WeightsError(
-                f"{metric}: no folder {source}; give a model's folder or a hub name (owner/name)"
-            )
-        return cls(text, metric, False)
+        hub.check_name(str(source), metric)
+        return cls(str(source), metric, False)
 
     def open(self, load: Callable[..., Any]) -> Any:
         """Return what `load(text, **keywords)` returns; the hub is asked only for what is not on this machine yet.
@@ -80,28 +72,17 @@ class Place:
         """
         with quiet():
             try:
-                return load(self.text, local_files_only=True)
-            except Exception as error:  # the library raises nearly everything
                 if self.local:
-                    raise self.refuse(error) from None
-            try:
-                self._knock()
-                return load(self.text)
-            except Exception as error:
+                    return load(self.text, local_files_only=True)
+                return hub.local_first(partial(load, self.text), self.text, f"{self.metric}: {self.text!r}")
+            except WeightsError:
+                raise
+            except Exception as error:  # the library raises nearly everything
                 raise self.refuse(error) from None
-
-    def _knock(self) -> None:
-        """Fail at once where the hub is out of reach; the library would try for half a minute."""
-        require("huggingface_hub", self.metric).model_info(self.text, timeout=10)
 
     def refuse(self, error: BaseException) -> WeightsError:
         """Return the one line that says why the network cannot be loaded."""
-        if self.local:
-            return WeightsError(f"{self.metric}: cannot load {self.text}: {_first_line(error)}")
-        return WeightsError(
-            f"{self.metric}: {self.text!r} is no folder and cannot be had from the hub; "
-            "download the model where there is a network and give its folder"
-        )
+        return WeightsError(f"{self.metric}: cannot load {self.text}: {hub.first_line(error)}")
 
 
 def load_network(auto: Any, source: str | Path, metric: str, ignore: tuple[str, ...] = ()) -> nn.Module:
@@ -216,8 +197,3 @@ class Normalise:
     def text(self) -> str:
         """Return the values in a line, for an identity."""
         return f"mean {','.join(f'{v:g}' for v in self.mean)} std {','.join(f'{v:g}' for v in self.std)}"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0][:200].rstrip(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -142,7 +143,9 @@ def carry_parts(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
 
 
 def _begin(workers: int) -> None:
-    """Share the cores among the processes."""
+    """Share the cores among the processes; end at once, without a traceback, where the whole group is told to."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     share = max(1, usable_cores() // workers)
     limit_cores(share)
     import torch

@@ -91,8 +91,8 @@ def test_what_is_missing_is_said(folders, tmp_path, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
     text = one_line(settings(folders, "sd", model="somebody/some-model"))
-    assert "'somebody/some-model' is not on this machine" in text
-    assert "give the folder's path" in text and "watercolor, works now" in text
+    assert "'somebody/some-model' is no folder and cannot be had from the hub" in text
+    assert "give its folder" in text and "watercolor, works now" in text
     assert "no file or folder './nowhere'" in one_line(settings(folders, "sd", model="./nowhere"))
     (tmp_path / "empty").mkdir()
     assert "has no model_index.json" in one_line(settings(folders, "sd", model=str(tmp_path / "empty")))
@@ -169,7 +169,7 @@ def test_what_is_not_here_comes_from_the_hub(monkeypatch):
     monkeypatch.setattr(huggingface_hub, "model_info", no_network)
     hub = Hub(here=False)
     with pytest.raises(
-        WeightsError, match=r"the model 'some/model' is not on this machine .*not known"
+        WeightsError, match=r"the model 'some/model' is no folder and cannot be had .*not known"
     ) as caught:
         loading.load_part(hub, "some/model", {}, "the model")
     assert hub.asked == [{"local_files_only": True}] and "\n" not in str(caught.value)

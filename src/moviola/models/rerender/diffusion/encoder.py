@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from moviola.core.listening import listening
+from moviola.core.optional import require
 from moviola.core.resample import resize_frames
 from moviola.models.rerender.diffusion import latents
-from moviola.models.rerender.diffusion.loading import INDEX, import_diffusers, load_part
+from moviola.models.rerender.diffusion.loading import INDEX, load_part
 
 SIZE = 256
 """Shorter side at which frames are encoded, px."""
@@ -34,7 +35,7 @@ def load_encoder(model: str, device: str = "cpu", size: int = SIZE) -> Callable[
     Raises:
         WeightsError: there is no such model; one line says where to get it. InputError: diffusers is not installed.
     """
-    diffusers = import_diffusers()
+    diffusers = require("diffusers", 'measure "latent"')
     path = Path(model).expanduser()
     whole = not path.exists() or (path / INDEX).exists()
     options: dict[str, Any] = {
@@ -43,7 +44,7 @@ def load_encoder(model: str, device: str = "cpu", size: int = SIZE) -> Callable[
         **({"subfolder": "vae"} if whole else {}),
     }
     with listening():
-        vae = load_part(diffusers.AutoencoderKL, model, options, "the autoencoder")
+        vae = load_part(diffusers.AutoencoderKL, model, options, "the autoencoder", instead="")
     vae = vae.to(device).eval().requires_grad_(False)
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
 

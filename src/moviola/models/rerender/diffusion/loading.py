@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moviola.core import hub
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, MoviolaError, WeightsError
 from moviola.core.listening import listening
@@ -92,7 +93,7 @@ def _is_large(model: str) -> bool:
     except FileNotFoundError:
         raise WeightsError(f"{path} is no folder of a diffusers pipeline: it has no {INDEX}") from None
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{index} cannot be read: {_line(error)}") from None
+        raise WeightsError(f"{index} cannot be read: {hub.first_line(error)}") from None
     if not kind.startswith("StableDiffusion") or kind.startswith(
         ("StableDiffusion3", "StableDiffusionUpscale")
     ):
@@ -109,7 +110,7 @@ def _tensor_names(path: Path) -> list[str]:
         with safe_open(str(path), framework="pt") as file:
             return list(file.keys())
     except Exception as error:  # the library has an exception of its own, not named in its interface
-        raise WeightsError(f"{path} is no file in safetensors: {_line(error)}") from None
+        raise WeightsError(f"{path} is no file in safetensors: {hub.first_line(error)}") from None
 
 
 def from_hub(name: str, file: str, what: str) -> Path:
@@ -118,61 +119,8 @@ def from_hub(name: str, file: str, what: str) -> Path:
     Raises:
         WeightsError: it cannot be had; `what` begins the line.
     """
-    huggingface_hub = require("huggingface_hub", what)
-    _check_name(name, what)
-    kept = huggingface_hub.try_to_load_from_cache(name, file)
-    if isinstance(kept, str):
-        return Path(kept)
-    _reach(name, what)
-    try:
-        return Path(huggingface_hub.hf_hub_download(name, file))
-    except Exception as error:  # without a network there are many
-        raise _missing(name, what, error) from None
-
-
-def _reach(name: str, what: str) -> None:
-    """Ask the hub for a model once: downloading asks six times, for half a minute, before it gives up.
-
-    Raises:
-        WeightsError: there is no network, or no such model.
-    """
-    huggingface_hub = require("huggingface_hub", what)
-    try:
-        huggingface_hub.model_info(name, timeout=10)
-    except Exception as error:  # without a network there are many
-        raise _missing(name, what, error) from None
-
-
-def _here_or_hub(load: Callable[..., Any], name: str, what: str) -> Any:
-    """Load a hub name from what is on this machine; where that is not enough, from the hub.
-
-    Args:
-        load: takes `local_files_only`. name: on the hub. what: begins the line of an error.
-    """
-    try:
-        return load(local_files_only=True)
-    except ImportError:
-        raise
-    except Exception:  # not here, or not all of it
-        _reach(name, what)
-    return load()
-
-
-def _check_name(name: str, what: str) -> None:
-    parts = name.split("/")
-    if len(parts) > 2 or name.startswith((".", "~", "/")) or not all(parts) or name.endswith(".safetensors"):
-        raise WeightsError(f"{what}: no file or folder {name!r}; {WITHOUT_WEIGHTS}")
-
-
-def _missing(name: str, what: str, error: Exception) -> WeightsError:
-    return WeightsError(
-        f"{what} {name!r} is not on this machine and cannot be had from the hub ({_line(error)[:60]}); download it "
-        f"where there is a network, copy its folder here and give the folder's path; {WITHOUT_WEIGHTS}"
-    )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    hub.check_name(name, what, WITHOUT_WEIGHTS)
+    return hub.fetch(name, file, f"{what} {name!r}", WITHOUT_WEIGHTS)
 
 
 def _controlnet(control: ControlConfig, large: bool, dtype: torch.dtype) -> Any:
@@ -190,12 +138,14 @@ def _controlnet(control: ControlConfig, large: bool, dtype: torch.dtype) -> Any:
     return load_part(import_diffusers().ControlNetModel, name, options, f"the ControlNet {control.kind!r}:")
 
 
-def load_part(kind: Any, name: str, options: dict[str, Any], what: str) -> Any:
+def load_part(
+    kind: Any, name: str, options: dict[str, Any], what: str, instead: str = WITHOUT_WEIGHTS
+) -> Any:
     """Load a pipeline or a network from a file, a folder or the hub; what the library says becomes one line.
 
     Args:
         kind: a class of diffusers or transformers. name: file, folder or hub name. options: of its `from_pretrained`.
-        what: it is, for the error line.
+        what: it is, for the error line. instead: what would do without it, where it is nowhere.
 
     Raises:
         WeightsError: it is not there or cannot be loaded.
@@ -203,13 +153,15 @@ def load_part(kind: Any, name: str, options: dict[str, Any], what: str) -> Any:
     path = Path(name).expanduser()
     with listening() as heard:
         try:
-            made = _open(kind, name, path, options, what)
+            made = _open(kind, name, path, options, what, instead)
         except MoviolaError:
             raise
         except Exception as error:  # the library raises nearly everything
             if path.exists():
-                raise WeightsError(f"{what} cannot be loaded from {path}: {_line(error)}") from error
-            raise _missing(name, what, error) from None
+                raise WeightsError(
+                    f"{what} cannot be loaded from {path}: {hub.first_line(error)}"
+                ) from error
+            raise hub.refusal(f"{what} {name!r}", error, instead) from None
     if any(
         "newly initialized" in line or "MISSING" in line for line in heard
     ):  # the library draws them and goes on
@@ -217,15 +169,15 @@ def load_part(kind: Any, name: str, options: dict[str, Any], what: str) -> Any:
     return made
 
 
-def _open(kind: Any, name: str, path: Path, options: dict[str, Any], what: str) -> Any:
+def _open(kind: Any, name: str, path: Path, options: dict[str, Any], what: str, instead: str) -> Any:
     """Load what `name` is: a file, a folder or a hub name."""
     if path.is_file():
         plain = {key: value for key, value in options.items() if key not in ("use_safetensors", "dtype")}
         return kind.from_single_file(str(path), torch_dtype=options["dtype"], **plain)
     if path.is_dir():
         return kind.from_pretrained(str(path), local_files_only=True, **options, **_variant(path))
-    _check_name(name, what)
-    return _here_or_hub(partial(kind.from_pretrained, name, **options), name, what)
+    hub.check_name(name, what, instead)
+    return hub.local_first(partial(kind.from_pretrained, name, **options), name, f"{what} {name!r}", instead)
 
 
 def _variant(folder: Path) -> dict[str, str]:
@@ -244,14 +196,14 @@ def _add_loras(pipeline: Any, config: DiffusionConfig) -> None:
         place = str(path.parent if path.is_file() else path if path.exists() else lora.path)
         load = partial(pipeline.load_lora_weights, place, adapter_name=name, use_safetensors=True, **given)
         try:
-            load() if path.exists() else _here_or_hub(load, lora.path, "LoRA")
+            load() if path.exists() else hub.local_first(load, lora.path, f"LoRA {lora.path!r}")
         except WeightsError:
             raise
         except ImportError:
             require("peft", "a LoRA")
             raise
         except Exception as error:  # the library raises nearly everything
-            raise WeightsError(f"LoRA {lora.path} cannot be loaded: {_line(error)}") from error
+            raise WeightsError(f"LoRA {lora.path} cannot be loaded: {hub.first_line(error)}") from error
     if names:
         pipeline.set_adapters(names, [lora.weight for lora in config.loras])
 
