@@ -86,7 +86,10 @@ def test_quiet_and_keys_by_hand(say):
         ("none.mp4", "no such file or folder: none.mp4"),
         ("clip.npz --method flwo", "unknown method of choosing key frames 'flwo'; did you mean flow"),
         ("clip.npz --method latent", 'measure "latent" needs an autoencoder'),
-        ("clip.npz --method latent --vae ./nowhere", "'./nowhere'; give a model's folder or a hub name (owner/name)\n"),
+        (
+            "clip.npz --method latent --vae ./nowhere",
+            "'./nowhere'; give a model's folder or a hub name (owner/name)\n",
+        ),
         ("clip.npz --vae some/model", "--vae is for --method latent, not for flow"),
         ("clip.npz --seed 1", "No such option: --seed"),
         ("clip.npz --keys 0,5 --interval 4", "--interval has no effect with --keys"),

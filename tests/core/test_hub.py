@@ -24,7 +24,9 @@ def test_names(text, right):
     """One name, or owner/name; nothing that looks like a path or a file."""
     assert hub.is_name(text) == right
     if not right:
-        with pytest.raises(WeightsError, match=r"^the model: no file or folder .*\(owner/name\); or paint by hand$"):
+        with pytest.raises(
+            WeightsError, match=r"^the model: no file or folder .*\(owner/name\); or paint by hand$"
+        ):
             hub.check_name(text, "the model", "or paint by hand")
 
 

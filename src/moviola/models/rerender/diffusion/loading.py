@@ -158,9 +158,7 @@ def load_part(
             raise
         except Exception as error:  # the library raises nearly everything
             if path.exists():
-                raise WeightsError(
-                    f"{what} cannot be loaded from {path}: {hub.first_line(error)}"
-                ) from error
+                raise WeightsError(f"{what} cannot be loaded from {path}: {hub.first_line(error)}") from error
             raise hub.refusal(f"{what} {name!r}", error, instead) from None
     if any(
         "newly initialized" in line or "MISSING" in line for line in heard
