@@ -203,3 +203,18 @@ def test_settings_out_of_range():
     with pytest.raises(ConfigError, match="CacheConfig: height"):
         CacheConfig.make({"height": 0})
     assert CacheConfig(width=7).size == (7, 7) and CacheConfig().size is None
+
+
+def test_times_of_a_variable_rate(data):
+    """Kept over pieces of 16 frames, and of clips that are cut short."""
+    times = [Fraction(i, 10) if i < 20 else 2 + Fraction(i - 20, 40) for i in range(40)]
+    frames = np.random.default_rng(0).integers(0, 256, (40, 8, 12, 3), dtype=np.uint8)
+    video = Video(frames, Fraction(40, 3), None, times)
+    codec.write(video, data / "9.mkv", lossless=True)
+    cache = opened(data)
+    place = cache.names.index("9.mkv")
+    assert cache.info(place).clock == open_source(data).info(place).clock == video.clock
+    assert cache.read(place, range(10, 30)).clock == video[10:30].clock
+    assert cache.read(place, [3, 3, 1]).times is None
+    assert cache.info(0).times is None and cache.info(0).fps == Fraction(30000, 1001)
+    assert opened(data, max_frames=21).info(place).clock == video[:21].clock

@@ -1,4 +1,4 @@
-"""Frame rates as exact fractions."""
+"""Frame rates and shapes of pixels as exact fractions."""
 
 from __future__ import annotations
 
@@ -35,6 +35,35 @@ def as_rate(fps: Rate) -> Fraction:
             f"a frame rate is a number above 0 and at most {MAX_FPS}, such as 25 or 24000/1001, got {fps!r}"
         )
     return rate
+
+
+def nominal_rate(fps: Rate) -> Fraction:
+    """Return a rate whose parts files can keep; the mean of many stamps may have larger ones.
+
+    Raises:
+        ConfigError: as `as_rate`.
+    """
+    if isinstance(fps, Fraction) and max(fps.numerator, fps.denominator) > _LARGEST:
+        fps = fps.limit_denominator(1001)
+    return as_rate(fps)
+
+
+def as_aspect(aspect: Rate) -> Fraction:
+    """Return width over height of a pixel as an exact fraction.
+
+    Args:
+        aspect: a number above 0, or text such as "64/45".
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        value = Fraction(aspect)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        value = Fraction(0)
+    if value <= 0:
+        raise ConfigError(f"a pixel aspect is a number above 0, such as 64/45, got {aspect!r}")
+    return value
 
 
 def _parse(fps: Rate) -> Fraction | None:

@@ -7,7 +7,7 @@ where the order of the axes and the range of the values change.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,55 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moviola.core import ports
+from moviola.core.audio import Audio, join_audio
 from moviola.core.errors import ConfigError, InputError
-from moviola.core.rates import Rate, as_rate
+from moviola.core.rates import Rate, as_aspect, as_rate
 from moviola.core.resample import Kernel, resize_frames
+from moviola.core.times import Clock, Times, as_times, constant_times, mean_rate, shown_at
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-@dataclass(frozen=True, eq=False)
-class Audio:
-    """Sound.
-
-    Args:
-        samples: float32 (N, channels), -1 to 1.
-        rate: samples per second (Hz), at least 1.
-
-    Raises:
-        InputError: another shape or type, or a rate below 1.
-    """
-
-    samples: np.ndarray
-    rate: int
-
-    def __post_init__(self) -> None:
-        samples = np.asarray(self.samples)
-        if samples.dtype != np.float32 or samples.ndim != 2 or samples.shape[1] < 1:
-            raise InputError(f"audio is float32 (samples, channels), got {samples.dtype} {samples.shape}")
-        if self.rate < 1:
-            raise InputError(f"an audio rate is at least 1 Hz, got {self.rate}")
-        object.__setattr__(self, "samples", samples)
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return self.samples.shape[1]
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds."""
-        return len(self.samples) / self.rate
-
-    def cut(self, start: Fraction, stop: Fraction) -> Audio:
-        """Return the sound from `start` to `stop` (seconds from the beginning), silence where there is none."""
-        first, last = round(start * self.rate), round(stop * self.rate)
-        out = np.zeros((max(last - first, 0), self.channels), np.float32)
-        held = self.samples[max(first, 0) : max(last, 0)]
-        offset = max(-first, 0)
-        out[offset : offset + len(held)] = held
-        return Audio(out, self.rate)
+__all__ = ["Audio", "Video"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +34,34 @@ class Video:
 
     Args:
         frames: uint8 (T, H, W, 3), T, H and W at least 1.
-        fps: frames per second; anything `moviola.core.rates.as_rate` takes, kept as an exact Fraction.
+        fps: frames per second; anything `moviola.core.rates.as_rate` takes, kept as an exact Fraction. The mean where
+            the rate varies: frames / fps is the length, so it says how long the last frame is shown.
         audio: sound that starts with the first frame, or None.
+        times: when each frame begins, in seconds from the first, ascending from 0; None for a constant rate. A mean
+            rate that ends before the last frame begins is replaced by that of the times.
+        pixel_aspect: width over height of a pixel as it is to be shown; 1 is square.
 
     Raises:
-        InputError: frames of another shape or type. ConfigError: a rate that is none.
+        InputError: frames of another shape or type, times that do not ascend or are not one a frame.
+        ConfigError: a rate or a pixel aspect that is none.
     """
 
     frames: np.ndarray
     fps: Fraction
     audio: Audio | None = None
+    times: Times | None = None
+    pixel_aspect: Fraction = Fraction(1)
 
     if TYPE_CHECKING:
 
-        def __init__(self, frames: np.ndarray, fps: Rate, audio: Audio | None = None) -> None: ...
+        def __init__(
+            self,
+            frames: np.ndarray,
+            fps: Rate,
+            audio: Audio | None = None,
+            times: Iterable[Rate] | None = None,
+            pixel_aspect: Rate = 1,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         frames = np.asarray(self.frames)
@@ -96,7 +71,13 @@ class Video:
                 f"got {frames.dtype} {tuple(frames.shape)}"
             )
         object.__setattr__(self, "frames", frames)
-        object.__setattr__(self, "fps", as_rate(self.fps))
+        object.__setattr__(self, "pixel_aspect", as_aspect(self.pixel_aspect))
+        if self.times is None:
+            object.__setattr__(self, "fps", as_rate(self.fps))
+            return
+        times = as_times(self.times, len(frames))
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "fps", mean_rate(times, self.fps))
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -114,18 +95,26 @@ class Video:
 
     @property
     def duration(self) -> float:
-        """Length in seconds: frames over rate."""
+        """Length in seconds: frames over (mean) rate."""
         return float(len(self) / self.fps)
 
+    @property
+    def clock(self) -> Clock:
+        """When each frame is shown."""
+        return Clock(len(self), self.fps, self.times)
+
     def __repr__(self) -> str:
+        rate = f"{self.fps} fps" if self.times is None else f"{float(self.fps):g} fps on average"
+        shape = "" if self.pixel_aspect == 1 else f", pixels {self.pixel_aspect}"
         sound = f", audio {self.audio.rate} Hz" if self.audio else ""
-        return f"Video({len(self)} frames, {self.height}x{self.width}, {self.fps} fps{sound})"
+        return f"Video({len(self)} frames, {self.height}x{self.width}{shape}, {rate}{sound})"
 
     def __getitem__(self, key: int | slice) -> Video:
         """Return some of the frames as a Video.
 
-        A slice with a step keeps the speed of what is seen, so the rate is divided by it; a negative step plays
-        backwards and drops the sound. An integer gives a video of one frame.
+        A slice with a step keeps the speed of what is seen, so the rate is divided by it, and where the rate varies
+        each frame keeps its time; a negative step plays backwards and drops the sound. An integer gives a video of one
+        frame.
 
         Raises:
             IndexError: an integer outside the video. InputError: a slice that holds no frame.
@@ -141,19 +130,37 @@ class Video:
             raise InputError(
                 f"no frame in [{key.start}:{key.stop}:{key.step}] of a video of {len(self)} frames"
             )
-        fps = self.fps / abs(chosen.step)
-        audio = None
+        clock, audio = self.clock.part(chosen), None
         if self.audio and chosen.step > 0:
-            audio = self.audio.cut(chosen.start / self.fps, chosen.start / self.fps + len(chosen) / fps)
-        return Video(self.frames[key], fps, audio)
+            start = self.clock.at(chosen.start)
+            audio = self.audio.cut(start, start + clock.length)
+        return Video(self.frames[key], clock.fps, audio, clock.times, self.pixel_aspect)
 
     def __iter__(self) -> Iterator[Video]:
         """Go through the frames, each as a Video of one frame."""
         return (self[i] for i in range(len(self)))
 
+    def with_frames(self, frames: np.ndarray) -> Video:
+        """Return other frames, as many, with the rate, times, sound and pixel aspect of these."""
+        return replace(self, frames=frames)
+
     def resize(self, height: int, width: int, kernel: Kernel = "lanczos", antialias: bool = True) -> Video:
-        """Return the video at another size; arguments and errors as `moviola.core.resample.resize_frames`."""
-        return replace(self, frames=resize_frames(self.frames, height, width, kernel, antialias))
+        """Return the video at another size; arguments and errors as `moviola.core.resample.resize_frames`.
+
+        Square pixels stay square. Oblong ones change so that the picture keeps its shape.
+        """
+        frames = resize_frames(self.frames, height, width, kernel, antialias)
+        aspect = self.pixel_aspect
+        if aspect != 1:
+            aspect *= Fraction(self.width * height, width * self.height)
+        return replace(self, frames=frames, pixel_aspect=aspect)
+
+    def square_pixels(self) -> Video:
+        """Return the video with square pixels: the width is resized where they are oblong."""
+        if self.pixel_aspect == 1:
+            return self
+        width = max(1, round(self.width * self.pixel_aspect))
+        return replace(self, frames=resize_frames(self.frames, self.height, width), pixel_aspect=Fraction(1))
 
     def scale(self, n: int) -> Video:
         """Return the video with every pixel repeated `n` times each way (`n` at least 1); right for pixel art."""
@@ -180,9 +187,22 @@ class Video:
         return self.crop((self.height - side) // 2, (self.width - side) // 2, side, side)
 
     def with_fps(self, fps: Rate) -> Video:
-        """Return the same frames at another rate; the sound is dropped where the rate changes."""
+        """Return the same frames at a constant rate; the sound is dropped where that changes their times."""
         rate = as_rate(fps)
-        return Video(self.frames, rate, self.audio if rate == self.fps else None)
+        audio = self.audio if rate == self.fps and self.times is None else None
+        return replace(self, fps=rate, audio=audio, times=None)
+
+    def resample(self, fps: Rate) -> Video:
+        """Return the video at a constant rate, at the same speed and with its sound.
+
+        Frame k is what is shown at k / fps seconds: the last frame that begins no later. Frames are left out and
+        repeated, never mixed.
+        """
+        rate = as_rate(fps)
+        count = math.ceil(self.clock.length * rate)
+        chosen = shown_at(self.clock.stamps, constant_times(count, rate))
+        audio = self.audio.cut(Fraction(0), count / rate) if self.audio else None
+        return replace(self, frames=self.frames[chosen], fps=rate, audio=audio, times=None)
 
     def loop(self, n: int) -> Video:
         """Return the video played `n` times (`n` at least 1)."""
@@ -194,28 +214,43 @@ class Video:
     def concat(videos: Sequence[Video]) -> Video:
         """Return the videos one after another; where some have sound, the others are silent.
 
+        Where the rate of one varies, every frame keeps its time, whatever the rates of the others.
+
         Raises:
-            InputError: no videos, or videos that differ in size, rate or sound format.
+            InputError: no videos, or videos that differ in size, pixel aspect, (constant) rate or sound format.
         """
         _require_same(videos, "joined in time", lambda v: (v.height, v.width), "size")
-        _require_same(videos, "joined in time", lambda v: v.fps, "rate")
+        _require_same(videos, "joined in time", lambda v: v.pixel_aspect, "pixel aspect")
         frames = np.concatenate([v.frames for v in videos])
-        return Video(frames, videos[0].fps, _concat_audio(videos))
+        audio = join_audio([(v.audio, v.clock.length) for v in videos])
+        first = videos[0]
+        if all(v.times is None for v in videos):
+            _require_same(videos, "joined in time", lambda v: v.fps, "rate")
+            return Video(frames, first.fps, audio, None, first.pixel_aspect)
+        begin, times = Fraction(0), []
+        for video in videos:
+            times += [begin + stamp for stamp in video.clock.stamps]
+            begin += video.clock.length
+        return Video(frames, len(frames) / begin, audio, times, first.pixel_aspect)
 
     @staticmethod
     def side_by_side(videos: Sequence[Video], gap: int = 2) -> Video:
         """Return the videos next to each other, left to right, on white; a shorter one holds its last frame.
 
         Args:
-            videos: of one height and rate; the sound is the first one's that has any.
+            videos: of one height, pixel aspect and rate; the sound is the first one's that has any. Where the rate of
+                one varies, there is a frame whenever one of them changes.
             gap: white columns between them, at least 0.
 
         Raises:
-            InputError: no videos, or heights or rates that differ. ConfigError: a negative gap.
+            InputError: no videos, or heights, pixel aspects or constant rates that differ. ConfigError: a negative gap.
         """
         _require_same(videos, "put side by side", lambda v: v.height, "height")
-        _require_same(videos, "put side by side", lambda v: v.fps, "rate")
+        _require_same(videos, "put side by side", lambda v: v.pixel_aspect, "pixel aspect")
         _check_gap(gap)
+        if any(v.times is not None for v in videos):
+            videos = _on_one_clock(videos)
+        _require_same(videos, "put side by side", lambda v: v.fps, "rate")
         length = max(map(len, videos))
         width = sum(v.width for v in videos) + gap * (len(videos) - 1)
         out = np.full((length, videos[0].height, width, 3), 255, np.uint8)
@@ -225,7 +260,8 @@ class Video:
             strip[: len(video)] = video.frames
             strip[len(video) :] = video.frames[-1]
             left += video.width + gap
-        return Video(out, videos[0].fps, next((v.audio for v in videos if v.audio), None))
+        audio = next((v.audio for v in videos if v.audio), None)
+        return Video(out, videos[0].fps, audio, videos[0].times, videos[0].pixel_aspect)
 
     def contact_sheet(self, columns: int = 8, rows: int | None = None, gap: int = 2) -> np.ndarray:
         """Return frames laid out row by row on white.
@@ -290,6 +326,17 @@ class Video:
         return ports.resolve("video_html")(self)
 
 
+def _on_one_clock(videos: Sequence[Video]) -> list[Video]:
+    """Return the videos with a frame whenever one of them changes, all until the last of them ends."""
+    own = [v.clock.stamps for v in videos]
+    times = tuple(sorted(set().union(*own)))
+    fps = len(times) / max(v.clock.length for v in videos)
+    return [
+        replace(video, frames=video.frames[shown_at(stamps, times)], fps=fps, times=times)
+        for video, stamps in zip(videos, own, strict=True)
+    ]
+
+
 def _check_gap(gap: int) -> None:
     if gap < 0:
         raise ConfigError(f"a gap is at least 0 pixels, got {gap}")
@@ -310,22 +357,3 @@ def _require_same(videos: Sequence[Video], what: str, key: Any, noun: str) -> No
 
 def _show(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _concat_audio(videos: Sequence[Video]) -> Audio | None:
-    """Join sounds in time, each exactly as long as its frames."""
-    sounds = [v.audio for v in videos if v.audio]
-    if not sounds:
-        return None
-    first = sounds[0]
-    if any((s.rate, s.channels) != (first.rate, first.channels) for s in sounds):
-        raise InputError("videos to be joined in time need sound of one rate and number of channels")
-    silence = Audio(np.zeros((0, first.channels), np.float32), first.rate)
-    parts, begin = [], Fraction(0)
-    for video in videos:
-        end = begin + len(video) / video.fps
-        # cut on the joined time line, so that rounding to samples never adds up
-        length = Fraction(round(end * first.rate) - round(begin * first.rate), first.rate)
-        parts.append((video.audio or silence).cut(Fraction(0), length).samples)
-        begin = end
-    return Audio(np.concatenate(parts), first.rate)

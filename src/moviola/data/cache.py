@@ -25,6 +25,7 @@ from moviola.core.atomic import into_place, reason_of, workplace
 from moviola.core.config import Config
 from moviola.core.errors import InputError, OutputError, VideoReadError
 from moviola.core.paths import cache_dir
+from moviola.core.times import Times
 from moviola.data.layouts import ClipInfo
 from moviola.data.sources import Source
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from moviola.core.video import Video
 
-FORMAT = 1
+FORMAT = 2
 _BATCH = 16
 
 
@@ -86,7 +87,7 @@ class CachedSource:
                 e["name"],
                 items[e["name"]].label,
                 items[e["name"]].caption,
-                ClipInfo(e["frames"], e["height"], e["width"], Fraction(e["fps"])),
+                ClipInfo(e["frames"], e["height"], e["width"], Fraction(e["fps"]), _times(e)),
             )
             for e in self._entries
         ]
@@ -136,13 +137,14 @@ class CachedSource:
 
         from moviola.core.video import Video
 
-        frames, fps = self.frames(index), self[index].info.fps
+        frames = self.frames(index)
         wanted = np.arange(len(frames)) if indices is None else np.asarray(indices, dtype=np.int64)
         if not len(wanted) or wanted.min() < 0 or wanted.max() >= len(frames):
             raise InputError(
                 f"{self.names[index]}: frames {wanted.tolist()[:4]} asked for, it has {len(frames)}"
             )
-        return Video(frames[wanted], fps=fps)
+        clock = self[index].info.clock.pick(wanted.tolist())
+        return Video(frames[wanted], clock.fps, None, clock.times)
 
 
 def cache_key(source: Source, config: CacheConfig) -> str:
@@ -208,12 +210,17 @@ def _add(index: dict[str, Any], file: BinaryIO, source: Source, number: int, con
     """Append one clip to the file and to the index; a broken one leaves nothing behind."""
     start = index["bytes"]
     entry: dict[str, Any] = {"name": source[number].name, "offset": start, "frames": 0}
+    times, end = list[Fraction](), Fraction(0)
     try:
         for piece in _pieces(source, number, config):
             size = {"height": piece.height, "width": piece.width, "fps": str(piece.fps)}
             if entry["frames"] and (entry["height"], entry["width"]) != (piece.height, piece.width):
                 raise VideoReadError(f"{source[number].name} changes its size on the way")
             entry.update(size, frames=entry["frames"] + len(piece))
+            if piece.times is not None:
+                times += [end + time for time in piece.times]
+                end += piece.clock.length
+                entry.update(times=[str(time) for time in times], fps=str(len(times) / end))
             file.write(piece.frames.tobytes())
     except VideoReadError as error:
         if not config.skip_broken:
@@ -262,6 +269,10 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return index if whole and max(ends) == index["bytes"] else None
+
+
+def _times(entry: dict[str, Any]) -> Times | None:
+    return tuple(map(Fraction, entry["times"])) if "times" in entry else None
 
 
 def _bytes_of(entry: dict[str, Any]) -> int:

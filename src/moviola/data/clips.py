@@ -5,12 +5,14 @@ Every function returns frame indices and reads nothing, so one policy serves fil
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Literal, get_args
 
 from moviola.core.errors import ConfigError, InputError, UnknownNameError
 from moviola.core.rates import Rate, as_rate
+from moviola.core.times import Clock, Times, shown_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +49,8 @@ def frame_step(
         return Fraction(stride)
     if fps is None:
         raise ConfigError("target_fps needs the rate of the clip; give fps too")
-    return stride * as_rate(fps) / as_rate(target_fps)
+    rate = fps if isinstance(fps, Fraction) and fps > 0 else as_rate(fps)  # a mean may be any fraction
+    return stride * rate / as_rate(target_fps)
 
 
 def span(length: int, step: Fraction) -> int:
@@ -64,6 +67,7 @@ def sample_indices(
     target_fps: Rate | None = None,
     generator: torch.Generator | None = None,
     short: Short = "error",
+    times: Times | None = None,
 ) -> np.ndarray:
     """Choose `length` frame indices of a clip of `n_frames` frames.
 
@@ -76,6 +80,9 @@ def sample_indices(
         fps: rate of the clip in Hz; needed with `target_fps`.
         target_fps: rate wanted in Hz (window policies only): the nearest frame at each moment.
         generator: source of the random start (`random` only); None draws from torch's global generator.
+        times: when each frame is shown, s, where the clip's rate varies (`fps` is the mean then). With `target_fps`
+            they choose the frame shown at each moment; a frame that begins less than half the shortest time between
+            frames later counts as shown, as the nearest one does at a constant rate.
         short: what to do when the clip holds fewer frames than needed. `error`; `loop`: begin again at
             frame 0; `hold`: repeat the last frame.
 
@@ -98,11 +105,45 @@ def sample_indices(
             )
         if n_frames >= length:
             return _spread(n_frames, length)
+    if times is not None and fps is not None and target_fps is not None:
+        clock = Clock(n_frames, fps if isinstance(fps, Fraction) else as_rate(fps), times)
+        return _by_time(clock, length, stride / as_rate(target_fps), policy, generator, short)
     need = span(length, step)
     offsets = np.array([_offset(k, step) for k in range(length)], dtype=np.int64)
     if need > n_frames:
         return _too_short(offsets, n_frames, length, need, short)
     return offsets + _start(n_frames - need, policy, generator)
+
+
+def reaches(clock: Clock, length: int, seconds: Fraction) -> bool:
+    """Return whether a clip of variable rate is long enough for `length` frames that are `seconds` apart."""
+    return (length - 1) * seconds < clock.length - _early(clock)
+
+
+def _early(clock: Clock) -> Fraction:
+    """Half the shortest time that a frame is shown, s."""
+    return min(clock.at(i + 1) - clock.at(i) for i in range(clock.count)) / 2
+
+
+def _by_time(
+    clock: Clock, length: int, seconds: Fraction, policy: str, generator: torch.Generator | None, short: str
+) -> np.ndarray:
+    """Choose frames by their times: what `sample_indices` does by number, for a clip of variable rate."""
+    import numpy as np
+
+    early, reach, stamps = _early(clock), (length - 1) * seconds, clock.stamps
+    instants = [k * seconds for k in range(length)]
+    if not reaches(clock, length, seconds):
+        if short == "error":
+            raise InputError(
+                f"the clip lasts {float(clock.length):.3g} s, {length} frames at this rate reach over "
+                f"{float(reach):.3g} s; ask for fewer or pad with short='loop' or short='hold'"
+            )
+        wrapped = [instant % clock.length for instant in instants] if short == "loop" else instants
+        return np.array(shown_at(stamps, wrapped, early), dtype=np.int64)
+    last = bisect_left(stamps, clock.length - early - reach) - 1
+    start = shown_at(stamps, [stamps[last] / 2])[0] if policy == "center" else _start(last, policy, generator)
+    return np.array(shown_at(stamps, [stamps[start] + at for at in instants], early), dtype=np.int64)
 
 
 def _check(n_frames: int, length: int, policy: str, short: str) -> None:

@@ -6,7 +6,6 @@ A clip knows where its bytes are (a `Store`) and reads any of its frames; nothin
 from __future__ import annotations
 
 import io
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, get_args
 
-from moviola.core.errors import ConfigError, FormatError, InputError, VideoReadError
-from moviola.core.rates import as_rate
+from moviola.core.errors import FormatError, InputError, VideoReadError
+from moviola.core.times import Clock, Times
+from moviola.data.codec.rate_file import RATE_FILE, parse_rate_file
 from moviola.data.stores import Store
 
 if TYPE_CHECKING:
@@ -26,19 +26,25 @@ if TYPE_CHECKING:
     from moviola.core.video import Video
 
 Layout = Literal["videos", "frames", "strips"]
-RATE_FILE = "frames.json"
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 _PEEK_FOLDERS, _PEEK_FILES = 8, 3
 
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What a clip is, without its pixels: frames, height and width in px, rate in Hz."""
+    """What a clip is, without its pixels: frames, height and width in px, rate in Hz; times where the rate varies."""
 
     frames: int
     height: int
     width: int
     fps: Fraction
+    times: Times | None = None
+    pixel_aspect: Fraction = Fraction(1)
+
+    @property
+    def clock(self) -> Clock:
+        """When each frame is shown."""
+        return Clock(self.frames, self.fps, self.times)
 
     @property
     def duration(self) -> float:
@@ -104,7 +110,8 @@ class VideoClip(Clip):
 
         with self._opened() as path:
             found = codec.probe(path)
-        return ClipInfo(found.frames, found.height, found.width, found.fps)
+            clock = codec.read_clock(path)
+        return ClipInfo(found.frames, found.height, found.width, clock.fps, clock.times, found.pixel_aspect)
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
         """See `Clip`."""
@@ -114,7 +121,10 @@ class VideoClip(Clip):
         with self._opened() as path:
             if indices is None:
                 return codec.read(path)
-            return Video(codec.read_frames_at(path, [int(i) for i in indices]), fps=codec.probe(path).fps)
+            wanted = [int(i) for i in indices]
+            frames, info = codec.read_frames_at(path, wanted), codec.probe(path)
+            clock = codec.read_clock(path).pick(wanted)
+            return Video(frames, clock.fps, None, clock.times, info.pixel_aspect)
 
     def files(self) -> Sequence[str]:
         """See `Clip`."""
@@ -148,7 +158,8 @@ class FramesClip(Clip):
         with open_image(self.store, self.images[0]) as first:
             turned = 5 <= first.getexif().get(0x0112, 1) <= 8
             width, height = (first.height, first.width) if turned else first.size
-        return ClipInfo(len(self.images), height, width, self._rate())
+        clock, aspect = self._clock()
+        return ClipInfo(clock.count, height, width, clock.fps, clock.times, aspect)
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
         """See `Clip`."""
@@ -165,20 +176,21 @@ class FramesClip(Clip):
                     f"{self.store.where(self.images[i])} is {frame.shape[1]}x{frame.shape[0]} among frames of "
                     f"{frames[0].shape[1]}x{frames[0].shape[0]}; one clip has one size"
                 )
-        return Video(np.stack(frames), fps=self._rate())
+        whole, aspect = self._clock()
+        clock = whole.pick(wanted)
+        return Video(np.stack(frames), clock.fps, None, clock.times, aspect)
 
     def files(self) -> Sequence[str]:
         """See `Clip`."""
         return (*self.images, self.rate_file) if self.rate_file else self.images
 
-    def _rate(self) -> Fraction:
+    def _clock(self) -> tuple[Clock, Fraction]:
         if not self.rate_file:
-            return self.fps
+            return Clock(len(self.images), self.fps), Fraction(1)
         try:
-            return as_rate(json.loads(self.store.read_bytes(self.rate_file))["fps"])
-        except (ConfigError, ValueError, TypeError, KeyError):
-            where = self.store.where(self.rate_file)
-            raise VideoReadError(f'{where} must hold {{"fps": a number above 0, or "24000/1001"}}') from None
+            return parse_rate_file(self.store.read_bytes(self.rate_file), len(self.images))
+        except ValueError as error:
+            raise VideoReadError(f"{self.store.where(self.rate_file)} {error}") from None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from moviola.core.errors import InputError
 from moviola.core.video import Video
 from moviola.data import corrupt
 from moviola.metrics.protocol import Protocol, find_protocol
+from moviola.pipelines.evaluate.honesty import of_plans
 from moviola.pipelines.evaluate.inputs import Entry, VideoSet, check_apart, open_set, stem
 from moviola.pipelines.evaluate.pairs import pair_clips
 from moviola.pipelines.evaluate.samples import cut_clip, make_plan
@@ -227,3 +228,44 @@ def test_facts_of_files(tmp_path, save_clips, clip):
         ("h264", 20, 32, 48), ("png", 20, 16, 20), ("uncompressed", 20, 16, 20),
     ]  # fmt: skip
     assert {f.fps for f in found} == {Fraction(10)}
+
+
+def test_variable_rate_is_sampled_by_its_times(tmp_path):
+    """A clip at 25 fps and the same without the frames that repeat: at another rate they show the same."""
+    step = Fraction(1, 25)
+    new = [0, 1, 2, 12, 13, 14, 15, 40, 41, 49]
+    times = [i * step for i in new]
+    shown = [max(k for k in new if k <= i) for i in range(50)]
+    whole = Video(numbered(50).frames[shown], 25)
+    short = Video(numbered(50).frames[new], Fraction(10, 2), None, times)
+    for folder, video in (("whole", whole), ("short", short)):
+        (tmp_path / folder).mkdir()
+        video.save(tmp_path / folder / "a.mkv", lossless=True)
+    protocol = Protocol(frames=16, fps=10.0, policy="first")
+    plans = [
+        make_plan(open_set(given, which), which, protocol)
+        for given, which in ((tmp_path / "whole", "real"), (tmp_path / "short", "fake"))
+    ]
+    one, two = (cut_clip(plan.cuts[0], plan.side).video for plan in plans)
+    assert (one.frames == two.frames).all()
+    assert one.fps == two.fps == 10
+    assert pair_clips(*plans)[0] == [(0, 0)]
+    in_memory_too = make_plan(open_set([short], "FAKE"), "fake", protocol)
+    assert in_memory_too.cuts[0].indices.tolist() == plans[1].cuts[0].indices.tolist()
+
+
+def test_variable_rate_and_too_little_time():
+    video = Video(numbered(5).frames, Fraction(5, 3), None, [0, 1, 2, Fraction(21, 10), Fraction(22, 10)])
+    protocol = Protocol(frames=16, fps=5.0, policy="first")
+    with pytest.raises(InputError, match=r"lasts 3 s, protocol .* needs 3 s"):
+        make_plan(open_set([video], "REAL"), "real", protocol)
+    fits = make_plan(open_set([video], "REAL"), "real", protocol.with_overrides(["frames=12"]))
+    assert fits.cuts[0].indices.tolist() == [0] * 5 + [1] * 5 + [2, 4]
+
+
+def test_variable_rate_without_a_rate_is_a_warning():
+    video = Video(numbered(5).frames, Fraction(5, 3), None, [0, 1, 2, Fraction(21, 10), Fraction(22, 10)])
+    plain = Protocol(frames=4, policy="first")
+    real, fake = (make_plan(open_set([video], which.upper()), which, plain) for which in ("real", "fake"))
+    assert real.cuts[0].indices.tolist() == [0, 1, 2, 3]
+    assert [text for text in of_plans(real, fake) if "1 of 1 clips have a variable rate" in text]

@@ -1,4 +1,5 @@
-"""Reading npz archives: frames uint8 (T, H, W, 3), fps as text, and optionally audio and audio_rate.
+"""Reading npz archives: frames uint8 (T, H, W, 3), fps as text, and what else there is of audio,
+audio_rate, times (seconds) and pixel_aspect.
 
 Frames are unpacked from the archive one by one, so memory does not grow with the length.
 """
@@ -15,8 +16,9 @@ from typing import IO
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, VideoReadError
-from moviola.core.rates import as_rate
+from moviola.core.errors import InputError, VideoReadError
+from moviola.core.rates import as_aspect, as_rate
+from moviola.core.times import as_times, mean_rate
 from moviola.core.video import Audio
 from moviola.data.codec.formats import DEFAULT_FPS
 from moviola.data.codec.info import Info
@@ -26,7 +28,7 @@ from moviola.data.codec.info import Info
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, ConfigError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, InputError) as error:
         raise VideoReadError(
             f"{path} is not an npz with frames uint8 (T, H, W, 3) and fps ({str(error) or type(error).__name__})"
         ) from None
@@ -42,9 +44,6 @@ class ArrayReader:
         VideoReadError: no npz, cut short, or without frames of that form.
     """
 
-    times = None
-    pixel_aspect = Fraction(1)
-
     def __init__(self, path: Path) -> None:
         self.path = path
         with _reading(path), zipfile.ZipFile(path) as archive:
@@ -53,14 +52,20 @@ class ArrayReader:
             names = set(archive.namelist())
             self.fps = as_rate(str(_array(archive, "fps.npy").item())) if "fps.npy" in names else DEFAULT_FPS
             self.has_audio = {"audio.npy", "audio_rate.npy"} <= names
-        self.count, self._shape = shape[0], shape[1:]
+            self.count, self._shape = shape[0], shape[1:]
+            self.times, self.pixel_aspect = None, Fraction(1)
+            if "times.npy" in names:
+                self.times = as_times(_array(archive, "times.npy").astype(np.float64).tolist(), self.count)
+                self.fps = mean_rate(self.times, self.fps)
+            if "pixel_aspect.npy" in names:
+                self.pixel_aspect = as_aspect(str(_array(archive, "pixel_aspect.npy").item()))
 
     def info(self) -> Info:
         """Describe the archive."""
         height, width = self._shape[:2]
         return Info(
             self.path, self.count, height, width, self.fps, float(self.count / self.fps), "npz", "rgb24",
-            self.has_audio, 0, False,
+            self.has_audio, 0, self.times is not None, self.pixel_aspect,
         )  # fmt: skip
 
     def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-import zipfile
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
+from operator import sub
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,13 +15,17 @@ import numpy as np
 from moviola.core.errors import FormatError
 from moviola.core.video import Audio
 from moviola.data.codec.formats import ENCODINGS
-from moviola.data.codec.images import RATE_FILE
+from moviola.data.codec.last_delay import state_last_delay
 from moviola.data.codec.options import WriteOptions
+from moviola.data.codec.ticks import Bounds
 
 if TYPE_CHECKING:
     import av
 
 _SOUND_BITS = 96_000  # bits per second and channel
+_LARGEST_ASPECT = (
+    255  # H.264 and mp4 keep both parts of a pixel aspect in 16 bits or more, Matroska by the size
+)
 
 
 @lru_cache(maxsize=1)
@@ -39,8 +41,12 @@ def _has_avx512() -> bool:
 class Encoder(Protocol):
     """What every kind of output offers."""
 
-    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
-        """Append uint8 (T, H, W, 3) and the sound that goes with it."""
+    def add(self, frames: np.ndarray, audio: Audio | None, bounds: Bounds = None) -> None:
+        """Append uint8 (T, H, W, 3) and the sound that goes with it.
+
+        `bounds`, where the rate varies: seconds at which each frame begins and the last one ends, T + 1 values; the
+        first piece decides whether it does.
+        """
         ...
 
     def finish(self) -> None:
@@ -58,6 +64,8 @@ class ContainerEncoder:
     Args:
         path: the file to write. suffix: which decides the format. fps: frames per second. options: checked ones.
         shape: height and width of the frames. audio: the first piece of sound, whose format the rest must have.
+        times: stamps of frames, where the rate varies: those that are known, at least the first piece's.
+        pixel_aspect: width over height of a pixel.
     """
 
     def __init__(
@@ -68,19 +76,24 @@ class ContainerEncoder:
         options: WriteOptions,
         shape: tuple[int, int],
         audio: Audio | None,
+        times: Sequence[Fraction] | None = None,
+        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
         import av
 
-        self._encoding, self._options = ENCODINGS[suffix], options
+        self._path, self._encoding, self._options = path, ENCODINGS[suffix], options
         self._pixels = options.pixels(suffix, *shape)
         self._container = av.open(
             str(path), "w", format=self._encoding.muxer, options=dict(self._encoding.muxer_options)
         )
         self._count = 0
-        self._tick = 1 / fps
+        self._ticks = None if times is None else self._encoding.rule.ticks(times)
+        self._tick = 1 / fps if self._ticks is None else self._ticks.tick
+        self._lasting = dict[int, int]()  # ticks that a frame lasts, by its stamp, of those under way
+        self._last: tuple[bytes, int] | None = None  # the last picture, and its ticks
         self._to_yuv = _YuvConverter(self._pixels, shape[0])
         self._palette = _Palette(shape, fps) if suffix == ".gif" else None
-        self._stream = self._add_video(fps, shape)
+        self._stream = self._add_video(fps, shape, pixel_aspect)
         self._sound = (
             _SoundTrack(self._container, self._encoding.audio, audio) if self._keeps(audio) else None
         )
@@ -88,7 +101,7 @@ class ContainerEncoder:
     def _keeps(self, audio: Audio | None) -> bool:
         return audio is not None and self._options.audio and self._encoding.audio is not None
 
-    def _add_video(self, fps: Fraction, shape: tuple[int, int]) -> Any:
+    def _add_video(self, fps: Fraction, shape: tuple[int, int], pixel_aspect: Fraction) -> Any:
         encoding, options = self._encoding, dict(self._encoding.options)
         lossless = self._options.lossless and encoding.lossless_codec
         codec = encoding.lossless_codec if lossless else encoding.codec
@@ -107,25 +120,42 @@ class ContainerEncoder:
         stream.height, stream.width = shape
         stream.pix_fmt = self._pixels
         stream.codec_context.time_base = self._tick
+        if pixel_aspect != 1:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect.limit_denominator(_LARGEST_ASPECT)
         self._to_yuv.tag(stream.codec_context)
         return stream
 
-    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
+    def add(self, frames: np.ndarray, audio: Audio | None, bounds: Bounds = None) -> None:
         """Encode uint8 (T, H, W, 3) and the sound that goes with them."""
-        for image in frames:
+        if self._ticks is not None and bounds is not None:
+            stamps = self._ticks(bounds)
+            self._lasting.update(zip(stamps, map(sub, stamps[1:], stamps), strict=False))
+        else:
+            stamps = range(self._count, self._count + len(frames))
+        for image, stamp in zip(frames, stamps, strict=False):
             frame = self._palette(image) if self._palette else self._to_yuv(image)
-            frame.pts, frame.time_base = self._count, self._tick
-            self._count += 1
-            self._container.mux(self._stream.encode(frame))
+            frame.pts, frame.time_base = stamp, self._tick
+            self._mux(self._stream.encode(frame))
+        self._count += len(frames)
         if self._sound and audio:
             self._sound.add(audio)
 
+    def _mux(self, packets: list[Any]) -> None:
+        if self._ticks is not None:
+            for packet in packets:
+                packet.duration = self._lasting.pop(packet.pts)
+                if self._encoding.states_last:
+                    self._last = bytes(packet), packet.duration
+        self._container.mux(packets)
+
     def finish(self) -> None:
         """Write what the encoder still holds, and the index."""
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
         if self._sound:
             self._sound.finish()
         self._container.close()
+        if self._last:
+            state_last_delay(self._path, self._last[0], self._last[1] * self._tick)
 
     def abort(self) -> None:
         """Close the file, whatever state it is in."""
@@ -248,87 +278,3 @@ class _SoundTrack:
     def _encode(self, frames: list[Any]) -> None:
         for frame in frames:
             self._container.mux(self._stream.encode(frame))
-
-
-class FolderEncoder:
-    """A folder of numbered png files and frames.json with the rate."""
-
-    def __init__(self, path: Path, fps: Fraction) -> None:
-        self._path, self._fps, self._count = path, fps, 0
-
-    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
-        """Write each frame as 000000.png, 000001.png ...; sound is left out."""
-        from PIL import Image
-
-        for image in frames:
-            Image.fromarray(np.ascontiguousarray(image)).save(self._path / f"{self._count:06d}.png")
-            self._count += 1
-
-    def finish(self) -> None:
-        """State the rate."""
-        (self._path / RATE_FILE).write_text(json.dumps({"fps": str(self._fps)}) + "\n")
-
-    def abort(self) -> None:
-        """Nothing is held open."""
-
-
-class StillEncoder:
-    """One jpg, bmp or tif."""
-
-    def __init__(self, path: Path, suffix: str) -> None:
-        self._path, self._suffix, self._written = path, suffix, False
-
-    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
-        """Write the one frame."""
-        from PIL import Image
-
-        if self._written or len(frames) != 1:
-            raise FormatError(f"{self._suffix} holds one frame; use .png, .webp or .gif for a video")
-        jpeg = self._suffix in (".jpg", ".jpeg")
-        quality: dict[str, Any] = {"quality": 95, "subsampling": 0} if jpeg else {}
-        Image.fromarray(np.ascontiguousarray(frames[0])).save(self._path, **quality)
-        self._written = True
-
-    def finish(self) -> None:
-        """All is written already."""
-
-    def abort(self) -> None:
-        """Nothing is held open."""
-
-
-class ArrayEncoder:
-    """An npz; frames wait in a temporary file until their number is known, so memory stays flat."""
-
-    def __init__(self, path: Path, fps: Fraction, shape: tuple[int, int], audio: bool) -> None:
-        self._path, self._fps, self._shape, self._keep_audio = path, fps, shape, audio
-        self._frames = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed by finish or abort)
-        self._count, self._sounds = 0, list[Audio]()
-
-    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
-        """Keep frames and sound."""
-        self._frames.write(np.ascontiguousarray(frames).data)
-        self._count += len(frames)
-        if audio and self._keep_audio:
-            self._sounds.append(audio)
-
-    def finish(self) -> None:
-        """Pack everything."""
-        self._frames.seek(0)
-        with self._frames, zipfile.ZipFile(self._path, "w", zipfile.ZIP_DEFLATED) as archive:
-            with archive.open("frames.npy", "w", force_zip64=True) as file:
-                header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape, 3)}
-                np.lib.format.write_array_header_1_0(file, header)
-                shutil.copyfileobj(self._frames, file, 1 << 20)
-            _store(archive, "fps", np.array(str(self._fps)))
-            if self._sounds:
-                _store(archive, "audio", np.concatenate([s.samples for s in self._sounds]))
-                _store(archive, "audio_rate", np.array(self._sounds[0].rate))
-
-    def abort(self) -> None:
-        """Drop the temporary file."""
-        self._frames.close()
-
-
-def _store(archive: zipfile.ZipFile, name: str, value: np.ndarray) -> None:
-    with archive.open(f"{name}.npy", "w") as file:
-        np.lib.format.write_array(file, value, allow_pickle=False)

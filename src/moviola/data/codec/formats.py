@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from moviola.core.errors import FormatError, VideoReadError
+from moviola.data.codec.ticks import TickRule
 
 DEFAULT_FPS = Fraction(25)
 """The rate of what states none: a still image, or a frame folder without frames.json."""
@@ -24,6 +25,12 @@ IMAGE_SUFFIXES = (".png", ".webp", *STILL_SUFFIXES)
 Kind = Literal["container", "image", "npz", "folder"]
 
 
+_FINE = TickRule(90_000, limit=1_000_000)
+_MILLISECONDS = TickRule(1000)
+_CENTISECONDS = TickRule(100, least=2, most=0xFFFF)  # browsers show a delay of 1 as 10
+_DELAYS = TickRule(10_000, limit=60_000)  # a fraction with parts of 16 bits
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How one kind of file is encoded by FFmpeg.
@@ -35,6 +42,8 @@ class Encoding:
         audio: the audio encoder, None where the container holds no sound.
         crf: the default and the largest constant rate factor, None where the encoder has none.
         max_fps: the highest rate the container can state, None for no limit.
+        rule: which ticks times are kept in where the rate varies.
+        states_last: whether the delay of the last frame has to be put in.
         options: encoder options; `muxer_options`: container options.
     """
 
@@ -45,13 +54,22 @@ class Encoding:
     audio: str | None = None
     crf: tuple[int, int] | None = None
     max_fps: int | None = None
+    rule: TickRule = _FINE
+    states_last: bool = False
     options: dict[str, str] = field(default_factory=dict)
     muxer_options: dict[str, str] = field(default_factory=dict)
 
 
-def _h264(muxer: str, **muxer_options: str) -> Encoding:
+def _h264(muxer: str, rule: TickRule = _FINE, **muxer_options: str) -> Encoding:
     return Encoding(
-        muxer, "libx264", "libx264rgb", ("yuv420p", "yuv444p"), "aac", (17, 51), muxer_options=muxer_options
+        muxer, "libx264", "libx264rgb", ("yuv420p", "yuv444p"), "aac", (17, 51), rule=rule,
+        muxer_options=muxer_options,
+    )  # fmt: skip
+
+
+def _apng() -> Encoding:
+    return Encoding(
+        "apng", "apng", "apng", ("rgb24",), rule=_DELAYS, states_last=True, muxer_options={"plays": "0"}
     )
 
 
@@ -59,7 +77,7 @@ ENCODINGS: dict[str, Encoding] = {
     ".mp4": _h264("mp4", movflags="+faststart"),
     ".m4v": _h264("mp4", movflags="+faststart"),
     ".mov": _h264("mov", movflags="+faststart"),
-    ".mkv": _h264("matroska"),
+    ".mkv": _h264("matroska", _MILLISECONDS),
     ".webm": Encoding(
         "webm",
         "libvpx-vp9",
@@ -67,12 +85,25 @@ ENCODINGS: dict[str, Encoding] = {
         ("yuv420p", "yuv444p"),
         "libopus",
         (24, 63),
+        rule=_MILLISECONDS,
         options={"deadline": "good", "cpu-used": "4", "row-mt": "1", "b": "0"},
     ),
-    ".gif": Encoding("gif", "gif", None, ("pal8",), max_fps=50, muxer_options={"loop": "0"}),
-    ".png": Encoding("apng", "apng", "apng", ("rgb24",), muxer_options={"plays": "0"}),
-    ".apng": Encoding("apng", "apng", "apng", ("rgb24",), muxer_options={"plays": "0"}),
+    ".gif": Encoding(
+        "gif",
+        "gif",
+        None,
+        ("pal8",),
+        max_fps=50,
+        rule=_CENTISECONDS,
+        states_last=True,
+        muxer_options={"loop": "0"},
+    ),
+    ".png": _apng(),
+    ".apng": _apng(),
 }
+SQUARE_SUFFIXES = (".webm", ".gif", ".png", ".apng", ".webp", *STILL_SUFFIXES)
+"""Formats that do not say, or whose readers do not look, how wide a pixel is: their pixels are square."""
+
 WRITE_SUFFIXES = (*ENCODINGS, ".webp", ".npz", *STILL_SUFFIXES)
 
 

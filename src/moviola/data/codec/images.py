@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,19 +15,19 @@ import numpy as np
 from moviola.core.errors import VideoReadError
 from moviola.core.names import natural_key
 from moviola.core.notes import note
-from moviola.core.rates import BROADCAST, as_rate
+from moviola.core.rates import BROADCAST
+from moviola.core.times import Clock
 from moviola.data.codec.animation import mended, read_animation
 from moviola.data.codec.compose import composed_frames, to_rgba
 from moviola.data.codec.convert import over_white
 from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES
 from moviola.data.codec.info import Info
+from moviola.data.codec.rate_file import RATE_FILE, parse_rate_file
 from moviola.data.codec.timing import constant_rate
 
 if TYPE_CHECKING:
     from PIL import Image
 
-RATE_FILE = "frames.json"
-"""In a frame folder: {"fps": "24000/1001"}."""
 _TICKS = {".gif": Fraction(1, 100), ".webp": Fraction(1, 1000)}
 # rates to believe in where rounded times leave several
 _LIKELY = (*map(Fraction, range(1, 121)), *BROADCAST)
@@ -184,14 +183,11 @@ class FolderReader:
     """Frames of a folder of pictures, in natural order of their names (2 before 10).
 
     Args:
-        path: the folder; `frames.json` in it may state the rate, else it is 25.
+        path: the folder; `frames.json` in it may state rate, times and pixel aspect, else the rate is 25.
 
     Raises:
         VideoReadError: no pictures in it, or a rate that is none.
     """
-
-    times = None
-    pixel_aspect = Fraction(1)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -202,14 +198,15 @@ class FolderReader:
         if not names:
             raise VideoReadError(f"{path} holds no frames ({' '.join(IMAGE_SUFFIXES)})")
         self._files = sorted(names, key=lambda file: natural_key(file.name))
-        self.count, self.fps = len(names), _folder_rate(path)
+        clock, self.pixel_aspect = _folder_clock(path, len(names))
+        self.count, self.fps, self.times = clock.count, clock.fps, clock.times
 
     def info(self) -> Info:
         """Describe the folder by its first picture."""
         first = PictureReader(self._files[0]).info()
         return Info(
             self.path, self.count, first.height, first.width, self.fps, float(self.count / self.fps), first.codec,
-            first.pixel_format, False, 0, False,
+            first.pixel_format, False, 0, self.times is not None, self.pixel_aspect,
         )  # fmt: skip
 
     def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
@@ -234,11 +231,11 @@ def _is_frame(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def _folder_rate(path: Path) -> Fraction:
+def _folder_clock(path: Path, count: int) -> tuple[Clock, Fraction]:
     stated = path / RATE_FILE
     if not stated.exists():
-        return DEFAULT_FPS
+        return Clock(count, DEFAULT_FPS), Fraction(1)
     try:
-        return as_rate(json.loads(stated.read_text())["fps"])
-    except (OSError, ValueError, TypeError, KeyError):
-        raise VideoReadError(f'{stated} must hold {{"fps": a number above 0, or "24000/1001"}}') from None
+        return parse_rate_file(stated.read_bytes(), count)
+    except (OSError, ValueError) as error:
+        raise VideoReadError(f"{stated} {error}") from None

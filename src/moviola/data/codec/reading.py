@@ -12,6 +12,7 @@ import numpy as np
 
 from moviola.core.errors import ConfigError, InputError, VideoReadError
 from moviola.core.resample import resize_frames
+from moviola.core.times import Clock
 from moviola.core.video import Audio, Video
 from moviola.data.codec.arrays import ArrayReader
 from moviola.data.codec.container import ContainerReader
@@ -85,6 +86,19 @@ def read_times(path: PathLike) -> tuple[Fraction, ...] | None:
     return open_reader(path).times
 
 
+def read_clock(path: PathLike) -> Clock:
+    """Return when each frame is shown and when the last one ends.
+
+    Raises:
+        as `probe`.
+    """
+    return _clock(open_reader(path))
+
+
+def _clock(reader: Reader) -> Clock:
+    return Clock(reader.count, reader.fps, reader.times)
+
+
 def read(
     path: PathLike,
     start: int | None = None,
@@ -99,7 +113,8 @@ def read(
         path: a video file, picture, npz, or folder of frames.
         start: first frame; negative counts from the end; None for the first.
         stop: frame to stop before; negative counts from the end; None for the end.
-        stride: take every `stride`-th frame, at least 1; the rate is divided by it, so the speed stays.
+        stride: take every `stride`-th frame, at least 1; the rate is divided by it (where it varies, each frame keeps
+            its time), so the speed stays.
         audio: keep the sound of that span.
         size: (height, width) to resize each frame to (lanczos, antialiased); None for as stored.
 
@@ -113,7 +128,8 @@ def read(
     reader = open_reader(path)
     wanted = _span(reader, start, stop, stride)
     frames = _gather(reader, wanted, size)
-    return Video(frames, reader.fps / stride, _sound(reader, wanted) if audio else None)
+    clock, sound = _clock(reader).part(wanted), _sound(reader, wanted) if audio else None
+    return Video(frames, clock.fps, sound, clock.times, _aspect(reader, frames))
 
 
 def read_frames_at(path: PathLike, indices: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -172,12 +188,21 @@ def _pieces(
     reader: Reader, wanted: range, batch: int, audio: bool, size: tuple[int, int] | None
 ) -> Iterator[Video]:
     sound = _sound_reader(reader, wanted) if audio else None
-    frames, fps = reader.frames(wanted), reader.fps / wanted.step
+    frames, whole = reader.frames(wanted), _clock(reader)
     for at in range(0, len(wanted), batch):
         part = wanted[at : at + batch]
-        chunk = _stack(reader.path, frames, len(part), size)
-        end = part[0] / reader.fps + len(part) / fps
-        yield Video(chunk, fps, sound.take(end) if sound else None)
+        chunk, clock = _stack(reader.path, frames, len(part), size), whole.part(part)
+        heard = sound.take(whole.at(part[0]) + clock.length) if sound else None
+        yield Video(chunk, clock.fps, heard, clock.times, _aspect(reader, chunk))
+
+
+def _aspect(reader: Reader, frames: np.ndarray) -> Fraction:
+    """Return the pixel aspect of frames as they were resized: of oblong pixels, so that the picture keeps its shape."""
+    aspect = reader.pixel_aspect
+    if aspect == 1:
+        return aspect
+    info = reader.info()
+    return aspect * Fraction(info.width * frames.shape[1], frames.shape[2] * info.height)
 
 
 def _span(reader: Reader, start: int | None, stop: int | None, stride: int) -> range:
@@ -227,7 +252,8 @@ def _room(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def _sound(reader: Reader, wanted: range) -> Audio | None:
     source = _sound_reader(reader, wanted)
-    return source.take(wanted[0] / reader.fps + len(wanted) * wanted.step / reader.fps) if source else None
+    clock = _clock(reader)
+    return source.take(clock.at(wanted[0]) + clock.part(wanted).length) if source else None
 
 
 class _Held:
@@ -242,7 +268,7 @@ class _Held:
 
 
 def _sound_reader(reader: Reader, wanted: range) -> SoundReader | _Held | None:
-    start = wanted[0] / reader.fps
+    start = _clock(reader).at(wanted[0])
     if isinstance(reader, ContainerReader) and reader.index.has_audio:
         return SoundReader(reader.path, reader.index.origin, start)
     if isinstance(reader, ArrayReader) and (whole := reader.audio()):

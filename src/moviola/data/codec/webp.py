@@ -10,22 +10,25 @@ from __future__ import annotations
 import io
 import struct
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from moviola.core.errors import FormatError
 from moviola.core.video import Audio
+from moviola.data.codec.ticks import Bounds, TickRule
 
 MAX_SIDE = 16383
 _ANIMATION, _NO_BLEND = 0x02, 0x02
+_MILLISECONDS = TickRule(1000, most=0xFFFFFF)
 
 
 class WebpEncoder:
     """An animated webp that plays for ever; memory holds one frame.
 
     Args:
-        path: the file to write. fps: frames per second; frames begin at whole milliseconds.
+        path: the file to write. fps: frames per second, where they are constant; frames begin at whole milliseconds.
         shape: height and width, each at most 16383. lossless: keep every value, else quality 90.
 
     Raises:
@@ -39,24 +42,28 @@ class WebpEncoder:
             )
         self._file, self._fps, self._lossless = path.open("wb"), fps, lossless
         self._corner = _u24(shape[1] - 1) + _u24(shape[0] - 1)
-        self._count = 0
+        self._count, self._ticks = 0, _MILLISECONDS.ticks(())
         self._file.write(b"RIFF\0\0\0\0WEBP")
         self._file.write(_chunk(b"VP8X", bytes([_ANIMATION, 0, 0, 0]) + self._corner))
         self._file.write(_chunk(b"ANIM", b"\xff\xff\xff\xff\0\0"))
 
-    def add(self, frames: np.ndarray, audio: Audio | None) -> None:
+    def add(self, frames: np.ndarray, audio: Audio | None, bounds: Bounds = None) -> None:
         """Code each frame; sound is left out."""
         from PIL import Image
 
-        for image in frames:
+        if bounds is None:
+            ends = range(self._count, self._count + len(frames) + 1)
+            ticks = [round(1000 * end / self._fps) for end in ends]
+        else:
+            ticks = self._ticks(bounds)
+        self._count += len(frames)
+        for image, (begin, end) in zip(frames, pairwise(ticks), strict=True):
             coded = io.BytesIO()
             Image.fromarray(np.ascontiguousarray(image)).save(
                 coded, "WEBP", lossless=self._lossless, quality=90, exact=True
             )
-            begin, end = (round(1000 * (self._count + k) / self._fps) for k in (0, 1))
             place = _u24(0) + _u24(0) + self._corner + _u24(end - begin) + bytes([_NO_BLEND])
             self._file.write(_chunk(b"ANMF", place + _picture(coded.getvalue())))
-            self._count += 1
 
     def finish(self) -> None:
         """State the length."""

@@ -5,20 +5,25 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from moviola.core.atomic import Staging, output_errors
 from moviola.core.errors import FormatError, OutputError
-from moviola.core.rates import Rate, as_rate
+from moviola.core.notes import note
+from moviola.core.rates import Rate, as_aspect
 from moviola.core.video import Audio, Video
-from moviola.data.codec.encoders import ArrayEncoder, ContainerEncoder, Encoder, FolderEncoder, StillEncoder
-from moviola.data.codec.formats import ENCODINGS, STILL_SUFFIXES, write_suffix
-from moviola.data.codec.images import RATE_FILE
+from moviola.data.codec.encoders import ContainerEncoder, Encoder
+from moviola.data.codec.formats import ENCODINGS, SQUARE_SUFFIXES, STILL_SUFFIXES, write_suffix
 from moviola.data.codec.options import WriteOptions
+from moviola.data.codec.packing import ArrayEncoder, FolderEncoder, StillEncoder
+from moviola.data.codec.rate_file import RATE_FILE
+from moviola.data.codec.schedule import Schedule
 from moviola.data.codec.webp import WebpEncoder
 
 _INLINE_SIDE = 256  # pixels: smaller videos are shown larger in notebooks
@@ -33,13 +38,13 @@ def write(video: Video, path: str | os.PathLike[str], **options: Any) -> Path:
         options: see `WriteOptions` (crf, pix_fmt, preset, lossless, audio).
 
     Returns:
-        the path.
+        the path. Where the format cannot hold the video as it is, a `Note` says what was done instead.
 
     Raises:
         FormatError: an unknown extension, or a video the format cannot hold. OutputError: it cannot be written
         there. ConfigError, UnknownNameError: an option outside its range.
     """
-    with Writer(path, video.fps, **options) as writer:
+    with Writer(path, video.fps, video.times, video.pixel_aspect, **options) as writer:
         writer.write(video)
     return writer.path
 
@@ -53,17 +58,35 @@ class Writer:
 
     The file appears under its name when the block ends; an exception or ctrl-C leaves what was there before.
 
+    Frames keep their times: those of `times`, else, where the first piece is of variable rate, those of the pieces, one
+    after another, else one frame every 1 / fps seconds. `piece.with_fps(...)` drops a piece's own.
+
     Args:
         path: as for `write`.
-        fps: frames per second; the pieces' own rates are not looked at.
+        fps: frames per second, the mean where they vary; the pieces' own constant rates are not looked at.
+        times: seconds from the first frame at which each frame of the whole video begins; None as said above.
+        pixel_aspect: width over height of a pixel; None for that of the first piece.
         options: see `WriteOptions`.
 
+    Attributes:
+        frames: how many have been written.
+
     Raises:
-        as `write`; nothing is touched before the block begins.
+        as `write`; nothing is touched before the block begins. InputError: times that do not ascend from 0.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fps: Rate, **options: Any) -> None:
-        self.path, self.fps = Path(path), as_rate(fps)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: Rate,
+        times: Sequence[Rate] | None = None,
+        pixel_aspect: Rate | None = None,
+        **options: Any,
+    ) -> None:
+        self.path = Path(path)
+        self._schedule = Schedule(fps, times)
+        self.fps = self._schedule.nominal
+        self._aspect = None if pixel_aspect is None else as_aspect(pixel_aspect)
         self._suffix = write_suffix(path)
         self._options = _options(options)
         self._options.check(self._suffix, self.fps)
@@ -87,6 +110,8 @@ class Writer:
         """
         if self._staging is None:
             raise OutputError(f"cannot write {self.path}: a Writer writes inside its with block only")
+        bounds = self._schedule.bounds(video, self.path)
+        video = self._shaped(video)
         shape = (video.height, video.width)
         with self._errors():
             if self._encoder is None:
@@ -96,8 +121,22 @@ class Writer:
                     f"{self.path}: a frame of {shape[1]}x{shape[0]} follows frames of "
                     f"{self._shape[1]}x{self._shape[0]}; resize first"
                 )
-            self._encoder.add(video.frames, video.audio)
+            self._encoder.add(video.frames, video.audio, bounds)
             self.frames += len(video)
+
+    def _shaped(self, video: Video) -> Video:
+        """Return a piece with the pixels that are written: square ones where the format has no others."""
+        if self._aspect is None:
+            self._aspect = video.pixel_aspect
+        if self._aspect == 1 or self._suffix not in SQUARE_SUFFIXES:
+            return video
+        square = replace(video, pixel_aspect=self._aspect).square_pixels()
+        if self._encoder is None:
+            note(
+                f"{self.path}: {self._suffix} has square pixels, so the oblong ones ({self._aspect}) were resized from "
+                f"{video.width}x{video.height} to {square.width}x{square.height}"
+            )
+        return square
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -127,15 +166,18 @@ class Writer:
         staging.commit()
 
     def _open(self, path: Path, shape: tuple[int, int], audio: Audio | None) -> Encoder:
+        aspect = self._aspect or Fraction(1)
         if not self._suffix:
-            return FolderEncoder(path, self.fps)
+            return FolderEncoder(path, self.fps, aspect)
         if self._suffix == ".webp":
             return WebpEncoder(path, self.fps, shape, self._options.lossless)
         if self._suffix in STILL_SUFFIXES:
             return StillEncoder(path, self._suffix)
         if self._suffix in ENCODINGS:
-            return ContainerEncoder(path, self._suffix, self.fps, self._options, shape, audio)
-        return ArrayEncoder(path, self.fps, shape, self._options.audio)
+            square = Fraction(1) if self._suffix in SQUARE_SUFFIXES else aspect
+            times = self._schedule.known
+            return ContainerEncoder(path, self._suffix, self.fps, self._options, shape, audio, times, square)
+        return ArrayEncoder(path, self.fps, shape, self._options.audio, aspect)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -145,6 +187,10 @@ class Writer:
         try:
             with output_errors(self.path):
                 yield
+        except FormatError as error:
+            if str(self.path) in str(error):
+                raise
+            raise FormatError(f"cannot write {self.path}: {error}") from None
         except FFmpegError as error:
             height, width = self._shape
             raise FormatError(
@@ -179,7 +225,7 @@ def _check_frame_folder(path: Path) -> None:
 
 def to_html(video: Video) -> str:
     """Return an HTML player with the video inside, for notebooks (yuv420p, which every browser plays)."""
-    shown = video
+    video = shown = video.square_pixels()
     if video.height % 2 or video.width % 2:
         shown = video.scale(2)
     with tempfile.TemporaryDirectory() as folder:

@@ -100,6 +100,12 @@ def of_plans(real: Plan, fake: Plan) -> list[str]:
                 f"{plan.which.upper()}: {len(padded)} of {len(plan.cuts)} clips are shorter than the protocol and were "
                 f"{done}"
             )
+        varied = [cut.facts for cut in plan.cuts if cut.facts.times is not None]
+        if varied and plan.side.fps is None:
+            found.append(
+                f"{plan.which.upper()}: {len(varied)} of {len(plan.cuts)} clips have a variable rate, and their "
+                "frames are taken as they come; --set fps=N takes those shown N times a second"
+            )
         if plan.side.clips_per_video > 1:
             found.append(
                 f"{plan.which.upper()}: {plan.side.clips_per_video} clips of each video count as if they were "

@@ -12,6 +12,7 @@ from typing import Any
 
 from moviola.core.errors import InputError, VideoReadError
 from moviola.core.names import name_bytes
+from moviola.core.times import Clock, Times
 from moviola.core.video import Video
 from moviola.data.codec.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from moviola.data.layouts import Clip, VideoClip
@@ -26,6 +27,7 @@ class Facts:
 
     Attributes:
         frames: how many. height, width: px. fps: Hz.
+        times: when each frame is shown, s; None where the rate is constant.
         codec: "h264", "png" ...; "uncompressed" for frames that came as they are.
     """
 
@@ -34,6 +36,12 @@ class Facts:
     width: int
     fps: Fraction
     codec: str
+    times: Times | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """When each frame is shown."""
+        return Clock(self.frames, self.fps, self.times)
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,13 @@ class Entry:
         """Look at the video; raises what opening it raises."""
         if self.video is not None:
             shape = self.video.frames.shape
-            return Facts(shape[0], shape[1], shape[2], self.video.fps, "uncompressed")
+            return Facts(shape[0], shape[1], shape[2], self.video.fps, "uncompressed", self.video.times)
         item = self.source[self.index]
         clip = getattr(item, "clip", None)
         if isinstance(clip, VideoClip):
             return _probe(clip)
         info = item.info
-        return Facts(info.frames, info.height, info.width, info.fps, _picture_codec(clip))
+        return Facts(info.frames, info.height, info.width, info.fps, _picture_codec(clip), info.times)
 
     def read(self, indices: Sequence[int]) -> Video:
         """Return the frames `indices`, in that order; raises what decoding raises."""
@@ -75,7 +83,7 @@ class Entry:
         """Return what changes when the video does: sizes and times of its files, or a sha256 of its frames."""
         if self.video is not None:
             frames = self.video.frames
-            digest = hashlib.sha256(f"{frames.shape} {self.video.fps}".encode())
+            digest = hashlib.sha256(f"{frames.shape} {self.video.fps} {self.video.times or ''}".encode())
             for frame in frames:
                 digest.update(frame.tobytes())
             return digest.hexdigest()
@@ -208,11 +216,12 @@ def _probe(clip: Clip) -> Facts:
     with clip.store.as_file(clip.name) as path:
         try:
             info = codec.probe(path)
+            clock = codec.read_clock(path)
         except InputError as error:
             raise type(error)(str(error).replace(str(path), clip.where)) from None
     if info.frames < 1:
         raise VideoReadError(f"{clip.where} holds no frame")
-    return Facts(info.frames, info.height, info.width, info.fps, info.codec)
+    return Facts(info.frames, info.height, info.width, clock.fps, info.codec, clock.times)
 
 
 def _picture_codec(clip: Clip | None) -> str:

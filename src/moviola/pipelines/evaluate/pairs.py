@@ -9,6 +9,7 @@ import numpy as np
 
 from moviola.core.errors import InputError, UnknownNameError
 from moviola.core.names import natural_key
+from moviola.core.rates import as_rate
 from moviola.pipelines.evaluate.inputs import stem
 from moviola.pipelines.evaluate.samples import Cut, Plan
 
@@ -102,11 +103,19 @@ def _check(one: Cut, two: Cut, real: Plan, fake: Plan) -> None:
             f"paired metrics need one size: {one.entry.where} is {w}x{h}, {two.entry.where} is {other_w}x{other_h}; "
             f"set one in the protocol, as resize={min(h, w, other_h, other_w)}"
         )
-    if not np.array_equal(one.indices, two.indices):
+    if not _same_moments(one, two, real, fake):
         raise InputError(
             f"paired metrics compare frame by frame, but the protocol takes frames {_span(one.indices)} of "
             f"{one.entry.where} and {_span(two.indices)} of {two.entry.where}; use policy=first"
         )
+
+
+def _same_moments(one: Cut, two: Cut, real: Plan, fake: Plan) -> bool:
+    """Return whether two clips show the same moments: by number; by time where rates vary and are brought to one."""
+    if real.side.fps is None or (one.facts.times is None and two.facts.times is None):
+        return np.array_equal(one.indices, two.indices)
+    begin, other = (cut.facts.clock.at(int(cut.indices[0])) for cut in (one, two))
+    return real.side.fps == fake.side.fps and abs(begin - other) * as_rate(real.side.fps) < 1
 
 
 def _span(indices: Sequence[int] | np.ndarray) -> str:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from moviola.core.errors import InputError, VideoReadError
-from moviola.core.rates import MAX_FPS
+from moviola.core.rates import MAX_FPS, as_rate
 from moviola.core.seeds import derive, torch_generator
 from moviola.core.video import Video
 from moviola.data import codec, corrupt
-from moviola.data.clips import frame_step, sample_indices, span
+from moviola.data.clips import frame_step, reaches, sample_indices, span
 from moviola.metrics.base import Sample
 from moviola.metrics.protocol import Protocol, Side
 from moviola.pipelines.evaluate.inputs import Entry, Facts, VideoSet, stem
@@ -181,11 +181,13 @@ def _ranked(entries: list[Entry], side: Side) -> list[Entry]:
 
 def _cuts(entry: Entry, side: Side, protocol: str) -> Iterator[Cut]:
     facts = entry.facts()
-    step = frame_step(side.stride, facts.fps, side.fps)
-    reach = side.frames if side.policy == "uniform" else span(side.frames, step)
-    need = max(reach, side.min_frames)
-    if facts.frames < need and side.short in ("error", "skip"):
-        text = f"{entry.where} holds {facts.frames} frames, protocol {protocol!r} needs {need}"
+    lack = _lack(facts, side)
+    if lack is None and facts.frames < side.min_frames:
+        text = f"holds {facts.frames} frames", f"{side.min_frames}"
+    else:
+        text = lack
+    if text is not None and side.short in ("error", "skip"):
+        text = f"{entry.where} {text[0]}, protocol {protocol!r} needs {text[1]}"
         if side.short == "skip":
             raise _LeftOut(text)
         raise InputError(f"{text}: ask for fewer (frames=...), or set short to loop, hold or skip")
@@ -199,9 +201,24 @@ def _cuts(entry: Entry, side: Side, protocol: str) -> Iterator[Cut]:
             side.fps,
             torch_generator(side.seed, "window", stem(entry.name), k) if side.policy == "random" else None,
             short="hold" if side.short in ("error", "skip") else side.short,
+            times=facts.times,
         )
         name = entry.name if side.clips_per_video == 1 else f"{entry.name}#{k}"
-        yield Cut(name, entry, facts, indices, facts.frames < reach)
+        yield Cut(name, entry, facts, indices, lack is not None)
+
+
+def _lack(facts: Facts, side: Side) -> tuple[str, str] | None:
+    """Return what a video holds and what a clip reaches over, where it holds less."""
+    if side.fps is not None and facts.times is not None:
+        apart = side.stride / as_rate(side.fps)
+        if reaches(facts.clock, side.frames, apart):
+            return None
+        return f"lasts {float(facts.clock.length):.3g} s", f"{float((side.frames - 1) * apart):.3g} s"
+    step = frame_step(side.stride, facts.fps, side.fps)
+    reach = side.frames if side.policy == "uniform" else span(side.frames, step)
+    if facts.frames >= reach:
+        return None
+    return f"holds {facts.frames} frames", f"{max(reach, side.min_frames)}"
 
 
 def _of_one_size(cuts: list[Cut], side: Side, skip_bad: bool, skipped: list[tuple[str, str]]) -> list[Cut]:

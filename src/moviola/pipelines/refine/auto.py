@@ -7,7 +7,6 @@ what it is worth, the pass has to be finished: it is kept without loss, in memor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -73,22 +72,20 @@ class FileShelf:
 
     Args:
         open: gives the video before the first pass, in pieces of `PIECE` frames.
-        fps: its rate.
         place: number of a pass (from 1) to the `.mkv` file to keep it in; folders are made.
     """
 
-    def __init__(
-        self, open: Callable[[], Iterator[np.ndarray]], fps: Fraction, place: Callable[[int], Path]
-    ) -> None:
-        self.first, self._fps, self._place = Stage(open), fps, place
+    def __init__(self, open: Callable[[], Iterator[np.ndarray]], place: Callable[[int], Path]) -> None:
+        self.first, self._place = Stage(open), place
 
     def put(self, number: int, frames: Iterable[np.ndarray]) -> Stage:
         """See `Shelf`; `OutputError` where the disk is full."""
         path = self._place(number)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with codec.Writer(path, self._fps, lossless=True, preset="ultrafast") as writer:
+        fps = codec.DEFAULT_FPS  # only the frames are read back
+        with codec.Writer(path, fps, lossless=True, preset="ultrafast") as writer:
             for part in frames:
-                writer.write(Video(part, self._fps))
+                writer.write(Video(part, fps))
         return Stage(
             lambda: (piece.frames for piece in codec.stream(path, PIECE)),
             lambda: path.unlink(missing_ok=True),

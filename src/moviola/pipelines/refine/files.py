@@ -91,11 +91,7 @@ def _refine_one(
     found: Input, output: str, plan: Plan, trace: Path | None, lossless: bool, tick: Tick | None
 ) -> Refined:
     """Refine one video into `output`, by a chain of passes where none has to be kept."""
-    notes, passes, count = (
-        notes_on(plan, found.frames, found.height, found.width),
-        [],
-        plan.settings.iterations,
-    )
+    notes, passes, count = _notes(plan, found), [], plan.settings.iterations
     if count == 0 and trace is None and _copied(found, output, lossless):
         count = 0
     elif count == "auto" or trace is not None:
@@ -104,13 +100,18 @@ def _refine_one(
             stages, why = make_stages(plan, shelf, tick, keep=trace is not None)
             notes, count = [*notes, *([why] if why else [])], len(stages) - 1
             if trace is not None:
-                passes = write_trace(stages, trace, found.fps, found.frames)
+                passes = write_trace(stages, trace, found.clock, found.pixel_aspect)
             _write(_with_sound(found, stages[-1]), output, found, lossless)
     else:
         _write(refine_stream(found.pieces(True), plan, tick=tick), output, found, lossless)
     return Refined(
         output, found.frames, float(found.fps), found.width, found.height, int(count), tuple(notes), passes
     )
+
+
+def _notes(plan: Plan, found: Input) -> list[str]:
+    notes = notes_on(plan, found.frames, found.height, found.width)
+    return notes if plan.settings.iterations == 0 else [*notes, *found.notes]
 
 
 def _copied(found: Input, output: str, lossless: bool) -> bool:
@@ -124,7 +125,9 @@ def _copied(found: Input, output: str, lossless: bool) -> bool:
 
 
 def _write(pieces: Iterator[Video], output: str, found: Input, lossless: bool) -> None:
-    with codec.Writer(output, found.fps, lossless=lossless) as writer:
+    """Write a video with the times and the shape of pixels of the input."""
+    clock = found.clock
+    with codec.Writer(output, clock.fps, clock.times, found.pixel_aspect, lossless=lossless) as writer:
         for piece in pieces:
             writer.write(piece)
 
@@ -132,7 +135,6 @@ def _write(pieces: Iterator[Video], output: str, found: Input, lossless: bool) -
 def _shelf(found: Input, folder: Path) -> FileShelf:
     return FileShelf(
         lambda: (piece.frames for piece in found.pieces(False)),
-        found.fps,
         lambda number: folder / f"pass-{number}.mkv",
     )
 
@@ -140,7 +142,7 @@ def _shelf(found: Input, folder: Path) -> FileShelf:
 def _with_sound(found: Input, stage: Stage) -> Iterator[Video]:
     """Give a stage's frames the sound of the input; both come in pieces of one length."""
     for piece, frames in zip_longest(found.pieces(True), stage.frames()):
-        yield Video(frames, piece.fps, piece.audio)
+        yield piece.with_frames(frames)
 
 
 def refine_set(
@@ -231,8 +233,7 @@ def _until_best(
             _write(_with_sound(clip, stage), where, clip, lossless)
             videos.append(
                 Refined(
-                    where, clip.frames, float(clip.fps), clip.width, clip.height, judge.best,
-                    tuple(notes_on(plan, clip.frames, clip.height, clip.width)),
+                    where, clip.frames, float(clip.fps), clip.width, clip.height, judge.best, tuple(_notes(plan, clip))
                 )
             )  # fmt: skip
     return videos, (judge.note,)
@@ -241,7 +242,6 @@ def _until_best(
 def _set_shelf(clip: Input, name: str, folder: Path) -> FileShelf:
     return FileShelf(
         lambda: (piece.frames for piece in clip.pieces(False)),
-        clip.fps,
         lambda number: folder / str(number) / (name.rstrip("/") + ".mkv"),
     )
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 from moviola.core.errors import FormatError, InputError, VideoReadError
+from moviola.core.times import Clock, note_on_rate
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.codec.formats import WRITE_SUFFIXES
@@ -26,17 +27,32 @@ class Input:
     Attributes:
         name: in its set; the file name of a single video.
         path: of a single file or frame folder, None for a clip of a set.
-        frames: how many. height, width: px. fps: Hz.
+        clock: how many frames, and when each is shown. height, width: px. pixel_aspect: width over height of a pixel.
         pieces: with sound or without to an iterator of its pieces, `PIECE` frames each.
     """
 
     name: str
     path: Path | None
-    frames: int
+    clock: Clock
     height: int
     width: int
-    fps: Fraction
+    pixel_aspect: Fraction
     pieces: Callable[[bool], Iterator[Video]]
+
+    @property
+    def frames(self) -> int:
+        """How many frames."""
+        return self.clock.count
+
+    @property
+    def fps(self) -> Fraction:
+        """Rate in Hz, the mean where it varies."""
+        return self.clock.fps
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known of its rate, a sentence each."""
+        return [] if self.clock.times is None else [note_on_rate(self.name, self.frames)]
 
 
 def is_set(path: str | Path) -> bool:
@@ -59,7 +75,8 @@ def open_one(path: str | Path) -> Input:
     """Look at a single video; `VideoReadError`, `FormatError` where it cannot be read."""
     info = codec.probe(path)
     return Input(
-        Path(path).name, Path(path), info.frames, info.height, info.width, info.fps,
+        Path(path).name, Path(path), codec.read_clock(path), info.height, info.width,
+        info.pixel_aspect,
         lambda audio: codec.stream(path, PIECE, audio=audio),
     )  # fmt: skip
 
@@ -88,7 +105,7 @@ def open_clips(path: str | Path, layout: str, skip_bad: bool) -> tuple[list[Inpu
             skipped.append((item.name, str(error)))
             continue
         found.append(
-            Input(item.name, None, info.frames, info.height, info.width, info.fps, _opener(item.clip))
+            Input(item.name, None, info.clock, info.height, info.width, info.pixel_aspect, _opener(item.clip))
         )
     if not found:
         raise InputError(f"no clip of {path} can be read; the first: {skipped[0][1]}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moviola.core.progress import Tick
-from moviola.core.video import Audio, Video
+from moviola.core.video import Video
 from moviola.models.protocols import Refiner
 from moviola.pipelines.refine.auto import MemoryShelf, make_stages
 from moviola.pipelines.refine.passes import chain
@@ -33,7 +32,7 @@ def refine(
     Source: REGIS, "Refining Generated Videos via Iterative Stylistic Redesigning".
 
     Args:
-        video: any length, size and rate; its sound is kept.
+        video: any length, size and rate; its sound and the times of its frames are kept.
         model: a catalog name, a folder that `moviola train` wrote, or a loaded `Refiner`.
         iterations: passes; 0 returns the video as it is; "auto" stops when a pass changes little.
         settings: everything else; None for the defaults. changes: fields of `RefineSettings` to change:
@@ -51,9 +50,9 @@ def refine(
     plan = make_plan(model, settings, device, **{**changes, "iterations": iterations})
     if plan.settings.iterations == "auto":
         stages, _ = make_stages(plan, MemoryShelf(video.frames), tick, keep=False)
-        return Video(np.concatenate(list(stages[-1].frames())), video.fps, video.audio)
+        return video.with_frames(np.concatenate(list(stages[-1].frames())))
     refined = np.concatenate(list(chain([video.frames], plan, tick)))
-    return Video(refined, video.fps, video.audio)
+    return video.with_frames(refined)
 
 
 def refine_stream(
@@ -68,22 +67,22 @@ def refine_stream(
         tick: called with the number of frames that a pass has finished.
 
     Yields:
-        Videos of the same lengths, in the same order, each with the sound of the piece it came from.
+        Videos of the same lengths, in the same order, each with the sound and times of the piece it came from.
 
     Raises:
         ConfigError: "auto", which needs the whole video: see `moviola.pipelines.refine.auto`.
     """
-    waiting: deque[tuple[int, Fraction, Audio | None]] = deque()  # of the pieces that are under way
+    waiting: deque[Video] = deque()  # the pieces that are under way, with a pixel of each frame
 
     def frames() -> Iterator[np.ndarray]:
         for piece in pieces:
-            waiting.append((len(piece), piece.fps, piece.audio))
+            waiting.append(piece.with_frames(piece.frames[:, :1, :1].copy()))
             yield piece.frames
 
     held = np.empty(0, np.uint8)
     for part in chain(frames(), plan, tick, iterations):
         held = np.concatenate([held, part]) if len(held) else part
-        while waiting and len(held) >= waiting[0][0]:
-            length, fps, audio = waiting.popleft()
-            yield Video(held[:length], fps, audio)
-            held = held[length:]
+        while waiting and len(held) >= len(waiting[0]):
+            piece = waiting.popleft()
+            yield piece.with_frames(held[: len(piece)])
+            held = held[len(piece) :]

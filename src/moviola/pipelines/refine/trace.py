@@ -14,6 +14,7 @@ import numpy as np
 
 from moviola.core.atomic import write_atomic
 from moviola.core.errors import OutputError
+from moviola.core.times import Clock
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.folders import folder_place
@@ -43,22 +44,25 @@ def check_trace(folder: str | Path) -> Path:
     return folder
 
 
-def write_trace(stages: Sequence[Stage], folder: Path, fps: Fraction, frames: int) -> list[dict[str, Any]]:
+def write_trace(
+    stages: Sequence[Stage], folder: Path, clock: Clock, pixel_aspect: Fraction
+) -> list[dict[str, Any]]:
     """Write trace.mp4 (side by side), trace.png (a row a pass) and trace.json (figures) into a folder.
 
     Args:
         stages: the input and what each pass made of it.
         folder: where; it exists.
-        fps: rate of the video. frames: their number.
+        clock: when each frame is shown. pixel_aspect: width over height of a pixel.
 
     Returns:
         What trace.json holds: `figures` of each stage, the input first.
     """
     from PIL import Image
 
-    with codec.Writer(folder / FILES[0], fps) as writer:
+    frames, rate = clock.count, codec.DEFAULT_FPS
+    with codec.Writer(folder / FILES[0], clock.fps, clock.times, pixel_aspect) as writer:
         for pieces in _together(stages):
-            writer.write(Video.side_by_side([Video(piece, fps) for piece in pieces]))
+            writer.write(Video.side_by_side([Video(piece, rate) for piece in pieces]))
     sheet = io.BytesIO()
     Image.fromarray(contact_sheet(stages, frames)).save(sheet, format="PNG")
     write_atomic(folder / FILES[1], sheet.getvalue())

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -74,7 +73,7 @@ class Job:
     Attributes:
         part: which. footage: the frames.
         painted: files of the painted first and last key, None where there is none.
-        config: settings, and `how` the paint is carried. output: file to write. fps: of the video.
+        config: settings, and `how` the paint is carried. output: file to write.
         device: where the flow "raft" runs. own: paints a frame by itself, where the painter can.
     """
 
@@ -84,7 +83,6 @@ class Job:
     config: RestyleConfig
     how: PropagationConfig
     output: Path
-    fps: Fraction
     device: str = "cpu"
     own: Paint | None = None
 
@@ -102,8 +100,7 @@ def carry_part(job: Job) -> int:
         own = None  # painted over by hand: nothing of the filter's may come into it
     interval = Interval(frames, first, last, job.how, config.flow, config.raft, job.device, own)
     painted = paint_interval(interval)[: job.part.stop - job.part.start]
-    with codec.Writer(job.output, job.fps, lossless=True) as writer:
-        writer.write(Video(painted, job.fps))
+    codec.write(Video(painted, codec.DEFAULT_FPS), job.output, lossless=True)  # only the frames are read back
     return len(painted)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from moviola.core.errors import ConfigError
 from moviola.core.progress import Tick
+from moviola.core.times import note_on_rate
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.codec.formats import write_suffix
@@ -89,6 +90,9 @@ class Restyling:
         self.footage = Footage(source, rows, columns)
         self.size = (rows.stop - rows.start, columns.stop - columns.start)
         self.notes: list[str] = config.check(plan.keys is not None)
+        self.clock = codec.read_clock(source)
+        if self.clock.times is not None:
+            self.notes.append(note_on_rate(source.name, self.info.frames))
         self.painted = self.carried = 0
 
     def select(self) -> tuple[list[int], list[int]]:
@@ -193,8 +197,8 @@ class Restyling:
         )
         return Job(
             part, self.footage, (painted[0], painted[1]), self.config,
-            self.config.carrying(self.plan.keys is not None), self.work.part(part.start), self.info.fps,
-            self.plan.device, None if self.plan.keys is not None else own_paint(self.config),
+            self.config.carrying(self.plan.keys is not None), self.work.part(part.start), self.plan.device,
+            None if self.plan.keys is not None else own_paint(self.config),
         )  # fmt: skip
 
     def _mark(self, job: Job) -> str:
@@ -216,7 +220,7 @@ class Restyling:
         """Return the restyled video, with the sound of the input, piece by piece."""
         painted = _Frames(self.work.part(part.start) for part in parts)
         for piece in codec.stream(self.source, _PIECE, audio=True):
-            yield Video(painted.take(len(piece)), piece.fps, piece.audio)
+            yield piece.with_frames(painted.take(len(piece)))
 
 
 class _Frames:
@@ -264,8 +268,8 @@ def restyle_file(
 
     Args:
         source: a video file or a folder of frames.
-        output: where to write; its extension decides the format. As many frames, as large (but for `crop`) and as fast
-            as the input, with its sound.
+        output: where to write; its extension decides the format. As many frames, as large (but for `crop`) and at the
+            same times as in the input, with its sound.
         config: what it shall look like. plan: how to run it.
         lossless: write every value as it is, where the format can.
 
@@ -289,14 +293,15 @@ def restyle_file(
     except BaseException:
         work.drop_if_new()
         raise
-    with codec.Writer(output, task.info.fps, lossless=lossless) as writer:
+    info, clock = task.info, task.clock
+    with codec.Writer(output, clock.fps, clock.times, info.pixel_aspect, lossless=lossless) as writer:
         for piece in task.pieces(parts):
             writer.write(piece)
     if plan.work is None:
         shutil.rmtree(work.folder, ignore_errors=True)
     height, width = task.size
     return Restyled(
-        str(output), task.info.frames, float(task.info.fps), width, height, tuple(keys), tuple(anchors),
+        str(output), info.frames, float(info.fps), width, height, tuple(keys), tuple(anchors),
         task.painted, task.carried, tuple(task.notes),
     )  # fmt: skip
 
@@ -333,7 +338,7 @@ def restyle(
     """Restyle a video in memory: paint its key frames and carry the paint to all others.
 
     Args:
-        video: any length, size and rate; its sound is kept.
+        video: any length, size and rate; its sound and the times of its frames are kept.
         prompt: what the painted frames show, for the painter "diffusion".
         painter: "diffusion", or a filter: "sketch", "watercolor", "oil", "cartoon", "ink". If none is
             named: "diffusion" with a prompt, else "watercolor".
@@ -354,7 +359,6 @@ def restyle(
     config = RestyleConfig.make({"painter": painter or default_painter(prompt), "prompt": prompt, **changes})
     with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
         source, output = Path(folder) / "in.mkv", Path(folder) / "out.mkv"
-        with codec.Writer(source, video.fps, lossless=True) as writer:
-            writer.write(Video(video.frames, video.fps))
+        codec.write(Video(video.frames, codec.DEFAULT_FPS), source, lossless=True)  # only the frames are read
         restyle_file(source, output, config, Plan(workers=workers, device=device), lossless=True)
-        return Video(codec.read(output).frames, video.fps, video.audio)
+        return video.with_frames(codec.read(output).frames)
