@@ -90,7 +90,7 @@ _Torchscript = Annotated[
     Path | None, typer.Option("--i3d-torchscript", metavar="FILE", help="StyleGAN-V's I3D for fvd and kvd.")
 ]
 
-_Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same as --set seed=N.")]
+_Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Same as --set seed=N.")]
 
 
 @example(

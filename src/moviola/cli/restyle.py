@@ -87,7 +87,7 @@ _Workers = Annotated[
     typer.Option("--workers", metavar="N", min=1, help="Parts carried at a time; 2 for long work."),
 ]
 _Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, help="Same seed, same result; 0, or the config's.")
+    int | None, typer.Option("--seed", metavar="N", min=0, help="Same seed, same result; 0, or the config's.")
 ]
 _Lossless = Annotated[
     bool, typer.Option("--lossless", help="Write every value as it is, where the format can.")

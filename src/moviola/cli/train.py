@@ -37,7 +37,9 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest checkpoint in DIR.")
     ] = False,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Same as --set trainer.seed=N.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", min=0, help="Same as --set trainer.seed=N.")
+    ] = None,
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,
