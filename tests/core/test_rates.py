@@ -43,7 +43,7 @@ def test_fractions_stay_exact(rate):
     [
         0,
         -1,
-        1001,
+        1_000_001,
         float("nan"),
         float("inf"),
         "fast",
