@@ -104,6 +104,34 @@ def test_sound_that_begins_late_or_ends_early(tmp_path):
     assert abs(lag) <= RATE // 1000
 
 
+def test_a_gap_after_the_first_frame_of_sound(tmp_path):
+    """The second frame is stamped 20 ms late, as after a cut; what follows is where its stamps say, also in a part."""
+    murmurs = murmur().samples[:, 0]
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        video, sound = (
+            out.add_stream("libx264", rate=FPS),
+            out.add_stream("pcm_s16le", rate=RATE, layout="mono"),
+        )
+        video.width = video.height = 16
+        for _ in range(SECONDS * FPS):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")))
+        out.mux(video.encode(None))
+        for begin in range(0, RATE * 3, 1024):
+            samples = (murmurs[None, begin : begin + 1024] * 32767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, begin + (RATE // 50 if begin else 0)
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    for start in (0, 2 * FPS):
+        audio = codec.read(tmp_path / "a.mkv", start, start + FPS // 2, audio=True).audio
+        assert audio is not None
+        begin = start * RATE // FPS + 4096
+        wanted = murmurs[begin - RATE // 50 :][:8192]
+        lag, likeness = lag_and_likeness(audio.samples[4096:12288, 0], wanted)
+        assert abs(lag) <= RATE // 1000
+        assert likeness > 0.9
+
+
 def test_sound_can_be_left_out(tmp_path):
     assert not codec.probe(codec.write(with_sound(), tmp_path / "a.mp4", audio=False)).has_audio
     for suffix in (".gif", ".png", ".webp", "/"):

@@ -15,6 +15,7 @@ import pytest
 from moviola.core.notes import Note
 from moviola.data import codec
 from moviola.data.codec.bitstream import is_in_order, is_shown
+from moviola.data.codec.index import packet_index
 from moviola.data.codec.timing import ascending, constant_rate
 from moviola.metrics.functional.paired import psnr
 
@@ -102,6 +103,37 @@ def test_pictures_before_the_first_key_frame(tmp_path):
     assert codec.probe(path).frames == len(truth) == len(codec.read(path))
     assert (codec.read_frames_at(path, [0, 5, 30]) == truth[[0, 5, 30]]).all()
     assert numbers(codec.read(path).frames)[-30:] == list(range(30, 60))
+
+
+def test_sound_of_an_avi_that_begins_with_lost_pictures(tmp_path):
+    """Two pictures that cannot be decoded precede the first; the sound begins with them, so it begins earlier."""
+    source = encode(tmp_path / "a.avi", 60, "mpeg4", bf="2", g="12", qmin="2", qmax="2", b_strategy="0")
+    with av.open(str(source)) as file:
+        second = [n for n, p in enumerate(p for p in file.demux(video=0) if p.size) if p.is_keyframe][1]
+
+    def from_second_key(packet: Any, number: int) -> bool:
+        packet.pts = packet.dts = number - second
+        return number >= second
+
+    path = remux(source, tmp_path / "cut.avi", from_second_key)
+    assert packet_index(source).origin == 0
+    assert packet_index(path).origin == Fraction(2, 25)
+    assert numbers(codec.read(path).frames) == list(range(60 - len(plain(path)), 60))
+
+
+@pytest.mark.parametrize(
+    "rate", [Fraction(24000, 1001), Fraction(60000, 1001), Fraction(120), Fraction(1000, 33)]
+)
+def test_milliseconds_copied_into_finer_ticks(tmp_path, rate):
+    """An mkv copied to mp4 keeps stamps rounded to milliseconds, in ticks that would be finer."""
+    source = encode(tmp_path / "a.mkv", 60, rate=rate, bf="2")
+    info = codec.probe(remux(source, tmp_path / "a.mp4"))
+    assert (info.frames, info.fps, info.variable_rate) == (60, rate, False)
+
+
+def test_stamps_near_a_rate_in_fine_ticks_are_no_milliseconds():
+    stamps = np.array([0, 3003, 6006, 9040, 12012])  # of 90000: a third of a millisecond late
+    assert constant_rate(stamps, Fraction(1, 90000), [Fraction(30000, 1001)]) is None
 
 
 def test_a_file_that_begins_between_key_frames(tmp_path):

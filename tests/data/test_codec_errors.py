@@ -203,6 +203,47 @@ def test_gif_is_no_faster_than_browsers_play(tmp_path):
     assert one_line(error, "50 frames a second", ".webp")
 
 
+@pytest.mark.parametrize(
+    ("suffix", "fps", "words"),
+    [
+        (".mkv", 2000, ("at most 1000", ".mp4")),
+        (".webm", Fraction(1_000_001, 1000), ("at most 1000", ".mp4")),
+        (".webp", 2000, ("at most 1000", ".png")),
+        (".png", 100_000, ("at most 65535", ".mp4")),
+        (".gif", Fraction(1, 1000), ("at least 0.00153", ".webp")),
+        (".webp", Fraction(1, 20_000), ("at least", ".mp4")),
+    ],
+)
+def test_rates_that_a_format_cannot_hold(tmp_path, suffix, fps, words):
+    """Matroska and webp count milliseconds; an apng has fractions of 16 bits, a gif hundredths in 16 bits."""
+    with pytest.raises(FormatError) as error:
+        codec.write(clip(3).with_fps(fps), tmp_path / f"a{suffix}")
+    assert one_line(error, *words)
+    assert only(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "fps"),
+    [
+        (".mkv", 1000),
+        (".webm", 999),
+        (".webp", 1000),
+        (".gif", 50),
+        (".png", 65535),
+        (".webp", Fraction(1, 9000)),
+    ],
+)
+def test_the_largest_rates_come_back(tmp_path, suffix, fps):
+    info = codec.probe(codec.write(clip(30).with_fps(fps), tmp_path / f"a{suffix}"))
+    assert (info.fps, info.frames, info.variable_rate) == (fps, 30, False)
+
+
+def test_a_rate_of_television_in_an_apng(tmp_path):
+    """1001/120000 does not go into 16 bits; the nearest fraction means it."""
+    fps = Fraction(120_000, 1001)
+    assert codec.probe(codec.write(clip(30).with_fps(fps), tmp_path / "a.png")).fps == fps
+
+
 def test_size_and_sound_must_stay(tmp_path):
     with (
         pytest.raises(FormatError, match="64x32 follows frames of 64x48"),

@@ -41,7 +41,6 @@ class Encoding:
         pixels: pixel formats one may ask for, the default first.
         audio: the audio encoder, None where the container holds no sound.
         crf: the default and the largest constant rate factor, None where the encoder has none.
-        max_fps: the highest rate the container can state, None for no limit.
         rule: which ticks times are kept in where the rate varies.
         states_last: whether the delay of the last frame has to be put in.
         options: encoder options; `muxer_options`: container options.
@@ -53,7 +52,6 @@ class Encoding:
     pixels: tuple[str, ...]
     audio: str | None = None
     crf: tuple[int, int] | None = None
-    max_fps: int | None = None
     rule: TickRule = _FINE
     states_last: bool = False
     options: dict[str, str] = field(default_factory=dict)
@@ -93,7 +91,6 @@ ENCODINGS: dict[str, Encoding] = {
         "gif",
         None,
         ("pal8",),
-        max_fps=50,
         rule=_CENTISECONDS,
         states_last=True,
         muxer_options={"loop": "0"},
@@ -103,6 +100,16 @@ ENCODINGS: dict[str, Encoding] = {
 }
 SQUARE_SUFFIXES = (".webm", ".gif", ".png", ".apng", ".webp", *STILL_SUFFIXES)
 """Formats that do not say, or whose readers do not look, how wide a pixel is: their pixels are square."""
+
+_RATES: dict[str, tuple[Fraction, int]] = {
+    ".gif": (Fraction(100, 0xFFFF), 50),
+    ".webp": (Fraction(1000, 0xFFFFFF), 1000),
+    ".png": (Fraction(1, 0xFFFF), 0xFFFF),
+    ".apng": (Fraction(1, 0xFFFF), 0xFFFF),
+    ".mkv": (Fraction(0), 1000),
+    ".webm": (Fraction(0), 1000),
+}
+"""The lowest and the highest rate, where the ticks or the fractions of a format set limits."""
 
 WRITE_SUFFIXES = (*ENCODINGS, ".webp", ".npz", *STILL_SUFFIXES)
 
@@ -134,6 +141,23 @@ def read_kind(path: str | os.PathLike[str]) -> tuple[Path, Kind]:
     if suffix in CONTAINER_SUFFIXES:
         return where, "container"
     return where, "npz" if suffix == ".npz" else "image"
+
+
+def check_rate(suffix: str, fps: Fraction) -> None:
+    """Raise FormatError where `suffix` cannot hold a rate: more frames than ticks, or one shown for too long."""
+    if _holds(suffix, fps):
+        return
+    lowest, highest = _RATES[suffix]
+    limit = f"at most {highest}" if fps > highest else f"at least {float(lowest):.3g}"
+    others = [other for other in (".webp", ".png", ".mp4", ".npz") if _holds(other, fps)]
+    raise FormatError(
+        f"{suffix} holds {limit} frames a second, got {float(fps):g}; use {', '.join(others)}, or another rate"
+    )
+
+
+def _holds(suffix: str, fps: Fraction) -> bool:
+    lowest, highest = _RATES.get(suffix, (fps, fps))
+    return lowest <= fps <= highest
 
 
 def write_suffix(path: str | os.PathLike[str]) -> str:

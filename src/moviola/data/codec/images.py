@@ -23,7 +23,7 @@ from moviola.data.codec.convert import over_white
 from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES
 from moviola.data.codec.info import Info
 from moviola.data.codec.rate_file import RATE_FILE, parse_rate_file
-from moviola.data.codec.timing import constant_rate
+from moviola.data.codec.timing import constant_rate, standard_rate
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -172,7 +172,7 @@ def _rate(delays: list[Fraction], tick: Fraction) -> tuple[Fraction, bool]:
         return (1 / delays[0] if delays[0] else DEFAULT_FPS), False
     shown = [d or _SHOWN_WHEN_ZERO for d in delays]
     if len(set(shown)) == 1:
-        return 1 / shown[0], False
+        return standard_rate(1 / shown[0]), False
     # how long the last frame is held says nothing of the rate
     times = np.array([0, *(int(t / tick) for t in accumulate(shown[:-1]))], np.int64)
     rate = constant_rate(times, tick, _LIKELY)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
@@ -121,12 +121,9 @@ def _build_index(name: str, _size: int, _mtime: int, _inode: int) -> PacketIndex
         coded = container.format.name == "avi"  # its stamps are those of decoding
         if _can_believe(path, stream, rows, coded):
             stamps, keys = _by_stamps(rows)
-            order = Order(stamps, keys, False, len(stamps), stamps)
+            order = Order(stamps, keys, False, len(stamps), stamps - (_delay(rows) if coded else 0))
         else:
             order = _by_decoding(path, rows, coded)
-        if coded and len(order.pts) and rows[0].dts is not None:
-            # FFmpeg adds a delay that the sound does not have
-            order = replace(order, pts=order.pts - order.pts[0] + rows[0].dts)
         return _index_of(path, container, stream, rows, order)
 
 
@@ -206,24 +203,44 @@ def _by_decoding(path: Path, rows: Sequence[Row], coded: bool) -> Order:
         return Order(empty, empty.reshape(0, 4), True, len(frames), empty)
     intra = {number: i for i, (number, (_, key)) in enumerate(zip(numbers, frames, strict=True)) if key}
     keys = _numbered_keys(rows, intra)
-    times = _times([rows[number] for number in numbers], coded)
+    times = _times([rows[number] for number in numbers], _delay(rows) if coded else None)
     return Order(np.array(numbers, np.int64), keys, True, len(numbers), times)
 
 
-def _times(rows: Sequence[Row], coded: bool) -> np.ndarray:
+def _times(rows: Sequence[Row], delay: int | None) -> np.ndarray:
     """Return when the frames of these packets are shown, int64 (T,) ascending ticks; empty where stamps are missing.
 
     Of presentation and decoding stamps those in even steps are taken, else the kind that the container keeps.
+
+    Args:
+        rows: the packets, in order of showing.
+        delay: as `_delay` where the container keeps only stamps of decoding, else None.
     """
-    shown, decoded = [row.pts for row in rows], [row.dts for row in rows]
-    kinds = [
-        ascending(np.array(stamps, np.int64))
-        for stamps in ((decoded, shown) if coded else (shown, decoded))
-        if None not in stamps
-    ]
-    if not kinds:
-        return np.zeros(0, np.int64)
-    return next((stamps for stamps in kinds if len(set(np.diff(stamps).tolist())) < 2), kinds[0])
+    shown, decoded = (_column([getattr(row, kind) for row in rows]) for kind in ("pts", "dts"))
+    if delay is not None:
+        if len(shown) > 2 and 0 < shown[-1] - shown[-2] < shown[1] - shown[0]:
+            shown[-1] = 2 * shown[-2] - shown[-3]  # a guess of FFmpeg, as no packet follows
+        shown, decoded = decoded, shown - delay
+    kinds = [stamps for stamps in (shown, decoded) if len(stamps)]
+    return next((stamps for stamps in kinds if _is_even(stamps)), kinds[0]) if kinds else shown
+
+
+def _column(stamps: Sequence[int | None]) -> np.ndarray:
+    """Return stamps in ascending order, nothing where some are missing."""
+    return ascending(np.array([] if None in stamps else stamps, np.int64))
+
+
+def _is_even(stamps: np.ndarray) -> bool:
+    return len(set(np.diff(stamps).tolist())) < 2
+
+
+def _delay(rows: Sequence[Row]) -> int:
+    """Return the ticks by which FFmpeg has the pictures of an AVI, but not its sound, wait to be put in order."""
+    both = [(row.pts, row.dts) for row in rows if row.pts is not None and row.dts is not None]
+    if not both:
+        return 0
+    shown, decoded = np.sort(np.array(both, np.int64), axis=0).T
+    return int((shown - decoded)[: max(1, len(both) - 1)].min())  # the last is a guess
 
 
 def _numbered_keys(rows: Sequence[Row], intra: Mapping[int, int]) -> np.ndarray:

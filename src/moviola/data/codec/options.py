@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from moviola.core.errors import ConfigError, FormatError, UnknownNameError
-from moviola.data.codec.formats import ENCODINGS, Encoding
+from moviola.data.codec.formats import ENCODINGS, Encoding, check_rate
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
@@ -53,11 +53,7 @@ class WriteOptions:
                 raise ConfigError(
                     f"lossless keeps RGB, so it cannot be written as {self.pix_fmt}; leave pix_fmt out"
                 )
-        if encoding and encoding.max_fps and fps > encoding.max_fps:
-            raise FormatError(
-                f"{suffix} holds at most {encoding.max_fps} frames a second, got {float(fps):g}; "
-                "use .webp, .png or .mp4, or another rate"
-            )
+        check_rate(suffix, fps)
 
     def _check_crf(self, suffix: str, encoding: Encoding | None) -> None:
         if encoding is None or encoding.crf is None:

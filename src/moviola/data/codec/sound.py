@@ -13,9 +13,9 @@ from moviola.core.video import Audio
 from moviola.data.codec.demux import audio_stream, open_container
 
 _LEAD = Fraction(1)  # seconds decoded before the first wanted sample, so that the decoder has settled
-_JUMP = Fraction(
-    1, 20
-)  # seconds: stamps are rounded (to milliseconds in mkv), so only a larger step is a gap
+_JUMP = Fraction(1, 20)  # seconds: recorders stamp unevenly, so only a larger step is a gap
+_ROUNDED = Fraction(1, 400)  # seconds: by how much stamps may be rounded (to milliseconds in mkv)
+_FIRST = 4  # frames of sound, the first of which often starts elsewhere than its stamp says
 
 
 class SoundReader:
@@ -73,14 +73,14 @@ class SoundReader:
                 container.seek(int((start - _LEAD) / tick), stream=stream)
             resampler, at = None, None
             try:
-                for frame in container.decode(stream):
+                for number, frame in enumerate(container.decode(stream)):
                     if resampler is None:
                         rate, layout = frame.sample_rate, frame.layout
                         self._format = (rate, layout.nb_channels)
                         resampler = av.AudioResampler("flt", layout, rate)
-                    time = Fraction(frame.pts or 0) * (frame.time_base or tick) - self._origin
-                    if at is None or abs(time - Fraction(at, rate)) > _JUMP:
-                        at = round(time * rate)
+                    at = self._place(
+                        frame.pts, frame.time_base or tick, at, _ROUNDED if number < _FIRST else _JUMP
+                    )
                     frame.pts = None
                     for made in resampler.resample(frame):
                         samples = made.to_ndarray().reshape(-1, self._format[1])
@@ -90,3 +90,11 @@ class SoundReader:
                 raise VideoReadError(
                     f"{self._path}: its sound cannot be decoded ({error.strerror})"
                 ) from None
+
+    def _place(self, pts: int | None, tick: Fraction, at: int | None, slack: Fraction) -> int:
+        """Return the sample at which a frame begins: `at`, where the one before ended, unless its stamp is far off."""
+        if pts is None and at is not None:
+            return at
+        rate = self._format[0]
+        stated = round(((pts or 0) * tick - self._origin) * rate)
+        return stated if at is None or abs(stated - at) > slack * rate else at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,6 +24,7 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
     rounding, such as 19001/317, the standard rate), else the one whole step that explains all, else a rate of
     television inside, else the simplest fraction inside. Where they leave nothing, the stamps may have been cut from a
     longer file, so that the first, from which they count, is rounded itself: a stated rate may still explain them.
+    Or they were copied from a file that keeps milliseconds: then those are looked at.
 
     Args:
         ticks: int64 (T,), ascending, T at least 2; the stamps relative to any origin.
@@ -34,7 +36,9 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
         return None
     even = (np.diff(steps) == steps[1]).all()
     exact = 1 / (tick * int(steps[1])) if even else None
-    candidates = [r for rate in stated if rate for r in (_standard(rate) if rate != exact else rate, rate)]
+    candidates = [
+        r for rate in stated if rate for r in (standard_rate(rate) if rate != exact else rate, rate)
+    ]
     candidates += [exact] if exact else []
     for low, high in (_bounds(steps, -1, 1), _bounds(steps, 0, 2)):
         if low > high or high <= 0:
@@ -46,7 +50,21 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
         simplest = simplest_between(slowest, fastest)
         television = [rate for rate in BROADCAST if slowest <= rate <= fastest]
         return television[0] if television and simplest.denominator > 1 else simplest
-    return next((rate for rate in candidates if _explains(steps, 1 / (rate * tick))), None)
+    by_stated = (rate for rate in candidates if _explains(steps, 1 / (rate * tick)))
+    return next(by_stated, None) or _rate_of_milliseconds(steps, tick, candidates)
+
+
+def _rate_of_milliseconds(
+    steps: np.ndarray, tick: Fraction, candidates: Iterable[Fraction]
+) -> Fraction | None:
+    """Return the rate behind stamps in finer ticks that were copied from a file that keeps milliseconds."""
+    if tick * 1000 >= 1:
+        return None
+    whole = [round(step * tick * 1000) for step in steps.tolist()]
+    copied = all(abs(step - ms / (tick * 1000)) <= 1 for step, ms in zip(steps.tolist(), whole, strict=True))
+    if not copied or any(two <= one for one, two in pairwise(whole)):
+        return None
+    return constant_rate(np.array(whole, np.int64), Fraction(1, 1000), candidates)
 
 
 def _explains(steps: np.ndarray, period: Fraction) -> bool:
@@ -56,7 +74,7 @@ def _explains(steps: np.ndarray, period: Fraction) -> bool:
     return max(errors) - min(errors) < down
 
 
-def _standard(rate: Fraction) -> Fraction:
+def standard_rate(rate: Fraction) -> Fraction:
     """Return the whole rate or rate of television that a stated rate means, itself where it means none."""
     nearest = min((Fraction(round(rate)), *BROADCAST), key=lambda standard: abs(standard - rate))
     slack = _ROUNDED if rate.denominator > _SIMPLE else _EXACT
