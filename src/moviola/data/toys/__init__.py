@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TOYS: dict[str, str] = {
     "digits": "moviola.data.toys.digits",
     "icons": "moviola.data.toys.icons",
+    "sinusoid": "moviola.data.toys.sinusoid",
     "sprites": "moviola.data.toys.sprites",
 }
 

@@ -1,0 +1,81 @@
+"""Windows of consecutive frames without captions, for models that learn motion from video alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from moviola.core.errors import InputError
+from moviola.core.seeds import derive
+from moviola.data.cache import CacheConfig, open_cached
+from moviola.data.loader import Sample
+from moviola.data.sources import Source, open_source
+from moviola.data.toys import sinusoid
+
+
+class DrawnWindows:
+    """Clips of the toy `sinusoid`, drawn when asked: never the same twice.
+
+    Args:
+        config: of the toy; its `frames` are the window's.
+    """
+
+    def __init__(self, config: sinusoid.Config) -> None:
+        self.config = config
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """Return frames, uint8 (T, H, W, 3)."""
+        elements = sinusoid.draw_elements(rng, self.config)
+        return {"frames": sinusoid.render(elements, np.arange(self.config.frames), self.config)}
+
+
+class VideoWindows:
+    """Windows of anyone's videos, decoded once into the cache on disk.
+
+    Args:
+        path: whatever `moviola.data.sources.open_source` reads; or an opened source.
+        size: H = W in px.
+        frames: T of a window.
+        stride: take every `stride`-th frame.
+        held: False for the clips to train on, True for the share held out (one in ten, by a hash of the name),
+            None for all.
+
+    Raises:
+        InputError: no clip has enough frames; the message says how many are needed and how many there are.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | Source,
+        size: int,
+        frames: int,
+        stride: int = 1,
+        *,
+        held: bool | None = None,
+    ) -> None:
+        source = path if isinstance(path, Source) else open_source(path)
+        self.frames, self.stride = frames, stride
+        self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
+        lengths = [item.info.frames for item in self._cache]
+        needed = (frames - 1) * stride + 1
+        whole = [i for i, length in enumerate(lengths) if length >= needed]
+        if not whole:
+            raise InputError(
+                f"{source.path} has no video of {needed} frames, which {frames} frames at a stride of {stride} need; "
+                f"its {len(lengths)} videos have {max(lengths, default=0)} at most"
+            )
+        names = [item.name for item in self._cache]
+        self._keys = [i for i in whole if held is None or (derive(10, names[i]) % 10 == 0) == held]
+        if not self._keys:
+            raise InputError(f"{source.path} has too few videos of {needed} frames to split one in ten off")
+
+    def __len__(self) -> int:
+        """Number of videos that windows are drawn from."""
+        return len(self._keys)
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """Return a window of a clip, every clip equally often: frames, uint8 (T, H, W, 3)."""
+        clip = self._cache.frames(self._keys[int(rng.integers(len(self._keys)))])
+        start = int(rng.integers(len(clip) - (self.frames - 1) * self.stride))
+        return {"frames": np.asarray(clip[start :: self.stride][: self.frames])}
