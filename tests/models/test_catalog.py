@@ -71,6 +71,7 @@ def test_folders_that_are_none(shelf, tmp_path):
 
 def tiny_parts():
     """One small network of every family that is a single network, by family."""
+    from moviola.models.freqmotion import FreqMotionConfig, FreqMotionGenerator
     from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
     from moviola.models.regis.fuse import FuseConfig, FuseRefiner
     from moviola.models.regis.unet import UnetConfig, UnetRefiner
@@ -82,6 +83,11 @@ def tiny_parts():
         "textgan": FrameGenerator(TextGANConfig(slots=sizes, size=32, latent=4, widths=widths, condition=8)),
         "nextframe": NextFrameUNet(
             NextFrameConfig(slots=sizes, size=32, history=4, widths=widths, condition=8)
+        ),
+        "freqmotion": FreqMotionGenerator(
+            FreqMotionConfig(
+                size=8, content=4, motion=4, style=4, content_layers=1, features=4, widths=(4, 4)
+            )
         ),
         "regis-u": UnetRefiner(
             UnetConfig(frames=4, size=16, dim=8, multipliers=(1, 2), blocks=1, heads=2, head=8)

@@ -12,6 +12,7 @@ from moviola.core.errors import UnknownNameError, WeightsError
 from moviola.core.weights import CONFIG_NAME, read_config
 
 if TYPE_CHECKING:
+    from moviola.models.freqmotion import FreqMotionGenerator
     from moviola.models.protocols import Generator, Refiner
     from moviola.models.textvideo import TextToVideo
 
@@ -70,6 +71,7 @@ FAMILIES: dict[str, Family] = {
     "regis-u": Family(REFINER, "moviola.models.regis.unet:UnetRefiner"),
     "regis-vq": Family(REFINER, "moviola.models.regis.vq:VqRefiner"),
     "regis-fuse": Family(REFINER, "moviola.models.regis.fuse:FuseRefiner"),
+    "freqmotion": Family(GENERATOR, "moviola.models.freqmotion:FreqMotionGenerator"),
     "textgan": Family("first-frame network", "moviola.models.textgan:FrameGenerator"),
     "nextframe": Family("next-frame network", "moviola.models.nextframe:NextFrameUNet"),
 }
@@ -188,13 +190,16 @@ def load_text_to_video(model: str | Path, device: str = "cpu") -> TextToVideo:
     Raises:
         WeightsError: besides, the model is of another family; the line says of which, and names those that fit.
     """
-    from moviola.models.textvideo import TextToVideo
+    return _load_family(model, device, "text-to-video", "text-to-video models")
 
-    folder, family = model_folder(model), family_of(model)
-    if family.load_class() is not TextToVideo:
-        names = [card.name for card in list_models() if card.family == "text-to-video"]
-        raise WeightsError(f"{_what(model, family)}; text-to-video models are {_names(names)}")
-    return TextToVideo.from_pretrained(folder).to(device)
+
+def load_banded(model: str | Path, device: str = "cpu") -> FreqMotionGenerator:
+    """Load a model whose motion has bands of speed; arguments and errors as `load`.
+
+    Raises:
+        WeightsError: besides, the model has none; the line names those that do.
+    """
+    return _load_family(model, device, "freqmotion", "models whose motion has bands")
 
 
 def family_of(model: str | Path) -> Family:
@@ -214,6 +219,14 @@ def _load_kind(model: str | Path, device: str, kind: str) -> Any:
     if family.kind != kind:
         names = [card.name for card in list_models() if FAMILIES[card.family].kind == kind]
         raise WeightsError(f"{_what(model, family)}; {kind}s are {_names(names)}")
+    return family.load_class().from_pretrained(folder).to(device)
+
+
+def _load_family(model: str | Path, device: str, name: str, plural: str) -> Any:
+    folder, family = model_folder(model), family_of(model)
+    if family is not FAMILIES[name]:
+        names = [card.name for card in list_models() if card.family == name]
+        raise WeightsError(f"{_what(model, family)}; {plural} are {_names(names)}")
     return family.load_class().from_pretrained(folder).to(device)
 
 

@@ -93,6 +93,8 @@ def next_command(run: Run, output: Path) -> str:
     family = str(read_config(output).get("family"))
     if family.startswith("regis-"):
         return f"moviola refine VIDEO -o OUT.mp4 --model {folder}"
+    if family == "freqmotion":
+        return f"moviola sample {folder} -o DIR"
     if family != "text-to-video":
         return ""
     if not (output / NEXT).is_dir():

@@ -22,16 +22,40 @@ def diff_augment(x: Tensor, generator: torch.Generator, policy: str = "color,tra
     return x
 
 
+def diff_augment_clips(
+    x: Tensor, generator: torch.Generator, policy: str = "color,translation,cutout,flip"
+) -> Tensor:
+    """Augment clips the same differentiable way for real and fake, with one draw for all frames of a clip.
+
+    Source: as `diff_augment`, after Hyun et al. 2023; contrast is taken about the mean over all of T, C, H and W.
+
+    Args:
+        x: (B, T, C, H, W) in [-1, 1].
+        generator: CPU generator of the random draws.
+        policy: any of color, translation, cutout, flip, joined by commas; empty for none.
+    """
+    for name in filter(None, policy.split(",")):
+        if name == "color":
+            x = _color(x, generator, channel=2)
+        elif name == "flip":
+            chosen = _uniform(x, generator, 1, 1, 1, 1) < 0.5
+            x = torch.where(chosen, x.flip(-1), x)
+        else:
+            x = _POLICIES[name](x.flatten(1, 2), generator).unflatten(1, x.shape[1:3])
+    return x
+
+
 def _uniform(x: Tensor, generator: torch.Generator, *shape: int) -> Tensor:
     return torch.rand(x.shape[0], *shape, generator=generator).to(x)
 
 
-def _color(x: Tensor, generator: torch.Generator) -> Tensor:
-    brightness, saturation, contrast = (_uniform(x, generator, 1, 1, 1) for _ in range(3))
+def _color(x: Tensor, generator: torch.Generator, channel: int = 1) -> Tensor:
+    ones = [1] * (x.dim() - 1)
+    brightness, saturation, contrast = (_uniform(x, generator, *ones) for _ in range(3))
     x = x + (brightness - 0.5) * 0.4
-    grey = x.mean(dim=1, keepdim=True)
+    grey = x.mean(dim=channel, keepdim=True)
     x = grey + (x - grey) * (0.6 + 0.8 * saturation)
-    mean = x.mean(dim=(1, 2, 3), keepdim=True)
+    mean = x.mean(dim=tuple(range(1, x.dim())), keepdim=True)
     return mean + (x - mean) * (0.75 + 0.5 * contrast)
 
 

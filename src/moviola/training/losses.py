@@ -21,6 +21,19 @@ def hinge_generator(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
+def logistic_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """Logistic loss of a critic: E[softplus(-real)] + E[softplus(fake)].
+
+    Source: Goodfellow et al. 2014, "Generative Adversarial Nets", eq. 1, on logits.
+    """
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def logistic_generator(fake: Tensor) -> Tensor:
+    """Non-saturating logistic loss of a generator: E[softplus(-fake)] (Goodfellow et al. 2014, section 3)."""
+    return F.softplus(-fake).mean()
+
+
 def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     """R1: E[|grad_x score|^2] at real inputs (unweighted).
 

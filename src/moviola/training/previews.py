@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from moviola.core.atomic import staged
 from moviola.core.ranges import from_network, to_network
@@ -47,6 +48,15 @@ def preview_refined(network: Refiner, shown: Batch, path: Path) -> None:
     for i in range(len(made)):
         rows += [shown["flawed"][i].numpy(), made[i], shown["clean"][i].numpy()]
     _write(rows, path)
+
+
+def preview_clips(clips: Tensor, real: Tensor, path: Path) -> None:
+    """Write a row of frames for each of the real clips, uint8 (B, T, H, W, 3), then for each of `clips`.
+
+    Args:
+        clips: (B, T, C, H, W) in [-1, 1].
+    """
+    _write([*real.cpu().numpy(), *from_network(clips).cpu().numpy()], path)
 
 
 def _write(rows: list[np.ndarray], path: Path) -> None:
