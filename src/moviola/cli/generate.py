@@ -12,15 +12,14 @@ import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
 from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
+from moviola.cli.written import check_output, write_pieces, write_sheet
 from moviola.core.devices import pick_device
-from moviola.core.errors import ConfigError, OutputError
+from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
     from moviola.pipelines.generate import Take
     from moviola.pipelines.refine import Plan as RefinePlan
-
-_SHEET_FRAMES = 32
 
 _Prompt = Annotated[
     str, typer.Argument(help="What to show, in the model's words (moviola models show NAME).")
@@ -90,7 +89,7 @@ def command(
     takes = plan_takes(prompt, model, num, **how, settings=options.settings())
     made = _make(takes, outputs, polish, upscale, quiet or json)
     if sheet is not None:
-        _write_sheet([one.head for one in made], sheet)
+        write_sheet([one.head for one in made], sheet)
     seconds = round(time.perf_counter() - started, 3)
     if json:
         how_refined = {"refined": {"model": refiner, "iterations": refine}} if refine else {}
@@ -138,7 +137,7 @@ def _make(
         if not isinstance(takes, list):
             _tell_notes([take], quiet)
         shown = take if polish is None else _refined(take, polish.telling(take.caption))
-        head = _write(shown, path, upscale, quiet)
+        head = write_pieces(shown.pieces(), path, shown.fps, shown.frames, upscale, quiet)
         if polish is not None:
             take = _with_notes(take, polish, head.height // upscale, head.width // upscale, quiet)
         made.append(_Made(path, take, head))
@@ -185,50 +184,13 @@ def _outputs(output: str, num: int, sheet: Path | None) -> list[str]:
 
     if num < 1:
         raise ConfigError(f"--num is {num}; it must be at least 1")
+    check_output(output, sheet)
     suffix = write_suffix(output)
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise OutputError(f"--sheet {sheet} is no .png; a contact sheet is a PNG picture")
-    for path in filter(None, (Path(output), sheet)):
-        if not path.parent.is_dir():
-            raise OutputError(f"no folder {path.parent} to write {path.name} into; make it first")
     if num == 1:
         return [output]
     path = Path(output)
     end = path.suffix if suffix else "/"
     return [f"{path.with_suffix('') if suffix else path}-{k}{end}" for k in range(num)]
-
-
-def _write(take: Take, path: str, upscale: int, quiet: bool) -> Video:
-    """Write one video in pieces; return its first frames for the sheet."""
-    from moviola.core.progress import progress
-    from moviola.core.video import Video
-    from moviola.data.codec import Writer
-
-    head: list[Video] = []
-    with Writer(path, take.fps) as writer, progress("generating", take.frames, quiet) as tick:
-        for piece in take.pieces():
-            piece = piece.scale(upscale)
-            writer.write(piece)
-            tick(len(piece))
-            if sum(map(len, head)) < _SHEET_FRAMES:
-                head.append(piece)
-    return Video.concat(head)[:_SHEET_FRAMES]
-
-
-def _write_sheet(videos: list[Video], path: Path) -> None:
-    import numpy as np
-    from PIL import Image
-
-    from moviola.core.atomic import write_atomic
-    from moviola.core.video import Video
-
-    columns = min(8, len(videos[0]))
-    picture = Image.fromarray(np.ascontiguousarray(Video.concat(videos).contact_sheet(columns=columns)))
-    import io
-
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    write_atomic(path, buffer.getvalue())
 
 
 def _report(made: list[_Made], seconds: float, sheet: Path | None) -> dict[str, Any]:

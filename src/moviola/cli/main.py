@@ -39,7 +39,10 @@ VERBS: Table = {
 }
 # verb -> its sub-verbs, in the form of VERBS; a verb shows itself when it has one
 TASKS: dict[str, Table] = {
-    "edit": {},
+    "edit": {
+        "motion": ("edit_motion", "command", "Draw a video and change its motion by bands of speed."),
+        "spectrum": ("edit_spectrum", "command", "Print how fast things go to and fro in a video."),
+    },
 }
 
 EXIT_OK, EXIT_FAULT, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_TERMINATED = 0, 1, 2, 130, 141, 143

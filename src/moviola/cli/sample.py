@@ -10,6 +10,7 @@ import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
 from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
+from moviola.cli.written import read_span
 from moviola.core.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ _Output = Annotated[
 _Num = Annotated[int, typer.Option("--num", "-n", metavar="N", help="How many videos.")]
 _Frames = Annotated[int | None, typer.Option("--frames", metavar="T", help="Frames of each.")]
 _Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
+_Time = Annotated[
+    str | None, typer.Option("--time", metavar="A:B", help="From second A to B; with a continuous clock.")
+]
+_Loop = Annotated[bool, typer.Option("--loop", help="Let the last frame lead into the first; as --time.")]
 _Prompt = Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="What every video shows.")]
 _Captions = Annotated[
     Path | None,
@@ -40,6 +45,7 @@ _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Als
 @example(
     "moviola sample sprites -o samples --num 64",
     'moviola sample actions -o waving --num 8 --prompt "a person waves both hands" --frames 40 --format webp',
+    "moviola sample trained -o toys --time 0:4 --fps 30 --loop",
     "moviola sample sprites -o told --captions told.txt --sheet told.png",
 )
 def command(
@@ -48,6 +54,8 @@ def command(
     num: _Num = 16,
     frames: _Frames = None,
     fps: _Fps = None,
+    time_span: _Time = None,
+    loop: _Loop = False,
     prompt: _Prompt = None,
     captions: _Captions = None,
     format: _Format = "mp4",
@@ -74,8 +82,9 @@ def command(
     from moviola.pipelines.sample_folder import SampleFolder, sample_settings, write_samples
 
     place = SampleFolder(output, format)
-    sampling = _open(model, prompt, captions, frames, fps, options, seed, device)
-    hub = {"size": size, "steps": steps, "guidance": guidance}
+    clock = {"span": read_span(time_span), "loop": loop}
+    sampling = _open(model, prompt, captions, frames, fps, clock, options, seed, device)
+    hub = {"size": size, "steps": steps, "guidance": guidance, "time": time_span, "loop": loop or None}
     settings = sample_settings(model, sampling, place, **{k: v for k, v in hub.items() if v is not None})
     with progress("sampling", num, quiet or json) as tick:
         written = write_samples(
@@ -108,6 +117,7 @@ def _open(
     captions: Path | None,
     frames: int | None,
     fps: float | None,
+    clock: dict[str, Any],
     options: HubOptions,
     seed: int,
     device: str,
@@ -123,6 +133,7 @@ def _open(
         captions=None if captions is None else read_caption_list(captions),
         frames=frames,
         fps=fps,
+        **clock,
         size=hub.size,
         steps=hub.steps,
         guidance=hub.guidance,

@@ -10,6 +10,7 @@ from moviola.core.errors import ConfigError, InputError, PromptError
 from moviola.core.rates import as_rate
 from moviola.core.video import Video
 from moviola.models.protocols import Generator, is_text_generator
+from moviola.pipelines.edit.clock import ClockedGenerator, on_clock
 from moviola.pipelines.generate import Model, Take, open_generator, take
 from moviola.pipelines.hub_generator import HubGenerator, HubSettings
 
@@ -93,6 +94,8 @@ def open_sampling(
     captions: Sequence[str] | None = None,
     frames: int | None = None,
     fps: float | None = None,
+    span: tuple[float, float] | None = None,
+    loop: bool = False,
     size: tuple[int, int] | None = None,
     steps: int | None = None,
     guidance: float | None = None,
@@ -103,6 +106,9 @@ def open_sampling(
     generator = open_generator(model, device, HubSettings(size, steps, guidance))
     if isinstance(generator, HubGenerator):
         generator = generator.with_fps(fps)
+    generator = on_clock(generator, frames=frames, fps=fps, span=span, loop=loop)
+    if isinstance(generator, ClockedGenerator):
+        frames = fps = None  # the clock holds them
     texts = None if captions is None else tuple(captions)
     sampling = Sampling(generator, prompt, texts, frames, fps, seed)
     sampling.check()
@@ -117,6 +123,8 @@ def sample(
     captions: Sequence[str] | None = None,
     frames: int | None = None,
     fps: float | None = None,
+    span: tuple[float, float] | None = None,
+    loop: bool = False,
     size: tuple[int, int] | None = None,
     steps: int | None = None,
     guidance: float | None = None,
@@ -132,7 +140,9 @@ def sample(
         prompt: what every video shows; for models that are told a text.
         captions: what each shows, in turn; without either, such a model draws its own captions by the seed.
         frames: of each, at least 1; None for the model's own number.
-        fps: frames a second they are to play at; None for the model's own.
+        fps: frames a second they are to play at; None for the model's own. A model with a continuous clock draws as
+            many instants a second, at the same speed.
+        span, loop: seconds that are shown, and whether the videos loop; models with a continuous clock only.
         size: (height, width), px; pipelines of diffusers only, as are the next two.
         steps: denoising steps.
         guidance: weight of classifier-free guidance.
@@ -150,7 +160,7 @@ def sample(
     if num < 1 or first < 0:
         raise ConfigError(f"num is {num} and first {first}; they must be at least 1 and 0")
     sampling = open_sampling(
-        model, prompt=prompt, captions=captions, frames=frames, fps=fps, size=size, steps=steps,
-        guidance=guidance, seed=seed, device=device,
+        model, prompt=prompt, captions=captions, frames=frames, fps=fps, span=span, loop=loop,
+        size=size, steps=steps, guidance=guidance, seed=seed, device=device,
     )  # fmt: skip
     return (Video.concat(list(sampling.take(index).pieces())) for index in range(first, first + num))

@@ -1,0 +1,241 @@
+"""`moviola edit motion`: the motion of a drawn video, changed by bands of speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.written import check_output, read_span, write_pieces
+from moviola.core.devices import pick_device
+from moviola.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from moviola.core.video import Video
+    from moviola.models.freqmotion import Bands, FreqMotionGenerator
+    from moviola.pipelines.edit.clock import Clock
+    from moviola.pipelines.edit.motion import MotionEdit
+
+_Names = list[str] | None
+
+_Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A folder that moviola train freqmotion_toy filled.")
+]
+_Output = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
+]
+_Frames = Annotated[int | None, typer.Option("--frames", metavar="T", help="Number of frames, any.")]
+_Fps = Annotated[
+    float | None, typer.Option("--fps", metavar="F", help="Frames a second; more show more instants between.")
+]
+_Time = Annotated[
+    str | None, typer.Option("--time", metavar="A:B", help="From second A to B; any, also before 0.")
+]
+_Loop = Annotated[bool, typer.Option("--loop", help="Let the last frame lead into the first.")]
+_Remove = Annotated[
+    _Names, typer.Option("--remove", metavar="BAND", help="Take a band away: what moves at its speed stops.")
+]
+_Keep = Annotated[_Names, typer.Option("--keep", metavar="BAND", help="Take all other bands away.")]
+_Gain = Annotated[
+    _Names, typer.Option("--gain", metavar="BAND=X", help="Scale a band by X; 1 changes nothing.")
+]
+_Alter = Annotated[
+    _Names, typer.Option("--alter", metavar="BAND=SEED", help="Give a band the motion of another seed.")
+]
+_Edges = Annotated[
+    str | None,
+    typer.Option("--edges", metavar="LIST", help="Where bands part, radians a time unit: 1.35,2.7."),
+]
+_Count = Annotated[
+    int | None, typer.Option("--bands", metavar="N", help="N bands of equally many frequencies each.")
+]
+_EdgesFrom = Annotated[
+    Path | None,
+    typer.Option("--edges-from", metavar="VIDEO", help="N bands of equal power in a video's motion."),
+]
+_Softness = Annotated[
+    float, typer.Option("--softness", metavar="X", help="Width of the edges, octaves; 0 for hard edges.")
+]
+_Content = Annotated[int | None, typer.Option("--content", metavar="SEED", help="Show what this seed shows.")]
+_Motion = Annotated[int | None, typer.Option("--motion", metavar="SEED", help="Move as this seed moves.")]
+_Toward = Annotated[int | None, typer.Option("--toward", metavar="SEED", help="Move more like this seed.")]
+_Amount = Annotated[float, typer.Option("--amount", metavar="X", help="How far --toward goes, 0 to 1.")]
+_Interpolation = Annotated[str, typer.Option("--interpolation", metavar="NAME", help="slerp or lerp.")]
+_Truncation = Annotated[
+    float, typer.Option("--truncation", metavar="X", help="1: content as drawn; 0: the mean content.")
+]
+_Grid = Annotated[
+    int | None, typer.Option("--grid", metavar="N", help="N x N videos: low-band codes by high-band codes.")
+]
+_Match = Annotated[
+    Path | None,
+    typer.Option("--match", metavar="VIDEO", help="Set the gains so that speeds are as in a video."),
+]
+_Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
+_Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
+
+
+@example(
+    "moviola edit motion trained --seed 3 --frames 64 --remove high --upscale 4 -o slow.mp4",
+    "moviola edit motion trained --seed 3 --frames 64 --alter low=7 -o altered.mp4",
+    "moviola edit motion trained --seed 3 --time 0:4 --fps 30 --loop -o loop.gif",
+)
+def command(
+    model: _Model,
+    output: _Output,
+    frames: _Frames = None,
+    fps: _Fps = None,
+    time_span: _Time = None,
+    loop: _Loop = False,
+    remove: _Remove = None,
+    keep: _Keep = None,
+    gain: _Gain = None,
+    alter: _Alter = None,
+    edges: _Edges = None,
+    bands: _Count = None,
+    edges_from: _EdgesFrom = None,
+    softness: _Softness = 0.0,
+    content: _Content = None,
+    motion: _Motion = None,
+    toward: _Toward = None,
+    amount: _Amount = 0.5,
+    interpolation: _Interpolation = "slerp",
+    truncation: _Truncation = 1.0,
+    grid: _Grid = None,
+    match: _Match = None,
+    upscale: _Upscale = 1,
+    sheet: _Sheet = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw a video and change its motion by bands of speed; without a change, draw it as it is.
+
+    Bands are called low and high, or low, mid and high, or band0, band1 ... from slow to fast.
+    """
+    started = time.perf_counter()
+    from moviola.models.catalog import load_banded
+    from moviola.pipelines.edit.clock import make_clock
+
+    check_output(output, sheet, upscale)
+    if interpolation not in ("slerp", "lerp"):
+        raise ConfigError(f"--interpolation is {interpolation!r}; it is slerp or lerp")
+    network = load_banded(model, str(pick_device(device)))
+    parts = _bands(network, edges, bands, edges_from, softness)
+    edit = _edit(parts, remove or [], keep or [], gain or [], alter or [])
+    edit = _replaced(edit, content, motion, toward, amount, interpolation, truncation)
+    clock = make_clock(network, frames=frames, fps=fps, span=read_span(time_span), loop=loop)
+    if match is not None:
+        edit = _matched(network, clock, match, edit, seed)
+    pieces = _pieces(network, clock, edit, seed, grid)
+    head = write_pieces(pieces, output, clock.fps, len(clock), upscale, quiet or json, sheet)
+    seconds = round(time.perf_counter() - started, 3)
+    gains = dict(zip(parts.names, edit.gains or [1.0] * len(parts), strict=True))
+    if json:
+        emit({
+            "output": output, "frames": len(clock), "fps": float(clock.fps), "width": head.width,
+            "height": head.height, "seconds": seconds, "bands": {"edges": parts.edges, "gains": gains},
+        })  # fmt: skip
+    limits = ", ".join(f"{e:g}" for e in parts.edges) or "none"
+    say(f"bands  {', '.join(parts.names)}; edges {limits} radians a time unit", quiet=quiet or json)
+    if match is not None:
+        say(f"gains  {', '.join(f'{k} {v:.2f}' for k, v in gains.items())}", quiet=quiet or json)
+    size = f"{head.width}x{head.height}"
+    say(f"video  {output} ({len(clock)} frames of {size}, {seconds:.1f} s)", quiet=quiet or json)
+
+
+def _pieces(
+    model: FreqMotionGenerator, clock: Clock, edit: MotionEdit, seed: int, grid: int | None
+) -> Iterator[Video]:
+    from moviola.pipelines.edit.motion import draw_edited, draw_grid
+
+    if grid is None:
+        return draw_edited(model, clock, seed=seed, edit=edit)
+    return draw_grid(model, clock, grid, seed=seed, edit=edit)
+
+
+def _bands(
+    model: FreqMotionGenerator, edges: str | None, count: int | None, source: Path | None, softness: float
+) -> Bands:
+    from moviola.models.freqmotion import Bands
+    from moviola.pipelines.edit.motion import default_bands
+
+    if edges is not None and (count is not None or source is not None):
+        raise ConfigError("--edges says where the bands part; leave --bands and --edges-from away")
+    if edges is not None:
+        try:
+            return Bands(tuple(float(word) for word in edges.replace(",", " ").split()), softness)
+        except ValueError:
+            raise ConfigError(f"--edges is {edges!r}; it is a list of numbers such as 1.35,2.7") from None
+    if source is not None:
+        from moviola.data import codec
+        from moviola.pipelines.edit.spectrum import bands_of, read_spectrum
+
+        return bands_of(read_spectrum(codec.read(source)), model, 3 if count is None else count, softness)
+    if count is not None:
+        return Bands.by_quantiles(model.omega(), count, softness)
+    return default_bands(model, softness)
+
+
+def _edit(bands: Bands, remove: list[str], keep: list[str], gain: list[str], alter: list[str]) -> MotionEdit:
+    """Return what the options ask for, band by band."""
+    from moviola.pipelines.edit.motion import MotionEdit
+
+    gains = [1.0] * len(bands)
+    codes: list[int | None] = [None] * len(bands)
+    for name, value in _pairs("--gain", gain, float):
+        gains[bands.index(name)] = value
+    for name, value in _pairs("--alter", alter, int):
+        codes[bands.index(name)] = value
+    kept = {bands.index(name) for name in keep} or set(range(len(bands)))
+    for band in set(range(len(bands))) - kept | {bands.index(name) for name in remove}:
+        gains[band] = 0.0
+    return MotionEdit(bands, tuple(gains), tuple(codes))
+
+
+def _replaced(
+    edit: MotionEdit,
+    content: int | None,
+    motion: int | None,
+    toward: int | None,
+    amount: float,
+    interpolation: Any,
+    truncation: float,
+) -> MotionEdit:
+    from dataclasses import replace
+
+    return replace(
+        edit,
+        content=content,
+        motion=motion,
+        toward=toward,
+        amount=amount,
+        interpolation=interpolation,
+        truncation=truncation,
+    )
+
+
+def _matched(model: FreqMotionGenerator, clock: Clock, path: Path, edit: MotionEdit, seed: int) -> MotionEdit:
+    from moviola.data import codec
+    from moviola.pipelines.edit.spectrum import match_spectrum, read_spectrum
+
+    return match_spectrum(model, read_spectrum(codec.read(path)), clock, seed=seed, edit=edit)
+
+
+def _pairs(option: str, words: list[str], kind: type) -> list[tuple[str, Any]]:
+    pairs = []
+    for word in words:
+        name, sign, value = word.partition("=")
+        try:
+            pairs.append((name, kind(value)))
+        except ValueError:
+            sign = ""
+        if not sign:
+            raise ConfigError(f"{option} is {word!r}; it is a band and a number, such as low=7")
+    return pairs
