@@ -33,7 +33,15 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def make_house(folder: Path, extra: dict[str, str]) -> Path:
     """Write an empty package with every floor, and `extra` (path below moviola -> source) on top."""
-    for name in ["", *PACKAGES, "models/nextframe", "models/rerender", "models/textgan", *REFINERS]:
+    for name in [
+        "",
+        *PACKAGES,
+        "models/freqmotion",
+        "models/nextframe",
+        "models/rerender",
+        "models/textgan",
+        *REFINERS,
+    ]:
         path = folder / "moviola" / name
         path.mkdir(parents=True, exist_ok=True)
         (path / "__init__.py").write_text("")

@@ -61,7 +61,7 @@ def test_discriminators_must_fit():
     for change in ("critic.time.size=32", "critic.time.frames=17"):
         run = find("freqmotion_debug")(None)
         widths = ["critic.time.widths=[8,8,8,8]"] if "size" in change else []
-        with pytest.raises(ConfigError, match="critic.time"):
+        with pytest.raises(ConfigError, match=r"critic\.time"):
             run.with_overrides([change, *widths]).build()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,8 +65,12 @@ _Softness = Annotated[
 _Content = Annotated[int | None, typer.Option("--content", metavar="SEED", help="Show what this seed shows.")]
 _Motion = Annotated[int | None, typer.Option("--motion", metavar="SEED", help="Move as this seed moves.")]
 _Toward = Annotated[int | None, typer.Option("--toward", metavar="SEED", help="Move more like this seed.")]
-_Amount = Annotated[float, typer.Option("--amount", metavar="X", help="How far --toward goes, 0 to 1.")]
-_Interpolation = Annotated[str, typer.Option("--interpolation", metavar="NAME", help="slerp or lerp.")]
+_Amount = Annotated[
+    float | None, typer.Option("--amount", metavar="X", help="How far --toward goes, 0 to 1; 0.5.")
+]
+_Interpolation = Annotated[
+    str | None, typer.Option("--interpolation", metavar="NAME", help="Of --toward: slerp or lerp.")
+]
 _Truncation = Annotated[
     float, typer.Option("--truncation", metavar="X", help="1: content as drawn; 0: the mean content.")
 ]
@@ -103,8 +108,8 @@ def command(
     content: _Content = None,
     motion: _Motion = None,
     toward: _Toward = None,
-    amount: _Amount = 0.5,
-    interpolation: _Interpolation = "slerp",
+    amount: _Amount = None,
+    interpolation: _Interpolation = None,
     truncation: _Truncation = 1.0,
     grid: _Grid = None,
     match: _Match = None,
@@ -124,30 +129,57 @@ def command(
     from moviola.pipelines.edit.clock import make_clock
 
     check_output(output, sheet, upscale)
-    if interpolation not in ("slerp", "lerp"):
-        raise ConfigError(f"--interpolation is {interpolation!r}; it is slerp or lerp")
     network = load_banded(model, str(pick_device(device)))
     parts = _bands(network, edges, bands, edges_from, softness)
     edit = _edit(parts, remove or [], keep or [], gain or [], alter or [])
-    edit = _replaced(edit, content, motion, toward, amount, interpolation, truncation)
+    edit = replace(
+        edit, content=content, motion=motion, truncation=truncation, **_way(toward, amount, interpolation)
+    )
     clock = make_clock(network, frames=frames, fps=fps, span=read_span(time_span), loop=loop)
     if match is not None:
         edit = _matched(network, clock, match, edit, seed)
     pieces = _pieces(network, clock, edit, seed, grid)
     head = write_pieces(pieces, output, clock.fps, len(clock), upscale, quiet or json, sheet)
-    seconds = round(time.perf_counter() - started, 3)
-    gains = dict(zip(parts.names, edit.gains or [1.0] * len(parts), strict=True))
+    report = _report(output, clock, head, edit, round(time.perf_counter() - started, 3))
     if json:
-        emit({
-            "output": output, "frames": len(clock), "fps": float(clock.fps), "width": head.width,
-            "height": head.height, "seconds": seconds, "bands": {"edges": parts.edges, "gains": gains},
-        })  # fmt: skip
-    limits = ", ".join(f"{e:g}" for e in parts.edges) or "none"
-    say(f"bands  {', '.join(parts.names)}; edges {limits} radians a time unit", quiet=quiet or json)
-    if match is not None:
-        say(f"gains  {', '.join(f'{k} {v:.2f}' for k, v in gains.items())}", quiet=quiet or json)
-    size = f"{head.width}x{head.height}"
-    say(f"video  {output} ({len(clock)} frames of {size}, {seconds:.1f} s)", quiet=quiet or json)
+        emit(report)
+    _tell(report, match is not None, quiet or json)
+
+
+def _way(toward: int | None, amount: float | None, interpolation: str | None) -> dict[str, Any]:
+    """Return the fields of an edit for a motion to go toward."""
+    if toward is None and (amount is not None or interpolation is not None):
+        raise ConfigError(
+            "--amount and --interpolation say how to go toward another motion; give --toward SEED"
+        )
+    if interpolation not in (None, "slerp", "lerp"):
+        raise ConfigError(f"--interpolation is {interpolation!r}; it is slerp or lerp")
+    kind = interpolation or "slerp"
+    return {"toward": toward, "amount": 0.5 if amount is None else amount, "interpolation": kind}
+
+
+def _report(output: str, clock: Clock, head: Video, edit: MotionEdit, seconds: float) -> dict[str, Any]:
+    names, gains = edit.bands.names, edit.gains or [1.0] * len(edit.bands)
+    return {
+        "output": output,
+        "frames": len(clock),
+        "fps": float(clock.fps),
+        "width": head.width,
+        "height": head.height,
+        "seconds": seconds,
+        "bands": {"edges": edit.bands.edges, "gains": dict(zip(names, gains, strict=True))},
+    }
+
+
+def _tell(report: dict[str, Any], matched: bool, quiet: bool) -> None:
+    """Print what was drawn, for people."""
+    bands = report["bands"]
+    limits = ", ".join(f"{e:g}" for e in bands["edges"]) or "none"
+    say(f"bands  {', '.join(bands['gains'])}; edges {limits} radians a time unit", quiet=quiet)
+    if matched:
+        say(f"gains  {', '.join(f'{k} {v:.2f}' for k, v in bands['gains'].items())}", quiet=quiet)
+    size = f"{report['frames']} frames of {report['width']}x{report['height']}"
+    say(f"video  {report['output']} ({size}, {report['seconds']:.1f} s)", quiet=quiet)
 
 
 def _pieces(
@@ -197,28 +229,6 @@ def _edit(bands: Bands, remove: list[str], keep: list[str], gain: list[str], alt
     for band in set(range(len(bands))) - kept | {bands.index(name) for name in remove}:
         gains[band] = 0.0
     return MotionEdit(bands, tuple(gains), tuple(codes))
-
-
-def _replaced(
-    edit: MotionEdit,
-    content: int | None,
-    motion: int | None,
-    toward: int | None,
-    amount: float,
-    interpolation: Any,
-    truncation: float,
-) -> MotionEdit:
-    from dataclasses import replace
-
-    return replace(
-        edit,
-        content=content,
-        motion=motion,
-        toward=toward,
-        amount=amount,
-        interpolation=interpolation,
-        truncation=truncation,
-    )
 
 
 def _matched(model: FreqMotionGenerator, clock: Clock, path: Path, edit: MotionEdit, seed: int) -> MotionEdit:

