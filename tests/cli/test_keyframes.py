@@ -114,3 +114,12 @@ def test_bad_input(say, line, says, tmp_path):
     assert (code, out) == (2, "")
     assert err.startswith("moviola: error: ") and says in err and err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["clip.npz"]
+
+
+def test_a_varying_rate_is_noted(say, tmp_path):
+    """Keys are counted in frames."""
+    frames = np.zeros((4, 32, 32, 3), np.uint8)
+    Video(frames, 4, None, [0, 0.1, 1, 1.5]).save(tmp_path / "varies.mp4")
+    Video(frames, 4).save(tmp_path / "even.mp4")
+    assert "variable rate" in say("varies.mp4 --json")[2]
+    assert say("even.mp4 --json")[2] == ""

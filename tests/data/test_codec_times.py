@@ -69,3 +69,21 @@ def test_pixel_aspect(tmp_path, rotation, shown):
 
 def test_pixels_are_square_where_nothing_is_stated(tmp_path):
     assert codec.probe(encode(tmp_path / "a.mp4", [0, 40, 80])).pixel_aspect == 1
+
+
+def test_a_survey_tells_of_varying_rates_and_oblong_pixels(tmp_path):
+    from moviola.cli.data import report, to_json
+    from moviola.data.sources import open_source
+    from moviola.data.survey import survey
+
+    encode(tmp_path / "a.mp4", STAMPS, aspect=Fraction(64, 45))
+    encode(tmp_path / "b.mp4", [0, 40, 80])
+    result = survey(open_source(tmp_path), min_frames=1)
+    assert (result.variable, result.aspects) == (1, [("64/45", 1)])
+    assert to_json(result)["aspects"] == [{"pixel_aspect": "64/45", "clips": 1}]
+    lines = report(result, 1)
+    assert any("64/45" in line for line in lines)
+    assert any("varies in 1 of 2" in line for line in lines)
+    assert not any(
+        "pixels" in line or "varies" in line for line in report(survey(open_source(tmp_path / "b.mp4")), 1)
+    )

@@ -305,6 +305,7 @@ def to_json(found: Survey) -> dict[str, Any]:
     named = {
         "sizes": [{"size": size, "clips": clips} for size, clips in found.sizes],
         "rates": [{"fps": rate, "clips": clips} for rate, clips in found.rates],
+        "aspects": [{"pixel_aspect": aspect, "clips": clips} for aspect, clips in found.aspects],
         "short": [{"name": name, "frames": frames} for name, frames in found.short],
         "broken": [{"name": name, "reason": reason} for name, reason in found.broken],
         "damaged": [{"name": name, "frames": frames} for name, frames in found.damaged],
@@ -318,15 +319,18 @@ def report(found: Survey, min_frames: int) -> list[str]:
     from moviola.data.codec import describe_concealed
 
     frames, seconds = found.frames, found.seconds
+    varies = f"; it varies in {found.variable} of {found.clips} clips" if found.variable else ""
     lines = [
         f"{found.path}: {found.clips} clips ({found.layout}), {frames.total:g} frames, {seconds.total:.1f} s",
         f"  size      {_counts((size, n) for size, n in found.sizes)}",
-        f"  rate      {_counts((f'{rate:g} fps', n) for rate, n in found.rates)}",
+        f"  rate      {_counts((f'{rate:g} fps', n) for rate, n in found.rates)}{varies}",
         f"  frames    {frames.min:g} to {frames.max:g}, median {frames.median:g}",
         f"  duration  {seconds.min:.2f} to {seconds.max:.2f} s, median {seconds.median:.2f} s",
         f"  labels    {_counts(found.labels.items()) if found.labels else 'none'}",
         f"  captions  {f'{found.captions} of {found.clips} clips' if found.captions else 'none'}",
     ]
+    if found.aspects:
+        lines.insert(2, f"  pixels    {_counts(found.aspects)} as wide as high")
     lines += _named(f"short (under {min_frames} frames)", [(name, f"{n} frames") for name, n in found.short])
     lines += _named("broken", found.broken)
     if found.damaged:

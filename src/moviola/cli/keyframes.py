@@ -150,6 +150,7 @@ def _run(
     given: Path, method: str, device: str, vae: str | None, quiet: bool, rules: dict[str, Any]
 ) -> KeyFrames:
     from moviola.core.devices import pick_device
+    from moviola.core.notes import note
     from moviola.core.progress import progress
     from moviola.data import codec
     from moviola.pipelines.keyframes import keyframes
@@ -158,7 +159,10 @@ def _run(
     options |= {} if vae is None else {"vae": vae}
     # "optimal" looks for cuts in a pass of its own
     passes = 2 if method == "optimal" and rules["indices"] is None and rules["cuts"] else 1
-    with progress("looking", passes * codec.probe(given).frames, quiet) as tick:
+    info = codec.probe(given)
+    if info.variable_rate:
+        note(f"{given} has a variable rate; keys are apart by numbers of frames, whatever time lies between")
+    with progress("looking", passes * info.frames, quiet) as tick:
         return keyframes(given, method, options=options, tick=tick, **rules)
 
 

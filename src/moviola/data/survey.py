@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,9 @@ class Survey:
         frames: over the clips that can be read.
         seconds: their durations.
         sizes: ("WIDTHxHEIGHT", clips), most common first.
-        rates: (frames per second, clips), most common first.
+        rates: (frames per second, the mean where it varies, clips), most common first.
+        variable: number of clips of variable rate.
+        aspects: (width over height of a pixel, clips) of clips whose pixels are not square, most common first.
         labels: label to clips.
         captions: number of clips with a caption.
         short: (name, frames) of clips with fewer frames than asked for.
@@ -62,6 +64,8 @@ class Survey:
     seconds: Spread
     sizes: list[tuple[str, int]]
     rates: list[tuple[float, int]]
+    variable: int
+    aspects: list[tuple[str, int]]
     labels: dict[str, int]
     captions: int
     short: list[tuple[str, int]]
@@ -113,6 +117,8 @@ def survey(
         seconds=Spread.of([info.duration for info in infos]),
         sizes=_counted(f"{info.width}x{info.height}" for info in infos),
         rates=_counted(float(info.fps) for info in infos),
+        variable=sum(info.times is not None for info in infos),
+        aspects=_counted(str(info.pixel_aspect) for info in infos if info.pixel_aspect != 1),
         labels=source.labels,
         captions=sum(item.caption is not None for item in source),
         short=short,
@@ -142,7 +148,7 @@ def decoded_info(source: Source, index: int) -> ClipInfo:
         raise VideoReadError(
             f"{source[index].clip.where}: only {frames} of {stated.frames} frames can be decoded"
         )
-    return ClipInfo(frames, stated.height, stated.width, stated.fps)
+    return replace(stated, frames=frames)
 
 
 def contact_sheet(

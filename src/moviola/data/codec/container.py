@@ -61,7 +61,11 @@ class ContainerReader:
         return self.index.pixel_aspect if self.index.pixel_aspect == 1 else self.info().pixel_aspect
 
     def info(self) -> Info:
-        """Describe the file; decodes one frame."""
+        """Describe the file; decodes one frame, once."""
+        return self._info
+
+    @cached_property
+    def _info(self) -> Info:
         frame = next(self._decoded([0]))[1]
         swap, rows, columns = display_turn(frame)
         angle = {(True, False, True): 90, (False, True, True): 180, (True, True, False): 270}

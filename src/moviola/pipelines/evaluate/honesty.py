@@ -104,7 +104,7 @@ def of_plans(real: Plan, fake: Plan) -> list[str]:
         if varied and plan.side.fps is None:
             found.append(
                 f"{plan.which.upper()}: {len(varied)} of {len(plan.cuts)} clips have a variable rate, and their "
-                "frames are taken as they come; --set fps=N takes those shown N times a second"
+                "frames are taken as they come, at the mean rate; --set fps=N takes those shown N times a second"
             )
         if plan.side.clips_per_video > 1:
             found.append(
