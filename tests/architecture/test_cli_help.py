@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -60,6 +61,18 @@ def test_help_has_an_example_that_parses(words, capsys, check_words):
         typed = shlex.split(line)
         assert typed[: len(words) + 1] == ["moviola", *words]
         check_words(typed[1:])
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_help_names_values_not_types(words, capsys):
+    """Every value has a name of ours (N, FILE, KEY=VALUE), in the usage line as in the lists below it."""
+    assert run([*words, "--help"]) == 0
+    usage, _, rest = capsys.readouterr().out.partition("\n")
+    assert not set("<>{}") & set(usage) and "[[" not in usage
+    assert re.findall(r"<[a-z ]+>", rest) == []
+    for param in load(words).params:
+        if param.param_type_name == "argument":
+            assert (param.metavar or param.name.upper()).strip("[]") in usage
 
 
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)

@@ -205,7 +205,8 @@ def test_pack_builds_the_cache_once(call, mixed, tmp_path, monkeypatch):
     assert Path(found["output"]).parent == tmp_path / "cache/clips"
     code, out, _ = call("data", "pack", mixed, "--size", "8", "--skip-broken", "--max-frames", 4)
     assert code == 0 and out.startswith(f"{found['output']}: 3 clips, 0.0 MB\n  left out walk/d.mp4: ")
-    assert "fit" in refused(call, "data", "pack", mixed, "--fit", "squash")
+    assert "fit" in refused(call, "data", "pack", mixed, "--size", 8, "--fit", "squash")
+    assert "--size" in refused(call, "data", "pack", mixed, "--fit", "stretch")
 
 
 def test_info_of_the_weizmann_strips(call, shared, tmp_path):

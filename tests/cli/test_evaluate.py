@@ -215,6 +215,12 @@ BAD = {
     "setting without value": ({}, ["--set", "frames"], "no '='"),
     "setting out of range": ({}, ["--set", "frames=0"], "not 0"),
     "unknown flow": ({}, ["--flow", "sift"], "not 'sift'"),
+    "RAFT's weights alone": ({}, ["--raft", "raft.pth"], "--raft is for --flow raft, not for lk"),
+    "Inception's alone": (
+        {},
+        ["--inception", "i.pth"],
+        "--inception is for --image-network inception, not for",
+    ),
     "unknown layout": ({}, ["--layout", "heap"], "heap"),
     "one draw": ({}, ["--draws", 1], "draws"),
     "report nowhere": ({}, ["--report", "no/such/dir"], "does not exist"),

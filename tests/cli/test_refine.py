@@ -139,6 +139,26 @@ BAD = {
     ),
     "suffix": ("refine clip.mp4 -o out.mp4 --model half --suffix .mkv", "name the output"),
     "metric": ("refine clips -o out --model half --iterations auto --held-out damaged --metric fvdd", "fvd"),
+    "idle metric": ("refine clips -o out --model half --iterations auto --metric motion", "--held-out REAL"),
+    "idle strength": (
+        "refine clip.mp4 -o out.mp4 --model half --strength 0.9",
+        "--strength is that of --corruption",
+    ),
+    "mixture's strength": (
+        "refine clip.mp4 -o out.mp4 --model half --corruption m.json --strength 0.9",
+        "strengths of its own",
+    ),
+    "idle threshold": (
+        "refine clip.mp4 -o out.mp4 --model half --threshold 2",
+        "--iterations auto, not for 2",
+    ),
+    "idle limit": ("refine clip.mp4 -o out.mp4 --model half -n 3 --limit 2", "--iterations auto, not for 3"),
+    "two ways to stop": (
+        "refine clips -o out --model half --iterations auto --held-out clips --threshold 1",
+        "has no effect with --held-out",
+    ),
+    "layout of one": ("refine clip.mp4 -o out.mp4 --model half --layout videos", "--layout is for a set"),
+    "bad of one": ("refine clip.mp4 -o out.mp4 --model half --skip-bad", "--skip-bad is for a set"),
     "device": ("refine clip.mp4 -o out.mp4 --model half --device tpu", "tpu"),
     "hub only": ("generate person -o out.mp4 --steps 4", "--steps is for hub:NAME"),
     "refine": ("generate person -o out.mp4 --refine -1", "--refine is -1"),

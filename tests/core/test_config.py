@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError
@@ -18,10 +18,22 @@ class Inner(Config):
     name: str = "adam"
 
 
+class Pair(Config):
+    low: int = 1
+    high: int = 2
+
+    @model_validator(mode="after")
+    def _in_order(self):
+        if self.low > self.high:
+            raise ValueError("low is at most high")
+        return self
+
+
 class Outer(Config):
     steps: int = Field(10, ge=1)
     sizes: tuple[int, ...] = (1, 2)
     inner: Inner = Inner()
+    pair: Pair | None = None
 
 
 def one_line(error: pytest.ExceptionInfo) -> str:
@@ -61,7 +73,10 @@ def test_overrides():
     [
         ("inner.ratte=1", ["inner.ratte", "rate"]),
         ("stepz=1", ["stepz", "steps"]),
-        ("steps.more=1", ["steps.more"]),
+        ("steps.more=1", ["steps.more", "steps is one value"]),
+        ("inner.momentum=1", ["'inner.momentum'; inner has rate, name"]),
+        ("pair.middle=1", ["'pair.middle'; pair has low, high"]),
+        ("pair.low=3", ["Outer: pair: low is at most high"]),
         ("rate=1", ["'rate'", "did you mean inner.rate?"]),
         ("inner.steps=1", ["'inner.steps'", "did you mean steps?"]),
         ("steps", ["--set", "="]),
@@ -77,6 +92,19 @@ def test_bad_overrides(pair, words):
     assert all(word in text for word in words), text
 
 
+def test_overrides_below_none():
+    """A setting of what is None starts from the usual values; None itself is not touched by others."""
+    assert Outer().with_overrides(["pair.high=9"]) == Outer(pair=Pair(low=1, high=9))
+    assert Outer().with_overrides(["pair=null", "steps=3"]).pair is None
+
+
+def test_a_validator_says_it_plainly():
+    """Its sentence, without the library's words for it and the whole config behind it."""
+    with pytest.raises(ConfigError) as error:
+        Pair.make({"low": 3, "high": 2})
+    assert one_line(error) == "Pair: low is at most high"
+
+
 def test_make_names_near_keys_and_counts_the_rest():
     """An unknown key is named with its nearest; further errors are counted."""
     with pytest.raises(ConfigError) as error:
@@ -90,6 +118,13 @@ def test_make_names_near_keys_and_counts_the_rest():
         with pytest.raises(ConfigError) as error:
             Outer.make(values)
         assert f"unknown setting {name!r}; did you mean inner.rate?" in one_line(error)
+
+
+def test_make_names_what_a_level_has():
+    """Where nothing is like the unknown key."""
+    with pytest.raises(ConfigError) as error:
+        Outer.make({"pair": {"middle": 1}})
+    assert one_line(error) == "Outer: unknown setting 'pair.middle'; pair has low, high"
 
 
 def test_load_errors(tmp_path):

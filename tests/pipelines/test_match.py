@@ -152,6 +152,16 @@ def test_motion_features():
     assert np.isfinite(values).all()
 
 
+def test_an_old_name_of_features_is_noted(folders):
+    """And gives what the new one gives."""
+    sets = [open_source(folders / side) for side in ("real", "fake")]
+    old, new = (
+        match(*sets, ("noise",), frames=6, size=20, clips=4, features=name) for name in ("fvmd", "fvmd-lk")
+    )
+    assert old.notes[0].startswith("fvmd is called fvmd-lk: ") and old.notes[1:] == new.notes
+    assert old.fits == new.fits
+
+
 def test_command(folders, capsys):
     """The file loads as a mixture, and the JSON says the same."""
     out = folders / "mixture.json"
@@ -180,7 +190,8 @@ def test_command(folders, capsys):
     [
         (["--only", "niose"], "did you mean noise"),
         (["--features", "i3"], "did you mean i3d"),
-        (["-o", "nowhere/mixture.json"], "no folder"),
+        (["-o", "nowhere/mixture.json"], "nowhere does not exist; make it first"),
+        (["-o", "."], "it is a folder; name a file"),
         (["--clips", "1"], "4"),
     ],
 )

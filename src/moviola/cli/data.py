@@ -10,7 +10,7 @@ import typer
 from moviola.cli.common import Json, Quiet, Seed, emit, example, group, say
 from moviola.cli.data_match import match_command
 from moviola.cli.data_pairs import pairs_command
-from moviola.core.errors import ConfigError, FormatError, OutputError
+from moviola.core.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from moviola.core.config import Config
@@ -53,19 +53,21 @@ app.command("match")(match_command)
 def make_command(
     toy: Annotated[str, typer.Argument(metavar="TOY", help="digits, icons or sprites.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many clips.")] = 100,
+    number: Annotated[int, typer.Option("--number", "-n", metavar="N", min=1, help="How many clips.")] = 100,
     size: Annotated[
         str | None, typer.Option("--size", metavar="S", help="Pixels: one side, or WIDTHxHEIGHT.")
     ] = None,
-    frames: Annotated[int | None, typer.Option("--frames", help="Frames of each clip.")] = None,
-    fps: Annotated[float | None, typer.Option("--fps", help="Frames per second.")] = None,
+    frames: Annotated[int | None, typer.Option("--frames", metavar="T", help="Frames of each clip.")] = None,
+    fps: Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")] = None,
     elements: Annotated[
         str | None, typer.Option("--elements", metavar="N", help="Elements of a clip: 2, or 1-3.")
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", help="What the toy is made from: the part sheets of sprites, MNIST images for digits."
+            "--data",
+            metavar="PATH",
+            help="What the toy is made from: the part sheets of sprites, MNIST images for digits.",
         ),
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="mp4, npz or frames.")] = "mp4",
@@ -108,7 +110,7 @@ def info_command(
         Path | None, typer.Option("--sheet", metavar="PNG", help="Write a contact sheet: a clip a row.")
     ] = None,
     min_frames: Annotated[
-        int, typer.Option("--min-frames", min=1, help="Name clips shorter than this.")
+        int, typer.Option("--min-frames", metavar="T", min=1, help="Name clips shorter than this.")
     ] = 16,
     fast: Annotated[
         bool, typer.Option("--fast", help="Believe what files say of themselves; decode nothing.")
@@ -151,11 +153,16 @@ def pack_command(
         ),
     ] = None,
     fit: Annotated[
-        str, typer.Option("--fit", help="crop the middle to the wanted shape, or stretch.")
-    ] = "crop",
+        str | None,
+        typer.Option(
+            "--fit", metavar="HOW", help="With --size: crop the middle to its shape, or stretch; crop."
+        ),
+    ] = None,
     max_frames: Annotated[
         int | None,
-        typer.Option("--max-frames", min=1, help="Keep so many frames of each clip, from its start."),
+        typer.Option(
+            "--max-frames", metavar="T", min=1, help="Keep so many frames of each clip, from its start."
+        ),
     ] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out clips that cannot be decoded.")
@@ -173,9 +180,17 @@ def pack_command(
     from moviola.data.cache import CacheConfig, open_cached
     from moviola.data.sources import open_source
 
+    if fit is not None and size is None:
+        raise ConfigError("--fit says how clips come to the shape of --size; give that, or leave it out")
     height, width = parse_size(size) if size else (None, None)
     config = CacheConfig.make(
-        {"height": height, "width": width, "fit": fit, "max_frames": max_frames, "skip_broken": skip_broken}
+        {
+            "height": height,
+            "width": width,
+            "fit": fit or "crop",
+            "max_frames": max_frames,
+            "skip_broken": skip_broken,
+        }
     )
     source = open_source(path, layout=layout, fps=fps)
     with progress("decoding", len(source), quiet=quiet or json) as tick:
@@ -195,9 +210,9 @@ def cut_command(
         Path, typer.Argument(metavar="GRID", help="A video that shows clips in rows and columns.")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
-    rows: Annotated[int, typer.Option("--rows", min=1, help="Clips down.")],
-    columns: Annotated[int, typer.Option("--columns", min=1, help="Clips across.")],
-    gap: Annotated[int, typer.Option("--gap", min=0, help="Pixels between them.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=1, help="Clips down.")],
+    columns: Annotated[int, typer.Option("--columns", metavar="N", min=1, help="Clips across.")],
+    gap: Annotated[int, typer.Option("--gap", metavar="PX", min=0, help="Pixels between them.")] = 0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -272,12 +287,13 @@ def check_sheet(path: Path) -> None:
     """Refuse a contact sheet that could not be written, before the work is done.
 
     Raises:
-        FormatError: `path` does not end in .png. OutputError: its folder does not exist.
+        FormatError: `path` does not end in .png. OutputError: it cannot be written there.
     """
     if path.suffix.lower() != ".png":
         raise FormatError(f"--sheet {path}: a contact sheet is a .png")
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    from moviola.data.folders import file_place
+
+    file_place(path)
 
 
 def write_sheet(source: Source, found: Survey, path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
-from moviola.core.errors import OutputError
 
 if TYPE_CHECKING:
     from moviola.pipelines.match import Match
@@ -29,10 +28,12 @@ def match_command(
         ),
     ] = "",
     clips: Annotated[
-        int, typer.Option("--clips", min=4, help="Clips of FAKE and of each half of REAL.")
+        int, typer.Option("--clips", metavar="N", min=4, help="Clips of FAKE and of each half of REAL.")
     ] = 32,
-    frames: Annotated[int, typer.Option("--frames", min=4, help="Frames of a clip.")] = 16,
-    size: Annotated[int, typer.Option("--size", min=16, help="Height and width of a clip, pixels.")] = 64,
+    frames: Annotated[int, typer.Option("--frames", metavar="T", min=4, help="Frames of a clip.")] = 16,
+    size: Annotated[
+        int, typer.Option("--size", metavar="S", min=16, help="Height and width of a clip, pixels.")
+    ] = 64,
     features: Annotated[
         str,
         typer.Option("--features", metavar="NAME", help="What distances are in: statistics, fvmd-lk or i3d."),
@@ -46,15 +47,15 @@ def match_command(
 
     About a minute on a processor. The file is what a refiner is trained with.
     """
-    if not out.absolute().parent.is_dir():
-        raise OutputError(f"cannot write {out}: there is no folder {out.parent}; make it first")
     from moviola.core.atomic import write_atomic
     from moviola.core.devices import pick_device
     from moviola.core.progress import progress
     from moviola.data.corrupt import FAULTS
+    from moviola.data.folders import file_place
     from moviola.data.sources import open_source
     from moviola.pipelines.match import match
 
+    file_place(out)
     names = tuple(part.strip() for part in only.split(",") if part.strip()) or FAULTS
     with progress("fitting", len(names) + 1, quiet=quiet or json) as tick:
         found = match(

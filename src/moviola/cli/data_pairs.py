@@ -15,11 +15,16 @@ def pairs_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A text-to-video model: name or folder.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="The real clips it was trained on.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder: OUT/real and OUT/generated.")],
-    count: Annotated[int, typer.Option("-n", "--count", help="Pairs.", min=1)] = 100,
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Pairs.", min=1)] = 100,
     kind: Annotated[
-        str, typer.Option(help="Kind of the data: sprites, actions or videos; by default the model's name.")
+        str,
+        typer.Option(
+            "--kind",
+            metavar="NAME",
+            help="Kind of the data: sprites, actions or videos; by default the model's name.",
+        ),
     ] = "",
-    frames: Annotated[int, typer.Option(help="Frames of a clip.", min=2)] = 16,
+    frames: Annotated[int, typer.Option("--frames", metavar="T", help="Frames of a clip.", min=2)] = 16,
     held_out: Annotated[bool, typer.Option("--held-out", help="Clips never trained on.")] = False,
     given: Annotated[bool, typer.Option("--given", help="Start from the real first frame.")] = False,
     anywhere: Annotated[bool, typer.Option("--anywhere", help="Begin anywhere in longer clips.")] = False,

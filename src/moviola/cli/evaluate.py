@@ -216,7 +216,10 @@ def metric_keys(given: list[str] | None) -> tuple[str, ...]:
 def _options(**given: Any) -> MetricOptions:
     from moviola.metrics.options import MetricOptions
 
-    return MetricOptions.make(given)
+    options = MetricOptions.make(given)
+    for text in options.contradictions():
+        raise ConfigError(text)
+    return options
 
 
 def _earlier(baseline: Path | None, report: Path | None) -> tuple[str, dict[str, Any]] | None:

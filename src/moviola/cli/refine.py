@@ -34,7 +34,9 @@ _Corruption = Annotated[
         "--corruption", metavar="NAME|JSON", help="Corrupt before each pass; a name, or a mixture's file."
     ),
 ]
-_Strength = Annotated[float, typer.Option("--strength", metavar="X", help="Of the corruption, up to 1.")]
+_Strength = Annotated[
+    float | None, typer.Option("--strength", metavar="X", help="Of the corruption, up to 1; 0.5.")
+]
 _Keep = Annotated[
     bool, typer.Option("--keep-known", help="Put back, bit for bit, the pixels the corruption left alone.")
 ]
@@ -54,9 +56,10 @@ _Overlap = Annotated[
     ),
 ]
 _Threshold = Annotated[
-    float, typer.Option("--threshold", metavar="X", help="auto: stop when a pass changes less, of 255.")
+    float | None,
+    typer.Option("--threshold", metavar="X", help="auto: stop when a pass changes less, of 255; 0.5."),
 ]
-_Limit = Annotated[int, typer.Option("--limit", metavar="N", help="auto: passes at most.")]
+_Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="auto: passes at most; 8.")]
 _HeldOut = Annotated[
     Path | None,
     typer.Option(
@@ -64,11 +67,14 @@ _HeldOut = Annotated[
     ),
 ]
 _Metric = Annotated[
-    str, typer.Option("--metric", metavar="NAME", help="Of --held-out (moviola evaluate --list).")
+    str | None,
+    typer.Option("--metric", metavar="NAME", help="Of --held-out (moviola evaluate --list); fvmd-lk."),
 ]
-_SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out clips that cannot be read; name them.")]
+_SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Of a set: leave out clips that cannot be read; name them.")
+]
 _Layout = Annotated[
-    str, typer.Option("--layout", metavar="NAME", help="Of a set: auto, videos, frames or strips.")
+    str | None, typer.Option("--layout", metavar="NAME", help="Of a set: auto, videos, frames or strips.")
 ]
 _Suffix = Annotated[
     str | None, typer.Option("--suffix", metavar=".EXT", help="Of a set's outputs; their own if not said.")
@@ -91,19 +97,19 @@ def command(
     model: _Model = "regis-u",
     iterations: _Iterations = "2",
     corruption: _Corruption = None,
-    strength: _Strength = 0.5,
+    strength: _Strength = None,
     keep_known: _Keep = False,
     text: _Text = None,
     label: _Class = None,
     trace: _Trace = None,
     size: _Size = "tile",
     window_overlap: _Overlap = None,
-    threshold: _Threshold = 0.5,
-    limit: _Limit = 8,
+    threshold: _Threshold = None,
+    limit: _Limit = None,
     held_out: _HeldOut = None,
-    metric: _Metric = "fvmd-lk",
+    metric: _Metric = None,
     skip_bad: _SkipBad = False,
-    layout: _Layout = "auto",
+    layout: _Layout = None,
     suffix: _Suffix = None,
     lossless: _Lossless = False,
     batch: _Batch = 4,
@@ -122,6 +128,7 @@ def command(
         "keep_known": keep_known, "text": text, "label": label, "size": size, "overlap": window_overlap,
         "threshold": threshold, "limit": limit, "batch": batch, "seed": seed,
     }  # fmt: skip
+    settings = {key: value for key, value in settings.items() if value is not None}
     of_set = {
         "held_out": held_out, "metric": metric, "layout": layout, "skip_bad": skip_bad, "suffix": suffix
     }  # fmt: skip
@@ -167,10 +174,12 @@ def _run(
     from moviola.pipelines.refine.inputs import is_set, open_clips, open_one
 
     many = is_set(given)
+    _check_set(of_set, many)
+    _check_settings(settings, of_set)
+    of_set = {**of_set, "metric": of_set["metric"] or "fvmd-lk", "layout": of_set["layout"] or "auto"}
     if many:
         clips, _ = open_clips(given, of_set["layout"], of_set["skip_bad"])
     else:
-        _check_single(of_set)
         clips = [open_one(given)]
         write_suffix(output)
     plan = make_plan(model, None, str(pick_device(device)), **settings)
@@ -180,14 +189,43 @@ def _run(
         return refine_file(given, output, plan, trace=trace, lossless=lossless, tick=tick)
 
 
-def _check_single(of_set: dict[str, Any]) -> None:
-    """Refuse what means nothing for a single video."""
+def _check_set(of_set: dict[str, Any], many: bool) -> None:
+    """Refuse what means nothing for a single video.
+
+    Raises:
+        ConfigError: there is such an option.
+    """
+    if many:
+        return
     if of_set["held_out"] is not None:
         raise ConfigError(
             "--held-out compares sets of clips; IN is a single video, whose auto stops by --threshold"
         )
     if of_set["suffix"] is not None:
         raise ConfigError("--suffix is for a set of videos; name the output of a single one with -o")
+    for name in ("layout", "skip_bad"):
+        if of_set[name]:
+            raise ConfigError(f"--{name.replace('_', '-')} is for a set of videos; IN is a single one")
+
+
+def _check_settings(settings: dict[str, Any], of_set: dict[str, Any]) -> None:
+    """Refuse options that would change nothing without another one, or beside it.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    corruption, held_out = settings.get("corruption"), of_set["held_out"] is not None
+    if "strength" in settings and corruption is None:
+        raise ConfigError("--strength is that of --corruption; name one, or leave it out")
+    if "strength" in settings and str(corruption).endswith(".json"):
+        raise ConfigError(f"--strength has no effect with {corruption}: a mixture has strengths of its own")
+    if "threshold" in settings and held_out:
+        raise ConfigError("--threshold has no effect with --held-out, whose metric says when to stop")
+    for name in ("threshold", "limit"):
+        if name in settings and settings["iterations"] != "auto":
+            raise ConfigError(f"--{name} is for --iterations auto, not for {settings['iterations']}")
+    if of_set["metric"] is not None and not held_out:
+        raise ConfigError("--metric judges passes against --held-out REAL; give that, or leave it out")
 
 
 def _total(frames: int, plan: Plan) -> int | None:

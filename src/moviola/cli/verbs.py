@@ -40,6 +40,15 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.;:])\s|\n\n", text.strip(), maxsplit=1)[0].rstrip(";:").replace("\n", " ")
 
 
+def _is_argument(param: Any) -> bool:
+    return param.param_type_name == "argument"
+
+
+def _argument_name(param: Any) -> str:
+    name = (param.metavar or param.name.upper()).strip("[]")
+    return name if param.required else f"[{name}]"
+
+
 class Verb(TyperCommand):
     """One command: its help ends with the lines given to `common.example`."""
 
@@ -48,9 +57,28 @@ class Verb(TyperCommand):
         """The command lines given to `common.example`."""
         return getattr(self.callback, EXAMPLES_ATTRIBUTE, ())
 
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:  # type: ignore[override]
+        """Return what stands behind the verb in its usage line: IN, or [PROMPT] for what may be left out."""
+        arguments = [param for param in self.get_params(ctx) if _is_argument(param)]  # type: ignore[arg-type]
+        return ["[OPTIONS]", *(_argument_name(param) for param in arguments)]
+
     def format_help_text(self, ctx: Context, formatter: Any) -> None:
         """Write the docstring without its argument list (typer shows the options itself)."""
         _write_help_text(self.help or "", formatter)
+
+    def format_options(self, ctx: Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write the arguments by the names of the usage line, and the options; no types, whose names help nobody."""
+        rows: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):  # type: ignore[arg-type]
+            record = param.get_help_record(ctx)  # type: ignore[arg-type]
+            if record is not None and _is_argument(param):
+                rows["Arguments"].append((_argument_name(param), record[1]))
+            elif record is not None:
+                rows["Options"].append(record)
+        for title, records in rows.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def format_epilog(self, ctx: Context, formatter: Any) -> None:
         """Write the examples as they are: a wrapped command line cannot be copied."""

@@ -32,6 +32,8 @@ class Config(BaseModel):
     def with_overrides(self, overrides: Iterable[str]) -> Self:
         """Return a copy with `key.sub=value` strings applied; values are JSON, or plain text where that fails.
 
+        A setting below one that is None starts from the usual values of what that one may be.
+
         Raises:
             ConfigError: for a pair without `=`, an unknown key (nearest keys are named) or a bad value.
         """
@@ -40,7 +42,9 @@ class Config(BaseModel):
             key, sign, text = pair.partition("=")
             if not sign:
                 raise ConfigError(f"--set {pair!r} has no '='; write --set key.sub=value")
-            _assign(values, key.strip().split("."), _parse(text), key)
+            keys = key.strip().split(".")
+            _fill_in(type(self), values, keys[:-1])
+            _assign(values, keys, _parse(text), key)
         return type(self).make(values)
 
     def to_json(self) -> str:
@@ -77,23 +81,39 @@ def _parse(text: str) -> Any:
         return text
 
 
+def _fill_in(cls: type[BaseModel], values: dict[str, Any], above: Sequence[str]) -> None:
+    """Give settings on the way to another that are None the usual values of the config that they may be."""
+    kind: type[BaseModel] | None = cls
+    node: Any = values
+    for key in above:
+        kind = _config_in(kind.model_fields[key].annotation) if kind and key in kind.model_fields else None
+        if kind is None or not isinstance(node, dict):
+            return
+        if node.get(key) is None and not any(field.is_required() for field in kind.model_fields.values()):
+            node[key] = kind().model_dump(mode="json")
+        node = node.get(key)
+
+
 def _assign(values: dict[str, Any], keys: list[str], value: Any, dotted: str) -> None:
     node: Any = values
     for depth, key in enumerate(keys):
         if not isinstance(node, dict) or key not in node:
-            known = list(node) if isinstance(node, dict) else []
-            where = ".".join(keys[:depth]) or "the top"
-            near = suggest(keys, paths_of(values))
-            hint = (
-                f"did you mean {' or '.join(near)}?"
-                if near
-                else f"{where} has {', '.join(known[:12]) or 'no keys'}"
-            )
-            raise ConfigError(f"unknown setting {dotted!r}; {hint}")
+            raise ConfigError(f"unknown setting {dotted!r}; {_hint(keys, depth, node, paths_of(values))}")
         if depth == len(keys) - 1:
             node[key] = value
         else:
             node = node[key]
+
+
+def _hint(keys: Sequence[str], depth: int, node: Any, known: Sequence[str]) -> str:
+    """Return what may have been meant by the setting at `keys`, which ends at `node` on level `depth`."""
+    where = ".".join(keys[:depth])
+    if not isinstance(node, dict):
+        return f"{where} is one value, with nothing below it"
+    near = suggest(keys, known)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"{where or 'the top'} has {', '.join(list(node)[:12])}"
 
 
 def paths_of(values: Mapping[str, Any], above: str = "") -> list[str]:
@@ -106,7 +126,8 @@ def paths_of(values: Mapping[str, Any], above: str = "") -> list[str]:
 def suggest(keys: Sequence[str], known: Sequence[str]) -> list[str]:
     """Return up to three of the settings `known` that the unknown one at `keys` may have been meant for.
 
-    Those of its own last name on another level come first, then those of a like name on its own level, then on any.
+    Those of its own last name on another level come first, then those of a like name on its own level; where it has
+    none, those of a like name on any.
     """
     last, level = keys[-1], ".".join(keys[:-1])
     same = [name for name in known if name.rpartition(".")[2] == last]
@@ -114,7 +135,7 @@ def suggest(keys: Sequence[str], known: Sequence[str]) -> list[str]:
         return same[:3]
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == level}
     near = [beside[word] for word in nearest(last, beside)]
-    return near or nearest(".".join(keys), known)
+    return near if near or (level and beside) else nearest(".".join(keys), known)
 
 
 def _fields(cls: type[BaseModel]) -> dict[str, Any]:
@@ -132,16 +153,23 @@ def _config_in(annotation: Any) -> type[BaseModel] | None:
 def _one_line(cls: type[BaseModel], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     parts = [str(part) for part in first["loc"]]
-    where = ".".join(parts) or cls.__name__
+    where = ".".join(parts)
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
         known = paths_of(_fields(cls))
         near = suggest(parts, known)
-        hint = (
-            f"did you mean {' or '.join(near)}?"
-            if near
-            else f"it has {', '.join(list(cls.model_fields)[:12])}"
-        )
+        hint = f"did you mean {' or '.join(near)}?" if near else _level(cls, parts, known)
         return f"{cls.__name__}: unknown setting {where!r}; {hint}{tail}"
-    return f"{cls.__name__}: {where}: {first['msg']}, not {first['input']!r}{tail}"
+    text = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], Mapping | BaseModel) else f", not {first['input']!r}"
+    return f"{': '.join(filter(None, [cls.__name__, where, text]))}{given}{tail}"
+
+
+def _level(cls: type[BaseModel], parts: Sequence[str], known: Sequence[str]) -> str:
+    """Return what the level of the unknown setting at `parts` has."""
+    above = ".".join(parts[:-1])
+    beside = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == above]
+    if above and beside:
+        return f"{above} has {', '.join(beside[:12])}"
+    return f"it has {', '.join(list(cls.model_fields)[:12])}"

@@ -20,6 +20,12 @@ OLD_KEYS = {"fvmd": "fvmd-lk"}
 """Keys that metrics had before, to those they have."""
 Kind = Literal["set", "paired", "video"]
 Better = Literal["lower", "higher", "neither"]
+_DRAWN_AS = {key: old for old, key in OLD_KEYS.items()}
+
+
+def draws_name(key: str) -> str:
+    """Return the name by which the draws of metric `key` are seeded: its first, so that a new one moves no interval."""
+    return _DRAWN_AS.get(key, key)
 
 
 @dataclass(frozen=True, eq=False)

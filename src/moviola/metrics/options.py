@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -39,3 +40,53 @@ class MetricOptions(Config):
     image_network: Literal["efficientnet-lite0", "inception"] = "efficientnet-lite0"
     inception: Path | None = None
     i3d_torchscript: Path | None = None
+
+    def idle(self, metrics: Iterable[str]) -> list[str]:
+        """Return a sentence on each option that is not the usual one and changes no figure.
+
+        Args:
+            metrics: keys of the metrics asked for.
+        """
+        asked = set(metrics)
+        unasked = [
+            f"{_shown(name)} changes nothing: it is for {', '.join(users)}, and none of them is asked for"
+            for name, users in _USERS.items()
+            if self._is_set(name) and not asked & set(users)
+        ]
+        return [*self.contradictions(), *unasked]
+
+    def contradictions(self) -> list[str]:
+        """Return a sentence on each option that another one, as it is, leaves without use."""
+        return [
+            f"{_shown(name)} is for {_shown(choice)} {value}, not for {getattr(self, choice)}"
+            for name, (choice, value) in _CHOICES.items()
+            if self._is_set(name) and getattr(self, choice) != value
+        ]
+
+    def _is_set(self, name: str) -> bool:
+        return getattr(self, name) != type(self).model_fields[name].default
+
+
+_FLOW_METRICS = ("pixel-mse", "warp-error", "motion")
+_FRAME_METRICS = ("frame-fd", "frame-is")
+_USERS: dict[str, tuple[str, ...]] = {
+    "clip": ("clip-score", "fram-acc", "tmp-con"),
+    "candidates": ("fram-acc",),
+    "lpips_backbone": ("lpips",),
+    "lpips_net": ("lpips",),
+    "videomae": ("cd-fvd",),
+    "vjepa": ("jepa-fd",),
+    "flow": _FLOW_METRICS,
+    "raft": _FLOW_METRICS,
+    "image_network": _FRAME_METRICS,
+    "inception": _FRAME_METRICS,
+    "i3d_torchscript": ("fvd", "kvd", "fvd-pooled"),  # the last refuses it
+}
+"""Option to the metrics whose figures depend on it."""
+_CHOICES = {"raft": ("flow", "raft"), "inception": ("image_network", "inception")}
+"""Option to the one beside it, and the value of that, without which it changes nothing."""
+
+
+def _shown(name: str) -> str:
+    """Return an option as the command line has it."""
+    return "--candidate" if name == "candidates" else f"--{name.replace('_', '-')}"

@@ -29,6 +29,7 @@ from moviola.core.errors import ConfigError, InputError, UnknownNameError
 from moviola.core.progress import Tick
 from moviola.core.seeds import numpy_generator
 from moviola.data.corrupt import FAULTS, Mixture, find_corruption
+from moviola.metrics.catalog import renamed
 from moviola.metrics.functional.clip_statistics import LEAST_FRAMES, clip_statistics
 from moviola.metrics.functional.frechet import Gaussian
 
@@ -112,6 +113,7 @@ def match(
     """
     _check(names, frames, size, clips)
     compute = feature_function(features, device)
+    notes = renamed([features])
     order = numpy_generator(seed, "halves").permutation(len(real))
     halves = [order[::2], order[1::2]] if len(real) > 1 else [order, order]
     sets = [(real, halves[0][:clips]), (real, halves[1][:clips])]
@@ -119,7 +121,8 @@ def match(
     length = min(frames, *(source.info(int(key)).frames for source, keys in sets for key in keys))
     if length < LEAST_FRAMES:
         raise InputError(f"the shortest clip has {length} frames; matching needs {LEAST_FRAMES} or more")
-    notes = [f"clips are {length} frames long, as the shortest is"] if length < frames else []
+    if length < frames:
+        notes.append(f"clips are {length} frames long, as the shortest is")
     if len(real) == 1:
         notes.append("REAL is one video: both halves are cut from it")
     first, second, made = (read_clips(source, keys, clips, length, size, seed) for source, keys in sets)

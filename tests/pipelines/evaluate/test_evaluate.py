@@ -16,6 +16,7 @@ from moviola.core.video import Video
 from moviola.data import corrupt
 from moviola.data.sources import open_source
 from moviola.metrics.base import Sample
+from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol, find_protocol
 from moviola.pipelines.evaluate import evaluate
 from moviola.pipelines.evaluate.features import extract, set_column
@@ -278,7 +279,21 @@ def test_arguments(sets, metrics):
     with pytest.raises(ConfigError, match="a level lies between 0 and 1"):
         evaluate(*sets, metrics(), FRAMES_8, level=1)
     with pytest.raises(UnknownNameError, match="pairing 'neme'; did you mean name"):
-        evaluate(*sets, metrics("mse"), FRAMES_8, pair="neme")
+        evaluate(*sets, metrics(), FRAMES_8, pair="neme")
+
+
+def test_idle_options_are_noted(sets, metrics):
+    """An option that no figure asked for depends on is said; one that a figure depends on is not."""
+    options = MetricOptions(lpips_net="vgg", flow="dis", candidates=("a",))
+    said = evaluate(*sets, ["flicker"], FRAMES_8, options=options, pair="order", draws=9).warnings
+    idle = [text for text in said if "changes nothing" in text]
+    assert [text.split()[0] for text in idle] == ["--candidate", "--lpips-net", "--flow", "pair"]
+    said = evaluate(*sets, ["flicker", "psnr"], FRAMES_8, pair="name", draws=9).warnings
+    assert not any("changes nothing" in text for text in said)
+    asked = ("fram-acc", "lpips", "motion")
+    assert options.idle(asked) == []
+    assert MetricOptions(raft="r.pth").idle(asked) == ["--raft is for --flow raft, not for lk"]
+    assert MetricOptions(raft="r.pth", flow="raft").idle(asked) == []
 
 
 def test_presets_run(tmp_path, metrics, make_set):

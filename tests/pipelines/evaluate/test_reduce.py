@@ -30,6 +30,13 @@ def table(values: np.ndarray) -> Table:
     return Table(values, tuple(f"c{i}" for i in range(len(values))), (None,) * len(values))
 
 
+def test_a_new_name_moves_no_interval():
+    """What was published as fvmd is fvmd-lk: the same draws; other metrics draw by their own key."""
+    values = np.random.default_rng(0).normal(5, 2, 40)
+    new, old, other = (mean_interval(values, Draws(draws=50), key) for key in ("fvmd-lk", "fvmd", "fvd"))
+    assert new == old != other
+
+
 def test_interval_of_a_mean_is_that_of_the_normal():
     """Of many normal values the bootstrap's interval is mean -+ 1.96 standard errors."""
     values = np.random.default_rng(0).normal(5, 2, 400)

@@ -18,6 +18,12 @@ PAIRINGS = ("auto", "name", "order")
 _RULE = "set pair to order, or name the files alike"
 
 
+def check_pairing(how: str) -> None:
+    """Raise UnknownNameError where there is no such way to find partners."""
+    if how not in PAIRINGS:
+        raise UnknownNameError.of("pairing", how, PAIRINGS)
+
+
 def pair_clips(real: Plan, fake: Plan, how: str = "auto") -> tuple[list[tuple[int, int]], list[str]]:
     """Find for every clip of FAKE its clip of REAL.
 
@@ -33,8 +39,7 @@ def pair_clips(real: Plan, fake: Plan, how: str = "auto") -> tuple[list[tuple[in
         UnknownNameError: another `how`.
         InputError: a clip without a partner, or partners that differ in size or were cut at different frames.
     """
-    if how not in PAIRINGS:
-        raise UnknownNameError.of("pairing", how, PAIRINGS)
+    check_pairing(how)
     warnings: list[str] = []
     by_name = _by_name(real, fake) if how != "order" else [None] * len(fake.cuts)
     matched = sum(row is not None for row in by_name)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from moviola.core.seeds import numpy_generator
+from moviola.metrics.base import draws_name
 from moviola.metrics.catalog import Metric
 from moviola.metrics.functional.bootstrap import interval
 from moviola.metrics.functional.floor import real_floor
@@ -52,9 +53,9 @@ class Draws:
     draws: int | None = None
     seed: int = 0
 
-    def generator(self, *names: str) -> np.random.Generator:
-        """Return the source of draws for one purpose."""
-        return numpy_generator(self.seed, *names)
+    def generator(self, purpose: str, key: str) -> np.random.Generator:
+        """Return the source of draws for one purpose of metric `key`."""
+        return numpy_generator(self.seed, purpose, draws_name(key))
 
 
 def make_table(

@@ -30,7 +30,7 @@ from moviola.pipelines.evaluate.features import (
     set_column,
 )
 from moviola.pipelines.evaluate.inputs import Given, check_apart, open_set
-from moviola.pipelines.evaluate.pairs import pair_clips
+from moviola.pipelines.evaluate.pairs import check_pairing, pair_clips
 from moviola.pipelines.evaluate.reduce import Draws, Table, make_table, score_classes, score_mean, score_set
 from moviola.pipelines.evaluate.samples import Plan, make_plan
 from moviola.pipelines.evaluate.store import Features, write_errors
@@ -88,6 +88,7 @@ def evaluate(
     )
     if not 0 < level < 1 or (draws is not None and draws < 2):
         raise ConfigError(f"a level lies between 0 and 1 and draws are at least 2, not {level} and {draws}")
+    check_pairing(pair)
     chosen = find_protocol(protocol)
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
@@ -265,6 +266,7 @@ def _prepare(
     specs = [metric.spec if isinstance(metric, Metric) else find_metric(metric) for metric in asked]
     sets = {"real": open_set(real, "REAL"), "fake": open_set(fake, "FAKE")}
     warnings = [*check_apart(sets["real"], sets["fake"]), *renamed(asked)]
+    warnings += options.idle(spec.key for spec in specs)
     plans: dict[str, Plan] = {
         "real": make_plan(sets["real"], "real", protocol, skip_bad),
         "fake": make_plan(sets["fake"], "fake", protocol, skip_bad),
@@ -275,6 +277,8 @@ def _prepare(
     if any(spec.kind == "paired" for spec in specs):
         pairs, said = pair_clips(plans["real"], plans["fake"], pair)
         warnings += said
+    elif pair != "auto":
+        warnings.append(f"pair {pair} changes nothing: no paired metric is asked for")
     if any(spec.key == "fram-acc" for spec in specs) and not options.candidates:
         options = options.model_copy(update={"candidates": tuple(sorted(_captions(plans["fake"])))})
     blind = {spec.key for spec in specs if _needs_captions(spec) and _lonely(plans["real"]) is not None}
