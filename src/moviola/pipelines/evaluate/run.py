@@ -88,7 +88,6 @@ def evaluate(
     )
     if not 0 < level < 1 or (draws is not None and draws < 2):
         raise ConfigError(f"a level lies between 0 and 1 and draws are at least 2, not {level} and {draws}")
-    check_pairing(pair)
     chosen = find_protocol(protocol)
     if seed is not None:
         chosen = chosen.model_copy(update={"seed": seed})
@@ -263,6 +262,7 @@ def _prepare(
     pair: str,
 ) -> _Run:
     """Plan everything; whatever is wrong with the input is found here, before anything slow begins."""
+    check_pairing(pair)
     specs = [metric.spec if isinstance(metric, Metric) else find_metric(metric) for metric in asked]
     sets = {"real": open_set(real, "REAL"), "fake": open_set(fake, "FAKE")}
     warnings = [*check_apart(sets["real"], sets["fake"]), *renamed(asked)]
