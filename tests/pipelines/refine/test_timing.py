@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from moviola.core.errors import FormatError
 from moviola.data import codec
 from moviola.pipelines.refine import make_plan, refine, refine_file, refine_set
 
@@ -62,3 +63,14 @@ def test_in_memory(formula, uneven, iterations):
     out = refine(uneven, formula(), iterations, limit=1)
     assert (out.clock, out.pixel_aspect) == (uneven.clock, uneven.pixel_aspect)
     assert np.array_equal(out.audio.samples, uneven.audio.samples)
+
+
+@pytest.mark.parametrize("iterations", [1, "auto"])
+def test_a_rate_that_the_output_cannot_hold_is_refused_before_the_work(formula, uneven, tmp_path, iterations):
+    uneven.with_fps(100).save(tmp_path / "in.mp4", preset="ultrafast")
+    steps = []
+    plan = make_plan(formula(), iterations=iterations, limit=1, threshold=0)
+    with pytest.raises(FormatError, match="at most 50"):
+        refine_file(tmp_path / "in.mp4", tmp_path / "out.gif", plan, tick=steps.append)
+    assert steps == []
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

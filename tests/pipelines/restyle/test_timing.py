@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from moviola.core.errors import FormatError
 from moviola.core.video import Audio, Video
 from moviola.data import codec
 from moviola.pipelines.restyle import RestyleConfig, restyle, restyle_file
@@ -44,3 +45,11 @@ def test_a_file(uneven, tmp_path):
 def test_in_memory(uneven):
     out = restyle(uneven, painter="sketch", keys={"interval": 4})
     assert (out.clock, out.pixel_aspect, out.audio) == (uneven.clock, uneven.pixel_aspect, uneven.audio)
+
+
+def test_a_rate_that_the_output_cannot_hold_is_refused_before_the_work(uneven, tmp_path):
+    uneven.with_fps(100).save(tmp_path / "in.mp4", preset="ultrafast")
+    config = RestyleConfig.make({"painter": "sketch"})
+    with pytest.raises(FormatError, match="at most 50"):
+        restyle_file(tmp_path / "in.mp4", tmp_path / "out.gif", config)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

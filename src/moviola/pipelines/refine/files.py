@@ -93,20 +93,19 @@ def _refine_one(
     """Refine one video into `output`, by a chain of passes where none has to be kept."""
     notes, passes, count = _notes(plan, found), [], plan.settings.iterations
     if count == 0 and trace is None and _copied(found, output, lossless):
-        count = 0
-    elif count == "auto" or trace is not None:
+        return _refined(found, output, 0, notes, passes)
+    writer = _writer(output, found, lossless)
+    if count == "auto" or trace is not None:
         with tempfile.TemporaryDirectory(prefix="moviola-refine-") as folder:
             shelf = _shelf(found, Path(folder))
             stages, why = make_stages(plan, shelf, tick, keep=trace is not None)
             notes, count = [*notes, *([why] if why else [])], len(stages) - 1
             if trace is not None:
                 passes = write_trace(stages, trace, found.clock, found.pixel_aspect)
-            _write(_with_sound(found, stages[-1]), output, found, lossless)
+            _write(_with_sound(found, stages[-1]), writer)
     else:
-        _write(refine_stream(found.pieces(True), plan, tick=tick), output, found, lossless)
-    return Refined(
-        output, found.frames, float(found.fps), found.width, found.height, int(count), tuple(notes), passes
-    )
+        _write(refine_stream(found.pieces(True), plan, tick=tick), writer)
+    return _refined(found, output, int(count), notes, passes)
 
 
 def _notes(plan: Plan, found: Input) -> list[str]:
@@ -124,12 +123,24 @@ def _copied(found: Input, output: str, lossless: bool) -> bool:
     return True
 
 
-def _write(pieces: Iterator[Video], output: str, found: Input, lossless: bool) -> None:
-    """Write a video with the times and the shape of pixels of the input."""
+def _writer(output: str, found: Input, lossless: bool) -> codec.Writer:
+    """Return what writes with the times and pixels of the input; what the format cannot hold is refused at once."""
     clock = found.clock
-    with codec.Writer(output, clock.fps, clock.times, found.pixel_aspect, lossless=lossless) as writer:
+    return codec.Writer(output, clock.fps, clock.times, found.pixel_aspect, lossless=lossless)
+
+
+def _write(pieces: Iterator[Video], writer: codec.Writer) -> None:
+    with writer:
         for piece in pieces:
             writer.write(piece)
+
+
+def _refined(
+    found: Input, output: str, count: int, notes: Sequence[str], passes: list[dict[str, Any]]
+) -> Refined:
+    return Refined(
+        output, found.frames, float(found.fps), found.width, found.height, count, tuple(notes), passes
+    )
 
 
 def _shelf(found: Input, folder: Path) -> FileShelf:
@@ -213,6 +224,8 @@ def _until_best(
     tick: Tick | None,
 ) -> tuple[list[Refined], tuple[str, ...]]:
     """Make pass after pass of the whole set until the metric stops improving; write the best one."""
+    places = [_place(folder, name) for name in names]
+    writers = [_writer(place, clip, lossless) for clip, place in zip(clips, places, strict=True)]
     with tempfile.TemporaryDirectory(prefix="moviola-refine-") as temporary:
         rows = [_set_shelf(clip, name, Path(temporary)) for clip, name in zip(clips, names, strict=True)]
         stages = [[shelf.first for shelf in rows]]
@@ -228,14 +241,9 @@ def _until_best(
             if not judge.judge(Path(temporary) / str(number + 1)):
                 break
         videos = []
-        for clip, name, stage in zip(clips, names, stages[judge.best], strict=True):
-            where = _place(folder, name)
-            _write(_with_sound(clip, stage), where, clip, lossless)
-            videos.append(
-                Refined(
-                    where, clip.frames, float(clip.fps), clip.width, clip.height, judge.best, tuple(_notes(plan, clip))
-                )
-            )  # fmt: skip
+        for clip, place, writer, stage in zip(clips, places, writers, stages[judge.best], strict=True):
+            _write(_with_sound(clip, stage), writer)
+            videos.append(_refined(clip, place, judge.best, _notes(plan, clip), []))
     return videos, (judge.note,)
 
 

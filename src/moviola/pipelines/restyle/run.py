@@ -280,7 +280,9 @@ def restyle_file(
     write_suffix(output)
     file_place(output)
     folder = plan.work or output.with_name(f"{output.stem}.work")
-    codec.probe(source)
+    info, clock = codec.probe(source), codec.read_clock(source)
+    # before the work: what the format cannot hold is refused
+    writer = codec.Writer(output, clock.fps, clock.times, info.pixel_aspect, lossless=lossless)
     config.check(plan.keys is not None)
     if config.flow == "raft":
         estimator(config.flow, config.raft, plan.device)  # whether its weights can be used
@@ -293,8 +295,7 @@ def restyle_file(
     except BaseException:
         work.drop_if_new()
         raise
-    info, clock = task.info, task.clock
-    with codec.Writer(output, clock.fps, clock.times, info.pixel_aspect, lossless=lossless) as writer:
+    with writer:
         for piece in task.pieces(parts):
             writer.write(piece)
     if plan.work is None:
