@@ -184,7 +184,7 @@ def test_info_finds_damage_that_headers_do_not_show(call, tmp_path):
         (["PATH/a.zip"], "is not a readable zip"),
         (["PATH/list.txt"], "list.txt line 1: no such file: gone.mp4"),
         (["PATH", "--layout", "strip"], "unknown layout 'strip'; did you mean strips"),
-        (["PATH", "--sheet", "PATH/a.jpg"], "a contact sheet is a .png"),
+        (["PATH", "--sheet", "PATH/a.jpg"], "a contact sheet is a PNG; "),
         (["PATH", "--sheet", "PATH/no/a.png"], "make it first"),
         (["PATH", "--fps", "fast"], "a frame rate is a number"),
     ],

@@ -163,6 +163,7 @@ BAD = {
     "hub only": ("generate person -o out.mp4 --steps 4", "--steps is for hub:NAME"),
     "refine": ("generate person -o out.mp4 --refine -1", "--refine is -1"),
     "refiner": ("generate person -o out.mp4 --refine 1 --refiner halff", "did you mean half"),
+    "idle refiner": ("generate person -o out.mp4 --refiner half", "no effect without --refine N"),
     "hub size": ("generate person -o out.mp4 --model hub:x --size 64", "WIDTHxHEIGHT"),
     "hub image": ("generate person -o out.mp4 --model hub:x --image clip.mp4", "from the text alone"),
 }

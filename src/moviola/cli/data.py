@@ -10,7 +10,7 @@ import typer
 from moviola.cli.common import Json, Quiet, Seed, emit, example, group, say
 from moviola.cli.data_match import match_command
 from moviola.cli.data_pairs import pairs_command
-from moviola.core.errors import ConfigError, FormatError
+from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from moviola.core.config import Config
@@ -289,11 +289,9 @@ def check_sheet(path: Path) -> None:
     Raises:
         FormatError: `path` does not end in .png. OutputError: it cannot be written there.
     """
-    if path.suffix.lower() != ".png":
-        raise FormatError(f"--sheet {path}: a contact sheet is a .png")
-    from moviola.data.folders import file_place
+    from moviola.data.pictures import check_png
 
-    file_place(path)
+    check_png(path, "a contact sheet")
 
 
 def write_sheet(source: Source, found: Survey, path: Path) -> None:
@@ -302,18 +300,11 @@ def write_sheet(source: Source, found: Survey, path: Path) -> None:
     Raises:
         InputError: no clip can be read. OutputError: it cannot be written.
     """
-    import io
-
-    from PIL import Image
-
-    from moviola.core.atomic import write_atomic
+    from moviola.data.pictures import write_png
     from moviola.data.survey import contact_sheet
 
     broken = {name for name, _ in found.broken}
-    picture = contact_sheet(source, [name for name in source.names if name not in broken])
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
-    write_atomic(path, buffer.getvalue())
+    write_png(path, contact_sheet(source, [name for name in source.names if name not in broken]))
 
 
 def to_json(found: Survey) -> dict[str, Any]:

@@ -34,14 +34,14 @@ def command(
     Frequencies are in cycles a second; power is in square pixels: a point that swings by a px has a^2 / 2.
     """
     from moviola.data import codec
+    from moviola.data.pictures import check_png
     from moviola.models.catalog import load_banded
     from moviola.pipelines.edit.motion import default_bands
     from moviola.pipelines.edit.spectrum import read_spectrum
     from moviola.pipelines.edit.spectrum_plot import write_spectrum
-    from moviola.pipelines.keyframes.plot import check_plot
 
     if plot is not None:
-        check_plot(plot)
+        check_png(plot, "a plot")
     network = None if model is None else load_banded(model)
     spectrum = read_spectrum(codec.read(input))
     bands = None if network is None else default_bands(network)

@@ -43,7 +43,9 @@ _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Als
 _Refine = Annotated[
     int, typer.Option("--refine", metavar="N", help="Refine it by N passes (moviola refine).")
 ]
-_Refiner = Annotated[str, typer.Option("--refiner", metavar="NAME|DIR", help="With which refiner.")]
+_Refiner = Annotated[
+    str | None, typer.Option("--refiner", metavar="NAME|DIR", help="With which refiner; regis-u.")
+]
 
 
 @example(
@@ -63,7 +65,7 @@ def command(
     upscale: _Upscale = 1,
     sheet: _Sheet = None,
     refine: _Refine = 0,
-    refiner: _Refiner = "regis-u",
+    refiner: _Refiner = None,
     size: Size = None,
     steps: Steps = None,
     guidance: Guidance = None,
@@ -82,6 +84,9 @@ def command(
     _check_numbers(upscale, frames, refine)
     options.check(model)
     place = str(pick_device(device))
+    if refiner is not None and not refine:
+        raise ConfigError(f"--refiner {refiner} has no effect without --refine N; give it, or leave it out")
+    refiner = refiner or "regis-u"
     polish = _refine_plan(refiner, refine, place)
     from moviola.pipelines.generate import takes as plan_takes
 

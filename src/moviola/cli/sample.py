@@ -11,7 +11,7 @@ import typer
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
 from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
 from moviola.cli.written import read_span
-from moviola.core.errors import ConfigError, OutputError
+from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from moviola.pipelines.sample import Sampling
@@ -79,7 +79,8 @@ def command(
     _check(num, frames, sheet)
     options.check(model)
     from moviola.core.progress import progress
-    from moviola.pipelines.sample_folder import SampleFolder, sample_settings, write_samples
+    from moviola.data.pictures import write_png
+    from moviola.pipelines.sample_folder import SampleFolder, sample_settings, sample_sheet, write_samples
 
     place = SampleFolder(output, format)
     clock = {"span": read_span(time_span), "loop": loop}
@@ -92,7 +93,7 @@ def command(
             note=lambda text: say(f"note: {text}", quiet=quiet, as_json=json),
         )  # fmt: skip
     if sheet is not None:
-        _write_sheet(place, num, sheet)
+        write_png(sheet, sample_sheet(place, num))
     report = _report(sampling, place, num, sheet, written, round(time.perf_counter() - started, 3))
     if json:
         emit(report)
@@ -103,12 +104,10 @@ def _check(num: int, frames: int | None, sheet: Path | None) -> None:
     for name, value in (("--num", num), ("--frames", frames)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} is {value}; it must be at least 1")
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise OutputError(f"--sheet {sheet} is no .png; a contact sheet is a PNG picture")
     if sheet is not None:
-        from moviola.data.folders import file_place
+        from moviola.data.pictures import check_png
 
-        file_place(sheet)
+        check_png(sheet, "a contact sheet")
 
 
 def _open(
@@ -140,20 +139,6 @@ def _open(
         seed=seed,
         device=str(pick_device(device)),
     )
-
-
-def _write_sheet(place: SampleFolder, num: int, path: Path) -> None:
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    from moviola.core.atomic import write_atomic
-    from moviola.pipelines.sample_folder import sample_sheet
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(sample_sheet(place, num))).save(buffer, format="PNG")
-    write_atomic(path, buffer.getvalue())
 
 
 def _report(

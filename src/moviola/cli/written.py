@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -21,19 +20,20 @@ def check_output(output: str, sheet: Path | None, upscale: int = 1) -> None:
     """Check where a video and its sheet go, before anything heavy is loaded.
 
     Raises:
-        FormatError: an extension that no video has. OutputError: a folder that does not exist, or a sheet that is no
-        PNG. ConfigError: an `upscale` below 1.
+        FormatError: an extension that no video has, or a sheet that is no PNG. OutputError: a folder that does not
+        exist. ConfigError: an `upscale` below 1.
     """
     from moviola.data.codec.formats import write_suffix
+    from moviola.data.pictures import check_png
 
     write_suffix(output)
     if upscale < 1:
         raise ConfigError(f"--upscale is {upscale}; it must be at least 1")
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise OutputError(f"--sheet {sheet} is no .png; a contact sheet is a PNG picture")
-    for path in filter(None, (Path(output), sheet)):
-        if not path.parent.is_dir():
-            raise OutputError(f"no folder {path.parent} to write {path.name} into; make it first")
+    if sheet is not None:
+        check_png(sheet, "a contact sheet")
+    path = Path(output)
+    if not path.parent.is_dir():
+        raise OutputError(f"no folder {path.parent} to write {path.name} into; make it first")
 
 
 def write_pieces(
@@ -76,17 +76,10 @@ def write_pieces(
 
 def write_sheet(videos: list[Video], path: Path) -> None:
     """Write a contact sheet of videos of one size as PNG, up to eight frames a row."""
-    import numpy as np
-    from PIL import Image
-
-    from moviola.core.atomic import write_atomic
     from moviola.core.video import Video
+    from moviola.data.pictures import write_png
 
-    columns = min(8, len(videos[0]))
-    picture = Image.fromarray(np.ascontiguousarray(Video.concat(videos).contact_sheet(columns=columns)))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    write_atomic(path, buffer.getvalue())
+    write_png(path, Video.concat(videos).contact_sheet(columns=min(8, len(videos[0]))))
 
 
 def read_span(text: str | None) -> tuple[float, float] | None:

@@ -15,6 +15,7 @@ import moviola as mv
 from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError
 from moviola.core.video import Audio, Video
 from moviola.data import codec
+from moviola.data.pictures import write_png
 from moviola.models.rerender.filters import paint
 from moviola.pipelines.restyle import (
     KeyConfig,
@@ -27,7 +28,7 @@ from moviola.pipelines.restyle import (
 )
 from moviola.pipelines.restyle.carrying import Part, parts_of, workers_for
 from moviola.pipelines.restyle.run import Restyling
-from moviola.pipelines.restyle.work import Work, save_picture
+from moviola.pipelines.restyle.work import Work
 from moviola.propagation import matching
 
 pytest.importorskip("cv2")
@@ -121,7 +122,7 @@ def test_paint_changed_by_hand_is_carried_again_and_only_that(clip: Path, tmp_pa
     restyle_file(clip, tmp_path / "one.mkv", settings, Plan(work=work), lossless=True)
     red = np.zeros((46, 70, 3), np.uint8)
     red[..., 0] = 200
-    save_picture(work / "painted/000006.png", red)
+    write_png(work / "painted/000006.png", red)
     done = restyle_file(clip, tmp_path / "two.mkv", settings, Plan(work=work, resume=True), lossless=True)
     assert (done.painted, done.carried) == (0, 2)
     one, two = mv.read(tmp_path / "one.mkv").frames, mv.read(tmp_path / "two.mkv").frames
@@ -146,7 +147,7 @@ def test_a_missing_picture_is_painted_and_the_others_are_left(clip: Path, tmp_pa
     settings, work = config(keys={"method": "uniform", "interval": 3}), tmp_path / "work"
     restyle_file(clip, tmp_path / "out.mkv", settings, Plan(work=work))
     mine = np.full((46, 70, 3), 90, np.uint8)
-    save_picture(work / "painted/000006.png", mine)
+    write_png(work / "painted/000006.png", mine)
     (work / "painted/000003.png").unlink()
     done = restyle_file(clip, tmp_path / "out.mkv", settings, Plan(work=work, resume=True), lossless=True)
     assert done.painted == 1
@@ -173,7 +174,7 @@ def test_own_keys_and_back_to_the_painter(clip: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     for key in (0, 4):
-        save_picture(mine / f"{key}.png", np.full((46, 70, 3), 90, np.uint8))
+        write_png(mine / f"{key}.png", np.full((46, 70, 3), 90, np.uint8))
     restyle_file(clip, tmp_path / "own.mkv", settings, replace(plan, keys=mine), lossless=True)
     done = restyle_file(clip, tmp_path / "two.mkv", settings, plan, lossless=True)
     assert done.painted == 2
@@ -188,7 +189,7 @@ def test_stamps_know_the_weights_of_the_flow(clip: Path, tmp_path: Path) -> None
     def marks(**changes: object) -> tuple[str, str]:
         settings = config(flow="raft", raft=str(raft), **changes)
         task = Restyling(clip, settings, Work.open(tmp_path / "w", clip, {}, True), Plan())
-        save_picture(task.work.picture("painted", 0), np.zeros((46, 70, 3), np.uint8))
+        write_png(task.work.picture("painted", 0), np.zeros((46, 70, 3), np.uint8))
         return task._mark(task._job(Part(0, 4, 0, None))), task._paint_mark([0, 4], [0])
 
     raft.write_bytes(b"one")
@@ -255,15 +256,15 @@ def test_own_key_frames(clip: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.mkdir()
     picture = paint(mv.read(clip).frames[2], "sketch")
-    save_picture(keys / "frame-0002.png", picture)
+    write_png(keys / "frame-0002.png", picture)
     done = restyle_file(clip, tmp_path / "out.mkv", config(), Plan(keys=keys), lossless=True)
     np.testing.assert_array_equal(mv.read(tmp_path / "out.mkv").frames[2], picture)
     assert done.keys == (2,) and done.painted == 0
-    save_picture(keys / "000009.png", picture)
+    write_png(keys / "000009.png", picture)
     with pytest.raises(InputError, match=r"000009\.png is for frame 9, but the video has 9 frames"):
         restyle_file(clip, tmp_path / "no.mkv", config(), Plan(keys=keys))
     (keys / "000009.png").unlink()
-    save_picture(keys / "5.png", picture[:-2])
+    write_png(keys / "5.png", picture[:-2])
     with pytest.raises(InputError, match=r"5\.png is 70x44; the video's frames are 70x46"):
         restyle_file(clip, tmp_path / "no.mkv", config(), Plan(keys=keys))
     (keys / "5.png").rename(keys / "look.png")
@@ -276,11 +277,11 @@ def test_own_keys_for_the_keys_of_earlier_work(clip: Path, tmp_path: Path) -> No
     """With key frames said, each needs its picture."""
     keys = tmp_path / "keys"
     keys.mkdir()
-    save_picture(keys / "000000.png", mv.read(clip).frames[0])
+    write_png(keys / "000000.png", mv.read(clip).frames[0])
     with pytest.raises(InputError, match="no painted picture for key frame 6"):
         restyle_file(clip, tmp_path / "out.mkv", config(keys={"indices": [0, 6]}), Plan(keys=keys))
-    save_picture(keys / "000003.png", mv.read(clip).frames[0])
-    save_picture(keys / "000006.png", mv.read(clip).frames[0])
+    write_png(keys / "000003.png", mv.read(clip).frames[0])
+    write_png(keys / "000006.png", mv.read(clip).frames[0])
     with pytest.raises(InputError, match=r"000003\.png is for frame 3, which is no key frame; keys: 0, 6"):
         restyle_file(clip, tmp_path / "out.mkv", config(keys={"indices": [0, 6]}), Plan(keys=keys))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from pathlib import Path
 
-from moviola.core.atomic import write_atomic
+import numpy as np
+
+from moviola.data.pictures import write_png
 from moviola.models.freqmotion import Bands, FreqMotionGenerator
 from moviola.pipelines.edit.spectrum import Spectrum, hertz_to_omega
 
@@ -66,7 +67,5 @@ def write_spectrum(
     pen.text((left, floor + 38), below, fill="#606060", font=font)
     title = f"power of motion, px^2 (highest {most:.3g}), {spectrum.points} tracked points"
     pen.text((left, 10), title, fill="#202020", font=font)
-    data = io.BytesIO()
-    image.save(data, format="PNG")
-    write_atomic(path, data.getvalue())
+    write_png(path, np.asarray(image))
     return path

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moviola.core.atomic import write_atomic
-from moviola.core.errors import FormatError
 from moviola.core.resample import resize_frames
 from moviola.core.video import Video
 from moviola.data import codec
-from moviola.data.folders import file_place
+from moviola.data.pictures import check_png, write_png
 from moviola.selection.change import MEASURES
 
 if TYPE_CHECKING:
@@ -37,12 +34,8 @@ def write_plot(keys: KeyFrames, video: Video | str | Path, path: str | Path) -> 
     Raises:
         FormatError: another extension. OutputError: it cannot be written. As `moviola.data.codec.read_frames_at`.
     """
-    from PIL import Image
-
     path = check_plot(path)
-    data = io.BytesIO()
-    Image.fromarray(draw(keys, video)).save(data, format="PNG")
-    write_atomic(path, data.getvalue())
+    write_png(path, draw(keys, video))
     return path
 
 
@@ -52,10 +45,7 @@ def check_plot(path: str | Path) -> Path:
     Raises:
         FormatError: it does not end in ".png". OutputError: its folder does not exist.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise FormatError(f"a plot is a PNG; {path} does not end in .png")
-    return file_place(path)
+    return check_png(path, "a plot")
 
 
 def draw(keys: KeyFrames, video: Video | str | Path) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from moviola.core.times import Clock
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.folders import folder_place
+from moviola.data.pictures import write_png
 from moviola.metrics.functional.sharpness import gradient_energy
 from moviola.metrics.functional.temporal import motion_magnitude, second_difference
 from moviola.pipelines.refine.auto import Stage, mean_change
@@ -57,15 +57,11 @@ def write_trace(
     Returns:
         What trace.json holds: `figures` of each stage, the input first.
     """
-    from PIL import Image
-
     frames, rate = clock.count, codec.DEFAULT_FPS
     with codec.Writer(folder / FILES[0], clock.fps, clock.times, pixel_aspect) as writer:
         for pieces in _together(stages):
             writer.write(Video.side_by_side([Video(piece, rate) for piece in pieces]))
-    sheet = io.BytesIO()
-    Image.fromarray(contact_sheet(stages, frames)).save(sheet, format="PNG")
-    write_atomic(folder / FILES[1], sheet.getvalue())
+    write_png(folder / FILES[1], contact_sheet(stages, frames))
     rows = [
         {"pass": number, **figures(stage, frames), **_changes(stages, number)}
         for number, stage in enumerate(stages)

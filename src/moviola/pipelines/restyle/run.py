@@ -19,13 +19,14 @@ from moviola.data import codec
 from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
 from moviola.data.folders import file_place
+from moviola.data.pictures import write_png
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of, workers_for
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
-from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, save_picture, stamp
+from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, stamp
 from moviola.propagation.flow import estimator
 
 _PIECE = 16
@@ -139,8 +140,8 @@ class Restyling:
             painter = make_painter(self.config, self.plan.device)
             memory = self.work.memory(mark)
             for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory):
-                save_picture(self.work.picture("keys", key), self.footage.at(key))
-                save_picture(self.work.picture("painted", key), frame)
+                write_png(self.work.picture("keys", key), self.footage.at(key))
+                write_png(self.work.picture("painted", key), frame)
                 self.work.finish("paint", mark, key)
                 self.painted += 1
             self.notes += painter.notes
@@ -173,7 +174,7 @@ class Restyling:
         assert self.plan.keys is not None
         self.work.forget("paint")
         for key, path in numbered(self.plan.keys).items():
-            save_picture(self.work.picture("painted", key), load_picture(path))
+            write_png(self.work.picture("painted", key), load_picture(path))
 
     def carry(self, keys: Sequence[int], cuts: Sequence[int]) -> list[Part]:
         """Carry the paint to every part whose paint or settings have changed."""
@@ -320,7 +321,7 @@ def paint_first(
         task = Restyling(source, config, Work.open(Path(folder), source, {}, False), plan)
         task.paint([0], [], only=1)
         frame = load_picture(task.work.picture("painted", 0))
-    save_picture(output, frame)
+    write_png(output, frame)
     height, width = task.size
     return Restyled(
         str(output), 1, float(task.info.fps), width, height, (0,), (0,), task.painted, 0, tuple(task.notes)

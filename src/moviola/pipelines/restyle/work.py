@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from moviola.core.atomic import output_errors, staged, write_atomic
+from moviola.core.atomic import output_errors, write_atomic
 from moviola.core.errors import ConfigError, InputError, OutputError
 
 MANIFEST = "manifest.json"
@@ -144,14 +144,6 @@ class Work:
     def part(self, index: int) -> Path:
         """Return the path of the part that begins at a key."""
         return self.folder / "parts" / f"{index:06d}.mkv"
-
-
-def save_picture(path: Path, frame: np.ndarray) -> None:
-    """Write a frame uint8 (H, W, 3) as PNG; `OutputError` where that fails."""
-    from PIL import Image
-
-    with staged(path) as beside:
-        Image.fromarray(frame).save(beside, format="PNG")
 
 
 def load_picture(path: Path) -> np.ndarray:
