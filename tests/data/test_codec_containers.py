@@ -136,6 +136,23 @@ def test_stamps_near_a_rate_in_fine_ticks_are_no_milliseconds():
     assert constant_rate(stamps, Fraction(1, 90000), [Fraction(30000, 1001)]) is None
 
 
+@pytest.mark.parametrize(("encoder", "options"), [("mjpeg", {}), ("mpeg4", {"bf": "2", "b_strategy": "0"})])
+def test_empty_slots_of_an_avi_are_dropped_frames(tmp_path, encoder, options):
+    """Every seventh picture is left out, so the others do not come at six sevenths of the rate, but at their times."""
+    slots = [i for i in range(60) if i % 7 != 3]
+    with av.open(str(tmp_path / "a.avi"), "w") as out:
+        stream: Any = out.add_stream(encoder, rate=30, options=options)
+        stream.height, stream.width = containers.SIDE, containers.SIDE
+        stream.pix_fmt = "yuvj420p" if encoder == "mjpeg" else "yuv420p"
+        for slot in slots:
+            frame = av.VideoFrame.from_ndarray(picture(slot), format="rgb24")
+            frame.pts, frame.time_base = slot, Fraction(1, 30)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    assert numbers(codec.read(tmp_path / "a.avi").frames) == slots
+    assert codec.read_times(tmp_path / "a.avi") == tuple(Fraction(slot, 30) for slot in slots)
+
+
 def test_a_file_that_begins_between_key_frames(tmp_path):
     source = encode(tmp_path / "a.mkv", 60, bf="0", g="20", qp="15")
     path = remux(source, tmp_path / "b.mkv", lambda _, number: number >= 15)

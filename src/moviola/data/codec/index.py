@@ -210,7 +210,7 @@ def _by_decoding(path: Path, rows: Sequence[Row], coded: bool) -> Order:
 def _times(rows: Sequence[Row], delay: int | None) -> np.ndarray:
     """Return when the frames of these packets are shown, int64 (T,) ascending ticks; empty where stamps are missing.
 
-    Of presentation and decoding stamps those in even steps are taken, else the kind that the container keeps.
+    Of presentation and decoding stamps those in even steps are taken, else the former.
 
     Args:
         rows: the packets, in order of showing.
@@ -220,7 +220,7 @@ def _times(rows: Sequence[Row], delay: int | None) -> np.ndarray:
     if delay is not None:
         if len(shown) > 2 and 0 < shown[-1] - shown[-2] < shown[1] - shown[0]:
             shown[-1] = 2 * shown[-2] - shown[-3]  # a guess of FFmpeg, as no packet follows
-        shown, decoded = decoded, shown - delay
+        shown = shown - delay
     kinds = [stamps for stamps in (shown, decoded) if len(stamps)]
     return next((stamps for stamps in kinds if _is_even(stamps)), kinds[0]) if kinds else shown
 

@@ -11,6 +11,8 @@ import numpy as np
 from moviola.core.rates import BROADCAST
 
 _SIMPLE = 125  # a rate with at most this denominator is meant as it stands (23.976 is 2997/125)
+_SLOT = Fraction(1, 120)
+"""Seconds: where a tick is no shorter and frames are less than two apart, it is a slot that may be left empty."""
 _EXACT, _ROUNDED = Fraction(5, 10**7), Fraction(1, 10**4)
 """How far, relative to it, a stated rate may be from the standard one that it means: simple rates, and others."""
 
@@ -24,6 +26,7 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
     rounding, such as 19001/317, the standard rate), else the one whole step that explains all, else a rate of
     television inside, else the simplest fraction inside. Where they leave nothing, the stamps may have been cut from a
     longer file, so that the first, from which they count, is rounded itself: a stated rate may still explain them.
+    Where ticks are slots for a frame each (AVI), gaps are dropped frames, so only a stated rate explains them.
     Or they were copied from a file that keeps milliseconds: then those are looked at.
 
     Args:
@@ -47,6 +50,8 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
         for rate in candidates:
             if rate >= slowest and (low <= 0 or rate <= fastest):
                 return rate
+        if tick >= _SLOT and steps[-1] < 2 * (len(steps) - 1):
+            continue
         simplest = simplest_between(slowest, fastest)
         television = [rate for rate in BROADCAST if slowest <= rate <= fastest]
         return television[0] if television and simplest.denominator > 1 else simplest
