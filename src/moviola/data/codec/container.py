@@ -47,13 +47,10 @@ class ContainerReader:
         self.count, self.fps = self.index.order.count, self.index.fps
         self._concealed: set[int] = set()
 
-    @cached_property
+    @property
     def times(self) -> tuple[Fraction, ...] | None:
         """When each frame is shown, seconds after the first; None where the rate is constant."""
-        if not self.index.variable:
-            return None
-        pts = self.index.order.pts
-        return tuple(tick * self.index.tick for tick in (pts - pts[0]).tolist())
+        return self.index.times
 
     @cached_property
     def pixel_aspect(self) -> Fraction:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,6 +97,14 @@ class PacketIndex:
         """Time of the first frame in seconds on the container's clock."""
         pts = self.order.pts
         return int(pts[0]) * self.tick if len(pts) else Fraction(0)
+
+    @cached_property
+    def times(self) -> tuple[Fraction, ...] | None:
+        """When each frame is shown, seconds after the first; None where the rate is constant."""
+        if not self.variable:
+            return None
+        pts = self.order.pts
+        return tuple(tick * self.tick for tick in (pts - pts[0]).tolist())
 
 
 def packet_index(path: Path) -> PacketIndex:
