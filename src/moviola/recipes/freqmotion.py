@@ -122,12 +122,11 @@ def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
             motion=64,
             style=96,
             content_layers=2,
-            motion_layers=3,
+            motion_layers=2,
             rate=0.1,
             center=True,
-            activate=False,
-            ranges=((0.85, 0.95), (1.75, 1.85), (3.5, 3.7)),  # where the spectrum of the data has its power
-            features=32,
+            ranges=((0.7, 1.1), (1.5, 2.1), (3.2, 4.0)),  # about where the spectrum of the data has its power
+            features=64,
             widths=(64, 64, 48, 32),
         ),
         critic={"time": DiscriminatorConfig(size=32, frames=4, widths=(32, 48, 64, 64))},

@@ -32,7 +32,7 @@ def write_spectrum(
 
     image = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
     pen, font = ImageDraw.Draw(image), ImageFont.load_default()
-    left, right, top, floor = _MARGIN, _WIDTH - 20, 34, _HEIGHT - 56
+    left, right, top, floor = _MARGIN, _WIDTH - 40, 34, _HEIGHT - 56
     last, most = float(spectrum.frequencies[-1]), float(spectrum.power[1:].max()) or 1.0
 
     def across(hertz: float) -> float:
