@@ -35,6 +35,16 @@ def say(monkeypatch, capsys, tmp_path):
     return call
 
 
+@pytest.mark.parametrize("output", ["frames/", "there", "there/"])
+def test_a_folder_of_frames(say, tmp_path, output):
+    """A path that ends in a slash, new or empty, or an empty folder."""
+    (tmp_path / "there").mkdir()
+    words = ["--painter", "ink", "--interval", "1", "--propagation", "warp"]
+    assert say("clip.mp4", *words, "-o", output)[0] == 0 and say("clip.mp4", *words, "-o", "out.npz")[0] == 0
+    assert np.array_equal(codec.read(output).frames, codec.read("out.npz").frames)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == sorted({"there", output.strip("/")})
+
+
 def test_a_video(say):
     """What is said of it, for people and for programs."""
     code, out, err = say("clip.mp4", "--painter", "ink", "-o", "out.mp4", "--propagation", "warp")
@@ -86,6 +96,10 @@ def test_a_video(say):
         ),
         (["clip.mp4", "--painter", "ink", "-o", "nodir/x.mp4"], "nodir does not exist; make it first"),
         (["clip.mp4", "--painter", "ink", "-o", "nodir/x.png", "--first-only"], "nodir does not exist"),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "./"],
+            "the folder holds clip.mp4; name a new or empty folder",
+        ),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--method", "latent"], "--set keys.vae=NAME"),
         (
             ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--flow", "raft", "--set", "raft=clip.mp4"],

@@ -19,7 +19,9 @@ _Input = Annotated[Path, typer.Argument(metavar="IN", help="A video, or a folder
 _Prompt = Annotated[
     str, typer.Argument(metavar="[PROMPT]", help='What the painted frames show; for --painter "diffusion".')
 ]
-_Output = Annotated[str, typer.Option("--output", "-o", metavar="OUT", help="File to write.")]
+_Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="OUT", help="File to write; FOLDER/ for frames.")
+]
 _Painter = Annotated[
     str | None,
     typer.Option(

@@ -90,6 +90,8 @@ class Writer:
         self._suffix = write_suffix(path)
         self._options = _options(options)
         self._options.check(self._suffix, self.fps)
+        if not self._suffix:
+            _check_frame_folder(self.path)
         self._staging: Staging | None = None
         self._encoder: Encoder | None = None
         self._shape = (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
-from moviola.data.folders import file_place
+from moviola.data.folders import file_place, folder_place
 from moviola.data.pictures import write_png
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of, workers_for
@@ -277,13 +278,13 @@ def restyle_file(
     Raises:
         InputError: and what is below it, with one line; the work folder is left as it is then.
     """
+    target = os.fspath(output)  # with the slash of a folder of frames
     source, output, plan = Path(source), Path(output), plan or Plan()
-    write_suffix(output)
-    file_place(output)
-    folder = plan.work or output.with_name(f"{output.stem}.work")
+    (file_place if write_suffix(target) else folder_place)(output)
     info, clock = codec.probe(source), codec.read_clock(source)
     # before the work: what the format cannot hold is refused
-    writer = codec.Writer(output, clock.fps, clock.times, info.pixel_aspect, lossless=lossless)
+    writer = codec.Writer(target, clock.fps, clock.times, info.pixel_aspect, lossless=lossless)
+    folder = plan.work or output.with_name(f"{output.stem}.work")
     config.check(plan.keys is not None)
     if config.flow == "raft":
         estimator(config.flow, config.raft, plan.device)  # whether its weights can be used
