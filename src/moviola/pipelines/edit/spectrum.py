@@ -167,18 +167,18 @@ def match_spectrum(
         rounds: how often.
         most: largest gain.
     """
-    wanted = _shares(target.bands(edit.bands.edges, model))
+    target_shares = _shares(target.bands(edit.bands.edges, model))
     gains = torch.tensor(edit.gains or [1.0] * len(edit.bands), dtype=torch.float64)
     best, least = edit, math.inf
     for number in range(rounds + 1):
         tried = replace(edit, gains=tuple(float(g) for g in gains))
         video = Video.concat(list(draw_edited(model, clock, seed=seed, index=index, edit=tried)))
         shares = _shares(read_spectrum(video).bands(edit.bands.edges, model))
-        distance = float((shares - wanted).abs().sum())
+        distance = float((shares - target_shares).abs().sum())
         if distance < least:
             best, least = tried, distance
         if number < rounds:
-            gains = (gains * (wanted / shares.clamp(min=1e-4)).sqrt()).clamp(0.0, most)
+            gains = (gains * (target_shares / shares.clamp(min=1e-4)).sqrt()).clamp(0.0, most)
     return best
 
 
