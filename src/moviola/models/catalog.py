@@ -72,6 +72,7 @@ FAMILIES: dict[str, Family] = {
     "regis-vq": Family(REFINER, "moviola.models.regis.vq:VqRefiner"),
     "regis-fuse": Family(REFINER, "moviola.models.regis.fuse:FuseRefiner"),
     "freqmotion": Family(GENERATOR, "moviola.models.freqmotion:FreqMotionGenerator"),
+    "inrv": Family(GENERATOR, "moviola.models.inrv:InrvModel"),
     "textgan": Family("first-frame network", "moviola.models.textgan:FrameGenerator"),
     "nextframe": Family("next-frame network", "moviola.models.nextframe:NextFrameUNet"),
 }

@@ -93,7 +93,7 @@ def next_command(run: Run, output: Path) -> str:
     family = str(read_config(output).get("family"))
     if family.startswith("regis-"):
         return f"moviola refine VIDEO -o OUT.mp4 --model {folder}"
-    if family == "freqmotion":
+    if family in ("freqmotion", "inrv"):
         return f"moviola sample {folder} -o DIR"
     if family != "text-to-video":
         return ""

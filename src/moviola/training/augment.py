@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -81,3 +85,45 @@ def _cutout(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 _POLICIES = {"color": _color, "translation": _translation, "cutout": _cutout}
+
+
+def affine_clips(clips: Tensor, random: Sequence[np.random.Generator]) -> Tensor:
+    """Flip, turn, scale and shift clips a little, all frames of a clip alike; what comes in from outside is the border.
+
+    Args:
+        clips: (B, T, C, H, W).
+        random: a generator a clip: flipped in half of them, turned up to 0.15 rad, scaled by 0.85 to 1.15,
+            shifted by up to 8 % of the side.
+    """
+    rows = []
+    for r in random:
+        flip, angle, scale = (
+            (-1.0 if r.random() < 0.5 else 1.0),
+            r.uniform(-0.15, 0.15),
+            r.uniform(0.85, 1.15),
+        )
+        c, s = math.cos(angle) / scale, math.sin(angle) / scale
+        rows.append([[c * flip, -s, r.uniform(-0.16, 0.16)], [s * flip, c, r.uniform(-0.16, 0.16)]])
+    batch, frames = clips.shape[:2]
+    theta = torch.tensor(rows, dtype=clips.dtype, device=clips.device).repeat_interleave(frames, dim=0)
+    flat = clips.flatten(0, 1)
+    grid = F.affine_grid(theta, list(flat.shape), align_corners=False)
+    moved = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return moved.unflatten(0, (batch, frames))
+
+
+def rotate_hues(clips: Tensor, random: Sequence[np.random.Generator]) -> Tensor:
+    """Turn the hues of half the clips by any angle; grey stays grey, and [-1, 1] is kept by clamping.
+
+    Args:
+        clips: (B, T, 3, H, W) in [-1, 1].
+        random: a generator a clip.
+    """
+    rows = []
+    for r in random:
+        angle = r.uniform(-math.pi, math.pi) if r.random() < 0.5 else 0.0
+        c, s = math.cos(angle), math.sin(angle) / math.sqrt(3)
+        a, b, d = c + (1 - c) / 3, (1 - c) / 3 - s, (1 - c) / 3 + s
+        rows.append([[a, b, d], [d, a, b], [b, d, a]])  # Rodrigues' rotation around (1, 1, 1)
+    turn = torch.tensor(rows, dtype=clips.dtype, device=clips.device)
+    return torch.einsum("bij,btjhw->btihw", turn, clips).clamp(-1, 1)

@@ -24,6 +24,8 @@ class FreqMotionConfig(Config):
         rate: multiplier of the mapping networks' learning rate.
         center: take away the mean motion code of the start, and let the scales have no part that all codes share. What
             leaves a leaky ReLU has a mean, and a short training then gives all videos one motion (ours).
+        gated: multiply z_m by gates that its squares decide, in place of the motion mapping network. The code keeps the
+            sign of z_m, so that its mean is zero whatever is learned: no motion is common to all videos (ours).
         ranges: |omega| (radians a time unit) that each bank of sinusoids starts in, lowest first.
         features: sinusoids of a bank.
         learned: whether omega and phi are trained.
@@ -45,6 +47,7 @@ class FreqMotionConfig(Config):
     motion_layers: int = Field(default=2, ge=0)
     rate: float = Field(default=0.01, gt=0)
     center: bool = False
+    gated: bool = False
     ranges: tuple[tuple[float, float], ...] = Field(default=((0.0, 7.0),), min_length=1)
     features: int = Field(default=512, ge=1)
     learned: bool = True
@@ -86,6 +89,8 @@ class DiscriminatorConfig(Config):
             "time-difference" (more, equally spaced, see more of a motion).
         widths: C at full resolution, at half of it, and so on down to 4 px (image kinds and "time-difference"), or of
             the successive 3-D layers.
+        local: also score each place at twice the last resolution, with as much weight as the whole ("time-difference").
+            A place sees one object's motion, so that each is judged by itself (Isola et al. 2017, "pix2pix").
         pack: clips that are judged together, stacked as channels ("time-difference" and the image kinds; 1 in the
             paper). Two clips side by side show that a generator gives all videos one motion (Lin et al. 2018,
             "PacGAN").
@@ -97,6 +102,7 @@ class DiscriminatorConfig(Config):
     size: int = Field(default=256, ge=8)
     frames: int = Field(default=2, ge=1)
     widths: tuple[int, ...] = (128, 256, 512, 512, 512, 512, 512)
+    local: bool = False
     pack: int = Field(default=1, ge=1)
     group: int = Field(default=4, ge=1)
     channels: int = Field(default=3, ge=1)
@@ -106,6 +112,8 @@ class DiscriminatorConfig(Config):
         image = self.kind in ("image", "patch-image")
         if image and self.frames != 1:
             raise ValueError(f"a discriminator of the kind {self.kind} sees 1 frame, not {self.frames}")
+        if self.local and self.kind != "time-difference":
+            raise ValueError("local scores belong to the time-difference discriminator; use a patch kind")
         if self.pack > 1 and "video" in self.kind:
             raise ValueError(f"a discriminator of the kind {self.kind} sees one clip at a time")
         if not image and self.frames < 2:

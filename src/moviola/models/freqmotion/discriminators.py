@@ -71,21 +71,42 @@ class FrameDiscriminator(Discriminator):
         self.hidden = EqualizedLinear(top * 16, top, activate=True)
         self.score = EqualizedLinear(top, 1)
         self.embed = TimeEmbedding(top) if config.kind == "time-difference" else None
+        self.local = EqualizedConv2d(widths[-2], widths[-2], 3, activate=True) if config.local else None
+        if config.local:
+            self.local_score = EqualizedConv2d(widths[-2], 1, 1)
+            self.local_embed = TimeEmbedding(widths[-2])
 
     def forward(self, clips: Tensor, delta: Tensor) -> Tensor:
-        """Score clips (B, T, C, H, W); see `Discriminator.forward`. Returns (B, 1)."""
+        """Score clips (B, T, C, H, W); see `Discriminator.forward`.
+
+        Returns:
+            (B / pack, 1); with local scores (B / pack, 2 places), the first half the whole's score repeated, so that
+            a mean over all weighs both alike.
+        """
         x = self.stem(self._stacked(clips))
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x)
+        coarse, x = x, self.blocks[-1](x)
         if self.config.group > 1:
             x = _append_spread(x, self.config.group)
         h = self.hidden(self.conv(x).flatten(1))
         score = self.score(h)
         if self.embed is not None:
-            score = score + (self.embed(delta[:: self.config.pack]) * h).sum(dim=1, keepdim=True) / math.sqrt(
-                h.shape[1]
-            )
+            step = delta[:: self.config.pack]
+            score = score + (self.embed(step) * h).sum(dim=1, keepdim=True) / math.sqrt(h.shape[1])
+            if self.local is not None:
+                places = self._local(coarse, step)
+                score = torch.cat([score.expand_as(places), places], dim=1)
         return score
+
+    def _local(self, x: Tensor, delta: Tensor) -> Tensor:
+        """Score each place of features (B, C, H, W): (B, H W)."""
+        assert self.local is not None
+        h = self.local(x)
+        shift = (self.local_embed(delta)[:, :, None, None] * h).sum(dim=1, keepdim=True) / math.sqrt(
+            h.shape[1]
+        )
+        return (self.local_score(h) + shift).flatten(1)
 
 
 class PatchDiscriminator(Discriminator):

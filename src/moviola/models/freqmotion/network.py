@@ -57,7 +57,11 @@ class FreqMotionGenerator(PretrainedMixin, nn.Module):
         super().__init__()
         self.config = config
         self.content_mapping = _mapping(config.content, config.style, config.content_layers, config.rate)
-        self.motion_mapping = _mapping(config.motion, config.motion, config.motion_layers, config.rate)
+        self.motion_mapping: nn.Module = (
+            GatedMapping(config.motion, config.motion_layers)
+            if config.gated
+            else _mapping(config.motion, config.motion, config.motion_layers, config.rate)
+        )
         center = torch.zeros(config.motion)
         if config.center and center.device.type != "meta":
             with torch.no_grad():
@@ -197,6 +201,33 @@ class FreqMotionGenerator(PretrainedMixin, nn.Module):
             (B, T, C, H, W), about [-1, 1].
         """
         return self.render(self.trajectory(times, codes), codes.noise)
+
+
+class GatedMapping(nn.Module):
+    """z times gates that its squares decide: an odd map, whose mean over z is zero whatever is learned.
+
+    Which of many motions a video has is a choice; a gate makes it, by the energy of the parts of z, where a linear map
+    could only mix.
+
+    Args:
+        size: D of z and of the code.
+        layers: of the network of the gates, 1 or more.
+    """
+
+    def __init__(self, size: int, layers: int) -> None:
+        super().__init__()
+        self.norm = PixelNorm()
+        self.basis = EqualizedLinear(size, size, bias=None)
+        sizes = [size] * max(layers, 1)
+        self.hidden = nn.Sequential(
+            *(EqualizedLinear(a, b, activate=True) for a, b in itertools.pairwise(sizes))
+        )
+        self.gate = EqualizedLinear(size, size)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (B, D) to (B, D)."""
+        z = self.basis(self.norm(z))
+        return z * 2 * torch.sigmoid(2 * self.gate(self.hidden(z.square() - 1)))
 
 
 def _mapping(features_in: int, features_out: int, layers: int, rate: float) -> nn.Sequential:

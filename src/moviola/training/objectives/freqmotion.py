@@ -38,6 +38,8 @@ class FreqMotionObjectiveConfig(Config):
         augment: DiffAugment policy for clips; empty for none.
         span: time units that generated windows may begin in, from -1 on; 0 is the paper's one window [-1, 1). Beyond
             it, the discriminator also sees what a longer video will hold (ours).
+        stride: largest step, in frames, between the frames that a time-difference discriminator sees; 0 for any that
+            fits the window (the paper). Where objects move far in a frame, small steps show where each went.
     """
 
     learning_rate: float = Field(default=2e-3, gt=0)
@@ -49,6 +51,7 @@ class FreqMotionObjectiveConfig(Config):
     path_every: int = Field(default=4, ge=1)
     augment: str = "color,translation,cutout,flip"
     span: float = Field(default=0.0, ge=0)
+    stride: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +136,7 @@ class FreqMotionObjective:
         length, count, batch = micro["frames"].shape[1], critic.frames, len(micro["frames"])
         random, step = context.generator("windows", name, *key), self.generator.config.clock_step
         most = (length - 1) // (count - 1) if count > 1 else 1
+        most = min(most, self.config.stride or most)
         stride = (
             int(torch.randint(1, most + 1, (), generator=random)) if critic.kind == "time-difference" else 1
         )
@@ -183,7 +187,7 @@ class FreqMotionObjective:
         window = self._windows(name, micro, context, "penalty", number)
         real = self._real(micro, window.frames).requires_grad_(True)
         clips = self._augment(real, context, "penalty", name, number)
-        penalty = r1_penalty(self._score(name, clips, window), real)
+        penalty = r1_penalty(self._score(name, clips, window).mean(dim=1), real)
         return {"loss": 0.5 * self.config.r1 * self.config.r1_every * penalty, "r1": penalty}
 
     def _generator_loss(self, micro: Batch, context: Context, number: int) -> Terms:

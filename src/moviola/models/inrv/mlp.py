@@ -1,0 +1,176 @@
+"""Networks from coordinates to colour whose weights differ from video to video."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moviola.models.inrv.config import InrvConfig
+from moviola.nn.batched import BatchedLinear
+
+Weights = list[tuple[Tensor, ...]]
+
+
+def layer_sizes(config: InrvConfig, features: int) -> list[tuple[int, int]]:
+    """Return (in, out) of each layer of the coordinate network: features -> hidden x layers -> channels."""
+    sizes = [features] + [config.hidden] * config.layers + [config.channels]
+    return list(itertools.pairwise(sizes))
+
+
+class Heads(nn.Module):
+    """One multilayer perceptron a tensor, all from the same latent: latent -> hidden x layers -> size of the tensor.
+
+    Their hidden layers are equally large and run as one batched product. Kaiming-normal weights; the last layer's are
+    divided by 10 (INR-V, section 3.1, and the authors' code).
+
+    Args:
+        latent: D of the latent.
+        hidden, layers: of each head.
+        sizes: number of values that each head makes.
+    """
+
+    def __init__(self, latent: int, hidden: int, layers: int, sizes: Sequence[int]) -> None:
+        super().__init__()
+        count = len(sizes)
+        self.first = BatchedLinear(count, latent, hidden)
+        self.hidden = nn.ModuleList(BatchedLinear(count, hidden, hidden) for _ in range(layers - 1))
+        self.last = nn.ModuleList(nn.Linear(hidden, size) for size in sizes)
+        with torch.no_grad():
+            for layer in self.last:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # type: ignore[arg-type]
+                layer.weight.div_(10)  # type: ignore[operator,union-attr]
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, latent: Tensor) -> list[Tensor]:
+        """Map latents (B, D) to one tensor (B, size) a head."""
+        return self.finish(self.begin(latent))
+
+    def begin(self, latent: Tensor) -> Tensor:
+        """Return what the first layers make of latents (B, D): (heads, B, hidden); stage 3 of fitting frees it."""
+        return F.relu(self.first(latent.expand(len(self.last), -1, -1)))
+
+    def finish(self, h: Tensor) -> list[Tensor]:
+        """Return the heads' outputs from what `begin` returned."""
+        for layer in self.hidden:
+            h = F.relu(layer(h))
+        return [layer(part) for layer, part in zip(self.last, h, strict=True)]
+
+
+def run(weights: Weights, x: Tensor) -> Tensor:
+    """Run a ReLU network whose weights differ from video to video, over (B, N, F): (B, N, C).
+
+    A layer is (W, b), W of (B, out, in); or (W0, b, U, V) for W0 + U V^T, W0 shared.
+    """
+    for number, layer in enumerate(weights):
+        if len(layer) == 2:
+            x = torch.baddbmm(layer[1][:, None].to(x.dtype), x, layer[0].transpose(1, 2).to(x.dtype))
+        else:
+            template, bias, u, v = layer
+            x = (
+                F.linear(x, template)
+                + torch.bmm(torch.bmm(x, v.to(x.dtype)), u.transpose(1, 2).to(x.dtype))
+                + bias[:, None]
+            )
+        if number < len(weights) - 1:
+            x = F.relu(x)
+    return x
+
+
+class HyperWeights(nn.Module):
+    """A hypernetwork: one head for each weight and each bias of the coordinate network (INR-V, eq. 2)."""
+
+    def __init__(self, config: InrvConfig, features: int) -> None:
+        super().__init__()
+        self.shapes = layer_sizes(config, features)
+        sizes = [n for a, b in self.shapes for n in (a * b, b)]
+        self.heads = Heads(config.latent, config.head_hidden, config.head_layers, sizes)
+        # a head's output alone would be the weight; a fan-in start is the last layer's bias, as in the authors' code
+        with torch.no_grad():
+            for (a, _b), layer in zip(self.shapes, self.heads.last[::2], strict=True):
+                bound = 1 / math.sqrt(a)
+                nn.init.uniform_(layer.bias, -bound, bound)  # type: ignore[arg-type]
+
+    def forward(self, latent: Tensor) -> Weights:
+        """Map latents (B, D) to the weights of B networks."""
+        return self.arrange(self.heads(latent))
+
+    def arrange(self, made: list[Tensor]) -> Weights:
+        """Return the heads' outputs as layers."""
+        return [(made[2 * k].unflatten(1, (b, a)), made[2 * k + 1]) for k, (a, b) in enumerate(self.shapes)]
+
+
+class LowRankWeights(nn.Module):
+    """A shared template, plus U V^T of a small rank for each video; biases are the video's own.
+
+    One head makes everything: the network is small, so that many videos fit into one step.
+    """
+
+    def __init__(self, config: InrvConfig, features: int) -> None:
+        super().__init__()
+        self.shapes, self.rank = layer_sizes(config, features), config.rank
+        self.templates = nn.ModuleList(nn.Linear(a, b) for a, b in self.shapes)
+        for layer in self.templates:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # type: ignore[arg-type]
+        sizes = [n for a, b in self.shapes for n in (a * self.rank, b * self.rank, b)]
+        self.sizes = sizes
+        self.trunk = _trunk(config)
+        self.last = nn.Linear(config.head_hidden, sum(sizes))
+        nn.init.normal_(self.last.weight, std=0.3 / math.sqrt(config.head_hidden))
+        nn.init.normal_(self.last.bias, std=0.3)
+
+    def forward(self, latent: Tensor) -> Weights:
+        """Map latents (B, D) to the weights of B networks."""
+        parts = self.last(self.trunk(latent)).split(self.sizes, dim=1)
+        out: Weights = []
+        for k, (a, b) in enumerate(self.shapes):
+            v, u, bias = parts[3 * k : 3 * k + 3]
+            layer: nn.Linear = self.templates[k]  # type: ignore[assignment]
+            scale = 1 / math.sqrt(a * self.rank)
+            out.append(
+                (
+                    layer.weight,
+                    layer.bias + 0.1 * bias,
+                    u.unflatten(1, (b, self.rank)) * scale,
+                    v.unflatten(1, (a, self.rank)),
+                )
+            )
+        return out
+
+
+class MixtureWeights(nn.Module):
+    """Each layer's weights are a sum of shared bases, weighted by the video."""
+
+    def __init__(self, config: InrvConfig, features: int) -> None:
+        super().__init__()
+        self.shapes, self.bases = layer_sizes(config, features), config.bases
+        self.weights = nn.ParameterList(
+            nn.Parameter(torch.randn(self.bases, b, a) * math.sqrt(2 / a)) for a, b in self.shapes
+        )
+        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(self.bases, b)) for _, b in self.shapes)
+        self.trunk = _trunk(config)
+        self.last = nn.Linear(config.head_hidden, self.bases * len(self.shapes))
+        nn.init.normal_(self.last.bias, std=1 / math.sqrt(self.bases))
+
+    def forward(self, latent: Tensor) -> Weights:
+        """Map latents (B, D) to the weights of B networks."""
+        shares = self.last(self.trunk(latent)).unflatten(1, (len(self.shapes), self.bases))
+        return [
+            (torch.einsum("bk,kji->bji", shares[:, n], w), shares[:, n] @ self.biases[n])
+            for n, w in enumerate(self.weights)
+        ]
+
+
+def _trunk(config: InrvConfig) -> nn.Sequential:
+    """Return latent -> hidden x layers, ReLU after each."""
+    sizes = [config.latent] + [config.head_hidden] * config.head_layers
+    steps: list[nn.Module] = []
+    for a, b in itertools.pairwise(sizes):
+        steps += [nn.Linear(a, b), nn.ReLU()]
+    for layer in steps[::2]:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # type: ignore[arg-type]
+    return nn.Sequential(*steps)

@@ -1,0 +1,245 @@
+"""A space of videos: every vector of its latent space is a video, at any size and at any times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.rates import as_rate
+from moviola.core.seeds import torch_generator
+from moviola.core.weights import PretrainedMixin
+from moviola.models.inrv.condition import FrameCondition
+from moviola.models.inrv.config import InrvConfig
+from moviola.models.inrv.coordinates import axis, places
+from moviola.models.inrv.decoders import make_decoder
+from moviola.models.inrv.encoder import Encoder
+from moviola.models.inrv.prior import FlowPrior
+
+SAMPLERS = ("prior", "slerp", "gaussian", "mixture")
+_PIXELS = 1 << 16  # rendered at once
+
+
+class InrvModel(PretrainedMixin, nn.Module):
+    """Codebook, decoder, and (ours) encoder and prior.
+
+    Source: Sen et al. 2022, "INR-V: A Continuous Representation Space for Video-based Generative Tasks".
+
+    Args:
+        config: sizes.
+    """
+
+    config_class = InrvConfig
+    config: InrvConfig
+    codes: Tensor
+
+    def __init__(self, config: InrvConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.latent if config.condition else config.code
+        self.codebook = nn.Parameter(torch.randn(config.videos, width) * config.init_std)
+        # what the decoder is given for each row: the row itself, but for a model that is also told frame embeddings
+        self.register_buffer("codes", torch.zeros(config.videos, config.code))
+        self.condition = FrameCondition(config.condition, config.code) if config.condition else None
+        self.decoder = make_decoder(config)
+        self.encoder = Encoder(config) if config.encoder else None
+        self.prior = FlowPrior(config.code, config.prior) if config.prior else None
+
+    # -- what a generator says of itself (`moviola.models.protocols.Generator`) ----------------------------
+
+    is_conditional = False
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of the clips."""
+        return self.config.frames
+
+    @property
+    def height(self) -> int:
+        """H of the clips, px."""
+        return self.config.height
+
+    @property
+    def width(self) -> int:
+        """W of the clips, px."""
+        return self.config.width
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames a second of the clips."""
+        return as_rate(self.config.fps)
+
+    def stream(self, seed: int, index: int, frames: int, prompt: str | None = None) -> Iterator[Tensor]:
+        """Draw a novel video; see `moviola.models.protocols.Generator.stream`."""
+        if prompt is not None:
+            raise ConfigError("this model takes no prompt; edit interpolate takes the captions of its clips")
+        if frames < 1:
+            raise ConfigError(f"frames is {frames}; it must be at least 1")
+        return self.render(self.draw(seed, [index]), torch.arange(frames, dtype=torch.float32))
+
+    # -- codes --------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def draw(self, seed: int, indices: Sequence[int], method: str = "") -> Tensor:
+        """Draw the codes of novel videos.
+
+        Args:
+            seed, indices: which; each depends on (seed, index) alone.
+            method: "prior" (flow matching over the codes), "slerp" (between two clips at random, as in the paper),
+                "gaussian" or "mixture" (around one clip at random); empty for "prior" where there is one, else "slerp".
+
+        Returns:
+            (B, code).
+
+        Raises:
+            ConfigError: no such method, or no prior.
+        """
+        method = method or ("prior" if self.prior is not None else "slerp")
+        if method not in SAMPLERS:
+            raise ConfigError(f"no way to draw called {method!r}; there are {', '.join(SAMPLERS)}")
+        if method == "prior" and self.prior is None:
+            raise ConfigError("this model has no prior; draw with slerp, gaussian or mixture")
+        rows = [self._draw_one(torch_generator(seed, "code", i), method) for i in indices]
+        noise = torch.stack(rows).to(self.codes)
+        return self.prior.sample(noise) if method == "prior" and self.prior is not None else noise
+
+    def _draw_one(self, generator: torch.Generator, method: str) -> Tensor:
+        codes, size = self.codes.cpu(), self.config.code
+        if method == "prior":
+            return torch.randn(size, generator=generator)
+        if method == "gaussian":
+            spread = codes.std(dim=0, unbiased=False)
+            return codes.mean(dim=0) + spread * torch.randn(size, generator=generator)
+        if method == "mixture":
+            nearest = _nearest_distance(codes)
+            row = int(torch.randint(len(codes), (), generator=generator))
+            step = torch.randn(size, generator=generator) / size**0.5
+            return codes[row] + step * nearest[row]
+        pair = torch.randperm(len(codes), generator=generator)[:2]
+        return slerp(codes[pair[0]], codes[pair[-1]], float(torch.rand((), generator=generator)))
+
+    def code_of(self, name: str) -> Tensor:
+        """Return the code (code,) of a clip by its number or its caption.
+
+        Raises:
+            ConfigError: a number out of range. UnknownNameError: a caption of no clip, or of several.
+        """
+        return self.codes[self.row_of(name)]
+
+    def row_of(self, name: str) -> int:
+        """Return the row of a clip by its number or its caption; errors as `code_of`."""
+        captions = [c.casefold() for c in self.config.captions]
+        if name.strip().casefold() in captions:
+            return captions.index(name.strip().casefold())
+        if name.strip().lstrip("-").isdigit():
+            if not 0 <= int(name) < len(captions):
+                raise ConfigError(f"no clip {name}; the model holds clips 0 to {len(captions) - 1}")
+            return int(name)
+        raise UnknownNameError.of("clip", name, [c for c in self.config.captions if c])
+
+    # -- frames -------------------------------------------------------------------------------------------
+
+    def times(self, numbers: Tensor) -> Tensor:
+        """Return the coordinates of frame numbers (any real numbers), shaped alike."""
+        return places(numbers, self.config.frames, self.config.grid)
+
+    def axes(self, height: int | None = None, width: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return the coordinates of rows (H,) and columns (W,), the clips' own sizes by default."""
+        c, at = self.config, self.codes.device
+        return (
+            axis(height or c.height, c.height, c.grid).to(at),
+            axis(width or c.width, c.width, c.grid).to(at),
+        )
+
+    def decode(
+        self,
+        codes: Tensor,
+        numbers: Tensor,
+        height: int | None = None,
+        width: int | None = None,
+        state: Any = None,
+    ) -> Tensor:
+        """Draw whole frames, with gradients.
+
+        Args:
+            codes: (B, code).
+            numbers: (T,) or (B, T), frame numbers, any real ones.
+            height, width: px; the clips' own by default.
+            state: what the decoder's `prepare` returned for these codes, to save it.
+
+        Returns:
+            (B, T, C, H, W), about [-1, 1].
+        """
+        y, x = self.axes(height, width)
+        state = self.decoder.prepare(codes) if state is None else state
+        return self.decoder.grid(state, self.times(numbers.to(codes)), y, x).movedim(-1, 2)
+
+    @torch.no_grad()
+    def render(
+        self,
+        code: Tensor,
+        numbers: Tensor,
+        height: int | None = None,
+        width: int | None = None,
+        state: Any = None,
+    ) -> Iterator[Tensor]:
+        """Draw one video, piece by piece.
+
+        Args:
+            code: (1, code).
+            numbers: (T,), frame numbers, any real ones.
+            height, width: px; the clips' own by default.
+            state: as for `decode`.
+
+        Yields:
+            float32 (t, C, H, W) in [-1, 1]; rows are drawn in pieces where a frame is large.
+
+        Raises:
+            ConfigError: a size below 1, no frames, or a number that is not finite.
+        """
+        height, width = (
+            (self.config.height if height is None else height),
+            (self.config.width if width is None else width),
+        )
+        if height < 1 or width < 1:
+            raise ConfigError(f"a frame has at least 1x1 px, not {width}x{height}")
+        if not len(numbers) or not bool(torch.isfinite(numbers).all()):
+            raise ConfigError("frame numbers are finite, and there is at least one")
+        return self._pieces(code, numbers.to(code), height, width, state)
+
+    @torch.no_grad()
+    def _pieces(self, code: Tensor, numbers: Tensor, height: int, width: int, state: Any) -> Iterator[Tensor]:
+        state = self.decoder.prepare(code) if state is None else state
+        y, x = self.axes(height, width)
+        frames, rows = max(1, _PIXELS // (height * width)), max(1, _PIXELS // width)
+        for piece in self.times(numbers).split(frames):
+            parts = [self.decoder.grid(state, piece, part, x) for part in y.split(rows)]
+            yield torch.cat(parts, dim=2)[0].movedim(-1, 1).float().clamp(-1, 1)
+
+
+def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """Return the point at `share` of the arc from a to b, (D,): directions by angle, lengths linearly.
+
+    Source: Shoemake 1985, "Animating Rotation with Quaternion Curves".
+    """
+    lengths = a.norm(), b.norm()
+    cosine = ((a / lengths[0].clamp(min=1e-12)) @ (b / lengths[1].clamp(min=1e-12))).clamp(-1, 1)
+    angle = cosine.arccos()
+    if float(angle.sin()) < 1e-4:
+        return torch.lerp(a, b, share)
+    direction = (
+        ((1 - share) * angle).sin() * a / lengths[0] + (share * angle).sin() * b / lengths[1]
+    ) / angle.sin()
+    return direction * torch.lerp(lengths[0], lengths[1], share)
+
+
+def _nearest_distance(codes: Tensor) -> Tensor:
+    """Return each code's distance to the nearest other one, (N,)."""
+    if len(codes) < 2:
+        return codes.norm(dim=1)
+    distance = torch.cdist(codes, codes)
+    return distance.fill_diagonal_(float("inf")).amin(dim=1)
