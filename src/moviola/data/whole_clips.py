@@ -117,7 +117,8 @@ class WholeClips(ClipTable):
         short = [self._cache[i].name for i, n in enumerate(lengths) if n < needed and not (loop and n > 1)]
         if not self._keys:
             raise InputError(
-                f"{source.path} has no clip of {needed} frames, which {frames} frames at a stride of {stride} need; "
+                f"{source.path} has no clip of {needed} frames, "
+                f"which {frames} frames at a stride of {stride} need; "
                 f"its {len(lengths)} clips have {max(lengths, default=0)} at most"
             )
         if short:
