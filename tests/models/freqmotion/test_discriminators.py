@@ -69,25 +69,18 @@ def test_packed_clips_are_judged_together(kind):
         DiscriminatorConfig.make({"kind": "video", "size": 16, "frames": 8, "widths": [4, 6], "pack": 2})
 
 
-@pytest.mark.parametrize("pack", [1, 2])
-def test_local_scores(pack):
-    """The whole's score once for each of the 8x8 places of the last resolution but one, then theirs."""
+def test_absolute_time():
+    """Told when a clip begins, it scores one clip at two times differently; not told, alike."""
     torch.manual_seed(0)
-    critic = make_discriminator(config("time-difference", 3, local=True, pack=pack, group=1))
     clips, delta = torch.randn(4, 3, 3, 16, 16), torch.full((4,), 0.125)
-    scores = critic(clips, delta).detach()
-    assert scores.shape == (4 // pack, 2 * 8 * 8)
-    whole, places = scores.chunk(2, dim=1)
-    assert torch.equal(whole, whole[:, :1].expand_as(whole))
-    assert torch.allclose(scores.mean(dim=1), (whole[:, 0] + places.mean(dim=1)) / 2, atol=1e-6)
-    changed = clips.clone()
-    changed[:, :, :, :2, :2] += 1  # a corner; the opposite one does not see it
-    difference = (critic(changed, delta).detach() - scores)[:, 64:].abs().unflatten(1, (8, 8))
-    assert float(difference[:, 0, 0].amin()) > 1e-6 and float(difference[:, -1, -1].amax()) == 0
-    assert not torch.allclose(critic(clips, 2 * delta)[:, 64:], places)
+    early, late = torch.zeros(4), torch.full((4,), 0.7)
+    absolute = make_discriminator(config("time-difference", 3, absolute=True))
+    assert not torch.allclose(absolute(clips, delta, early), absolute(clips, delta, late), atol=1e-4)
+    relative = make_discriminator(config("time-difference", 3))
+    assert torch.equal(relative(clips, delta, early), relative(clips, delta, late))
     with pytest.raises(ConfigError, match="time-difference"):
         DiscriminatorConfig.make(
-            {"kind": "image", "size": 16, "frames": 1, "widths": [4, 6, 8], "local": True}
+            {"kind": "image", "size": 16, "frames": 1, "widths": [4, 6, 8], "absolute": True}
         )
 
 

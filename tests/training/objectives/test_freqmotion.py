@@ -103,31 +103,6 @@ def test_windows_are_equally_spaced_and_inside(toys, tmp_path):
     assert spacings == {1, 2, 3}
 
 
-@pytest.mark.parametrize("stride", [1, 2, 9])
-def test_windows_steps_never_exceed_the_stride(toys, tmp_path, stride):
-    """And take every value up to it; 3 of 8 frames leave room for 3."""
-    made = objective(stride=stride)
-    context = Context(toys.trainer(made, tmp_path, samples=Numbered(), batch=4, sample_every=0))
-    micro = {"frames": torch.from_numpy(np.stack([Numbered().sample(None)["frames"]] * 2))}
-    spacings = set()
-    for step in range(30):
-        context.step = step
-        spacings |= set(made._windows("time", micro, context, "critic").frames.diff(dim=1).flatten().tolist())
-    assert spacings == set(range(1, min(stride, 3) + 1))
-
-
-def test_a_local_discriminator_trains(toys, tmp_path):
-    """Its penalty is that of the mean score, and everything in it moves."""
-    local = DiscriminatorConfig(kind="time-difference", size=8, frames=3, widths=(4, 4), local=True)
-    made = objective(r1_every=1)
-    made.discriminators["time"] = made.modules["time"] = make_discriminator(local)
-    before = [p.detach().clone() for p in made.modules["time"].parameters()]
-    log = run(toys, tmp_path, made, steps=2, log_every=1)
-    assert all(line["time/r1"] >= 0 for line in log)
-    after = made.modules["time"].parameters()
-    assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True) if a.numel() > 1)
-
-
 def test_windows_begin_where_the_span_says(toys, tmp_path):
     """The paper's one window [-1, 1); with a span, later ones, too."""
     micro = {"frames": torch.from_numpy(np.stack([Numbered().sample(None)["frames"]] * 2))}
