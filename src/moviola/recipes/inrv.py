@@ -124,21 +124,22 @@ def inrv_debug(path: Path | None = None) -> InrvRun:
 
 
 def inrv_smileys(path: Path | None = None) -> InrvRun:
-    """Animated faces at 64x64, a convolutional decoder with an encoder and a prior; an hour or two of one CPU core."""
+    """Animated faces at 64x64: a hypernetwork with an encoder and a prior; about an hour of one CPU core."""
     return InrvRun(
         recipe="inrv_smileys",
         data=_needed(path, stride=2, loop=True, hold_out=9),
         model=InrvConfig(
-            frames=36, height=64, width=64, latent=128, init_std=0.5, decoder="conv", octaves=6, head_hidden=192,
-            widths=(192, 128, 96, 64, 32), encoder=(24, 48, 96, 128), prior=256,
+            frames=36, height=64, width=64, latent=128, init_std=0.1, hidden=96, layers=4, octaves=6,
+            head_hidden=64, head_layers=1, encoder=(24, 48, 96, 128), prior=256,
         ),
         objective=InrvObjectiveConfig(
-            learning_rate=2e-3, latent_rate=1e-2, clip_frames=4, moments="all", encoder_share=0.25,
-            latent_weight=1e-4,
+            learning_rate=2e-3, latent_rate=1e-2, clip_frames=8, points=1024, moments="all",
+            encoder_share=0.125,
         ),
         trainer=TrainerConfig(
-            steps=11_000, batch=8, ema=0.999, precision="bf16", threads=1, channels_last=True,
-            schedule=Schedule(kind="cosine", warmup=200, floor=0.02), log_every=50, sample_every=1000, save_every=500,
+            steps=30_000, batch=16, ema=0.999, precision="bf16", threads=1,
+            schedule=Schedule(kind="cosine", warmup=200, floor=0.02),
+            log_every=100, sample_every=5000, save_every=1000,
         ),
     )  # fmt: skip
 

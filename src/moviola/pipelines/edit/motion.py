@@ -92,7 +92,7 @@ def edit_codes(model: FreqMotionGenerator, seed: int, index: int, edit: MotionEd
     scales = []
     for bank in model.banks:
         masks = edit.bands.masks(bank.frequencies())  # type: ignore[operator]
-        cache = {id(code): bank.affine(code) for code in by_band}  # type: ignore[operator]
+        cache = {id(code): bank.scales(code) for code in by_band}  # type: ignore[operator]
         scales.append(blend_scales([cache[id(code)] for code in by_band], masks, edit.gains))
     chosen = seed if edit.content is None else edit.content
     content = model.map_content(model.draw_latent("content", chosen, [index]))
