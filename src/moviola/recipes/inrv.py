@@ -133,11 +133,11 @@ def inrv_smileys(path: Path | None = None) -> InrvRun:
             head_hidden=64, head_layers=1, encoder=(24, 48, 96, 128), prior=256,
         ),
         objective=InrvObjectiveConfig(
-            learning_rate=2e-3, latent_rate=1e-2, clip_frames=8, points=1024, moments="all",
+            learning_rate=2e-3, latent_rate=1e-2, clip_frames=4, points=1024, moments="all",
             encoder_share=0.125,
         ),
         trainer=TrainerConfig(
-            steps=30_000, batch=16, ema=0.999, precision="bf16", threads=1,
+            steps=28_000, batch=16, ema=0.999, precision="bf16", threads=1,
             schedule=Schedule(kind="cosine", warmup=200, floor=0.02),
             log_every=100, sample_every=5000, save_every=1000,
         ),
