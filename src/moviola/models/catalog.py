@@ -213,6 +213,11 @@ def load_space(model: str | Path, device: str = "cpu") -> InrvModel:
     return _load_family(model, device, "inrv", "spaces of videos")
 
 
+def is_space(model: str | Path) -> bool:
+    """Return whether a model given by name or folder is a space of videos; loads nothing. Errors as `family_of`."""
+    return family_of(model) is FAMILIES["inrv"]
+
+
 def family_of(model: str | Path) -> Family:
     """Return the family of a model given by name or folder; loads nothing.
 

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -215,10 +216,10 @@ def _free(fitted: Fit, observation: Observation, config: FitConfig, tick: Callab
 
 def first_layers(model: InrvModel) -> list[nn.Parameter]:
     """Return the weights of the first layers behind the code: of a hypernetwork's heads, of a trunk, of the styles."""
-    decoder = model.decoder
-    hyper = getattr(decoder, "hyper", decoder)
+    decoder: Any = model.decoder
+    hyper: Any = getattr(decoder, "hyper", decoder)
     if hasattr(hyper, "heads"):
-        layers = [hyper.heads.first]
+        layers: list[nn.Module] = [hyper.heads.first]
     elif hasattr(hyper, "trunk"):
         layers = [hyper.trunk[0]]
     else:

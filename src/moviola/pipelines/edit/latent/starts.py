@@ -46,24 +46,21 @@ def choose_starts(
         count: S, at least 1; where the codebook has fewer clips, codes beside them are drawn.
         generator: of those.
     """
-    codes, names = [], []
+    starts: list[tuple[Tensor, str]] = []
     own = encode(model, observation)
     if own is not None:
-        codes.append(own[0]), names.append("encoder")
+        starts.append((own[0], "encoder"))
     rows = nearest_rows(model, observation)
-    mean = model.codes.mean(dim=0)
-    for place, row in enumerate(rows):
-        codes.append(model.codes[row]), names.append(f"clip {row}")
-        if place == 0:
-            codes.append(mean), names.append("mean")
-        if len(codes) >= count:
-            break
+    starts.append((model.codes[rows[0]], f"clip {rows[0]}"))
+    starts.append((model.codes.mean(dim=0), "mean"))
+    starts += [(model.codes[row], f"clip {row}") for row in rows[1:count]]
     spread = model.codes.std(dim=0, unbiased=False)
-    while len(codes) < count:
-        row = rows[len(codes) % len(rows)]
-        noise = torch.randn(model.config.code, generator=generator).to(mean)
-        codes.append(model.codes[row] + 0.5 * spread * noise), names.append(f"near clip {row}")
-    return torch.stack(codes[:count]), names[:count]
+    while len(starts) < count:
+        row = rows[len(starts) % len(rows)]
+        noise = torch.randn(model.config.code, generator=generator).to(spread)
+        starts.append((model.codes[row] + 0.5 * spread * noise, f"near clip {row}"))
+    chosen = starts[:count]
+    return torch.stack([code for code, _ in chosen]), [name for _, name in chosen]
 
 
 @torch.no_grad()
