@@ -37,6 +37,7 @@ def make_house(folder: Path, extra: dict[str, str]) -> Path:
         "",
         *PACKAGES,
         "models/freqmotion",
+        "models/inrv",
         "models/nextframe",
         "models/rerender",
         "models/textgan",

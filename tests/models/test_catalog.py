@@ -72,6 +72,7 @@ def test_folders_that_are_none(shelf, tmp_path):
 def tiny_parts():
     """One small network of every family that is a single network, by family."""
     from moviola.models.freqmotion import FreqMotionConfig, FreqMotionGenerator
+    from moviola.models.inrv import InrvConfig, InrvModel
     from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
     from moviola.models.regis.fuse import FuseConfig, FuseRefiner
     from moviola.models.regis.unet import UnetConfig, UnetRefiner
@@ -87,6 +88,23 @@ def tiny_parts():
         "freqmotion": FreqMotionGenerator(
             FreqMotionConfig(
                 size=8, content=4, motion=4, style=4, content_layers=1, features=4, widths=(4, 4)
+            )
+        ),
+        "inrv": InrvModel(
+            InrvConfig(
+                frames=3,
+                height=8,
+                width=8,
+                captions=("a", "b"),
+                latent=4,
+                decoder="low-rank",
+                hidden=8,
+                layers=1,
+                rank=2,
+                head_hidden=8,
+                head_layers=1,
+                encoder=(4,),
+                prior=8,
             )
         ),
         "regis-u": UnetRefiner(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from moviola.nn.equalized import EqualizedConv2d, EqualizedLinear, PixelNorm, leaky_relu
@@ -56,3 +57,18 @@ def test_pixel_norm():
     """Rows of root mean square 1."""
     rows = PixelNorm()(5 * torch.randn(7, 32))
     assert torch.allclose(rows.square().mean(dim=1), torch.ones(7), atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [8, 64])
+def test_stationary_features_are_equally_strong_at_all_times(count):
+    """The mean over features of sin^2(omega t + phi) is 1/2 at every time; not so in the paper's form."""
+    torch.manual_seed(0)
+    times = torch.linspace(-1, 5, 50)
+    features = SinusoidFeatures(count, 1.0, 1.0, stationary=True)
+    features.omega.data.abs_()
+    power = features(times).square().mean(dim=-1)
+    assert torch.allclose(power, torch.full((50,), 0.5), atol=1e-5)
+    paper = SinusoidFeatures(count, 1.0, 1.0)
+    assert float(paper.phi.abs().amax()) <= 1
+    paper.omega.data.abs_()
+    assert float(paper(times).square().mean(dim=-1).std()) > 0.05

@@ -41,7 +41,7 @@ def test_commands(tmp_path, monkeypatch, capsys):
 def test_every_recipe_is_listed():
     """And no other."""
     table = PAGE[PAGE.index("## Recipes") : PAGE.index("## Settings")]
-    assert set(re.findall(r"`((?:textgan|nextframe|regis|freqmotion)_\w+)`", table)) == set(CATALOG)
+    assert set(re.findall(r"`((?:textgan|nextframe|regis|freqmotion|inrv)_\w+)`", table)) == set(CATALOG)
 
 
 def test_the_auto_decoder(tmp_path, monkeypatch, capsys):

@@ -92,6 +92,8 @@ class WholeClips(ClipTable):
         stride: take every `stride`-th frame.
         loop: begin again where a file is too short, for animations that repeat.
         limit: take the first so many clips; None for all.
+        hold_out: leave out the last of every so many clips, to measure on; 0 for none.
+        held: take those that are left out instead.
 
     Raises:
         InputError: no clip has enough frames. Clips that are too short or cannot be decoded are left out, with a note
@@ -108,16 +110,21 @@ class WholeClips(ClipTable):
         *,
         loop: bool = False,
         limit: int | None = None,
+        hold_out: int = 0,
+        held: bool = False,
     ) -> None:
         source = path if isinstance(path, Source) else open_source(path)
         self._cache = open_cached(source, CacheConfig(height=height, width=width, skip_broken=True))
         needed = (frames - 1) * stride + 1
         lengths = [item.info.frames for item in self._cache]
         self._keys = [i for i, n in enumerate(lengths) if n >= needed or (loop and n > 1)][:limit]
+        if hold_out:
+            self._keys = [k for n, k in enumerate(self._keys) if ((n + 1) % hold_out == 0) == held]
         short = [self._cache[i].name for i, n in enumerate(lengths) if n < needed and not (loop and n > 1)]
         if not self._keys:
             raise InputError(
-                f"{source.path} has no clip of {needed} frames, which {frames} frames at a stride of {stride} need; "
+                f"{source.path} has no clip of {needed} frames, "
+                f"which {frames} frames at a stride of {stride} need; "
                 f"its {len(lengths)} clips have {max(lengths, default=0)} at most"
             )
         if short:

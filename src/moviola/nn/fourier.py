@@ -16,14 +16,21 @@ class SinusoidFeatures(nn.Module):
         count: number of features.
         low, high: range of |omega| at the start, radians a time unit.
         learned: whether omega and phi are trained.
+        stationary: spread the phases evenly over the whole circle. A random sum of the features is then, on average,
+            equally strong at all times; with phases in (-1, 1) sines outweigh cosines, and all sums swell together.
     """
 
-    def __init__(self, count: int, low: float, high: float, learned: bool = True) -> None:
+    def __init__(
+        self, count: int, low: float, high: float, learned: bool = True, stationary: bool = False
+    ) -> None:
         super().__init__()
         magnitude = low + (high - low) * torch.rand(count)
         sign = torch.where(torch.arange(count) < (count + 1) // 2, 1.0, -1.0)
         self.omega = nn.Parameter(magnitude * sign, requires_grad=learned)
-        self.phi = nn.Parameter(2 * torch.rand(count) - 1, requires_grad=learned)
+        phi = 2 * torch.rand(count) - 1
+        if stationary:
+            phi = (torch.randperm(count) + 0.5) * (2 * torch.pi / count) - torch.pi
+        self.phi = nn.Parameter(phi, requires_grad=learned)
 
     def forward(self, times: Tensor, omega: Tensor | None = None) -> Tensor:
         """Map times (...) to features (..., count); `omega` (count,) replaces the learned frequencies."""

@@ -28,6 +28,7 @@ class TableConfig(Config):
         stride: take every `stride`-th frame.
         loop: begin again where a file is too short, for animations that repeat; else such files are left out.
         limit: take the first so many clips; None for all.
+        hold_out: leave out the last of every so many clips, to measure on; 0 for none.
         count: clips of the toy.
         toy: settings of the toy; its size and frames are the model's.
     """
@@ -36,11 +37,12 @@ class TableConfig(Config):
     stride: int = Field(default=1, ge=1)
     loop: bool = False
     limit: int | None = Field(default=None, ge=1)
+    hold_out: int = Field(default=0, ge=0)
     count: int = Field(default=16, ge=1)
     toy: sinusoid.Config = sinusoid.Config()
 
-    def open(self, height: int, width: int, frames: int) -> ClipTable:
-        """Open the clips at H, W and T.
+    def open(self, height: int, width: int, frames: int, *, held: bool = False) -> ClipTable:
+        """Open the clips at H, W and T, or with `held` the ones held out.
 
         Raises:
             ConfigError: no data at the path. InputError: no clip has enough frames.
@@ -51,7 +53,10 @@ class TableConfig(Config):
             return DrawnTable(self.count, self.toy.model_copy(update={"size": height, "frames": frames}))
         if not self.path.exists():
             raise ConfigError(f"no data at {self.path}; give --data an existing folder or list")
-        return WholeClips(self.path, height, width, frames, self.stride, loop=self.loop, limit=self.limit)
+        return WholeClips(
+            self.path, height, width, frames, self.stride,
+            loop=self.loop, limit=self.limit, hold_out=self.hold_out, held=held,
+        )  # fmt: skip
 
 
 class InrvRun(Config):
@@ -122,7 +127,7 @@ def inrv_smileys(path: Path | None = None) -> InrvRun:
     """Animated faces at 64x64, a convolutional decoder with an encoder and a prior; an hour or two of one CPU core."""
     return InrvRun(
         recipe="inrv_smileys",
-        data=_needed(path, stride=2, loop=True),
+        data=_needed(path, stride=2, loop=True, hold_out=9),
         model=InrvConfig(
             frames=36, height=64, width=64, latent=128, init_std=0.5, decoder="conv", octaves=6, head_hidden=192,
             widths=(192, 128, 96, 64, 32), encoder=(24, 48, 96, 128), prior=256,
@@ -132,7 +137,7 @@ def inrv_smileys(path: Path | None = None) -> InrvRun:
             latent_weight=1e-4,
         ),
         trainer=TrainerConfig(
-            steps=20_000, batch=8, ema=0.999, precision="bf16", threads=1, channels_last=True,
+            steps=11_000, batch=8, ema=0.999, precision="bf16", threads=1, channels_last=True,
             schedule=Schedule(kind="cosine", warmup=200, floor=0.02), log_every=50, sample_every=1000, save_every=500,
         ),
     )  # fmt: skip

@@ -69,6 +69,21 @@ def test_packed_clips_are_judged_together(kind):
         DiscriminatorConfig.make({"kind": "video", "size": 16, "frames": 8, "widths": [4, 6], "pack": 2})
 
 
+def test_absolute_time():
+    """Told when a clip begins, it scores one clip at two times differently; not told, alike."""
+    torch.manual_seed(0)
+    clips, delta = torch.randn(4, 3, 3, 16, 16), torch.full((4,), 0.125)
+    early, late = torch.zeros(4), torch.full((4,), 0.7)
+    absolute = make_discriminator(config("time-difference", 3, absolute=True))
+    assert not torch.allclose(absolute(clips, delta, early), absolute(clips, delta, late), atol=1e-4)
+    relative = make_discriminator(config("time-difference", 3))
+    assert torch.equal(relative(clips, delta, early), relative(clips, delta, late))
+    with pytest.raises(ConfigError, match="time-difference"):
+        DiscriminatorConfig.make(
+            {"kind": "image", "size": 16, "frames": 1, "widths": [4, 6, 8], "absolute": True}
+        )
+
+
 def test_patches_see_a_part_only():
     """Changing one corner leaves the score of the opposite corner alone."""
     torch.manual_seed(0)

@@ -57,6 +57,22 @@ def test_trajectory_is_the_equation():
     assert torch.allclose(model.trajectory(times, codes).double(), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("layers", [1, 3])
+def test_gated_motion_codes_are_odd(layers):
+    """m(-z) = -m(z), whatever the weights; the generator draws with them, and its folder holds them."""
+    model = generator(gated=True, motion_layers=layers)
+    with torch.no_grad():
+        for p in model.motion_mapping.parameters():
+            p.normal_()
+    z = torch.randn(5, 6)
+    code = model.motion_mapping(z)
+    assert code.shape == (5, 6) and float(code.abs().amax()) > 0.1
+    assert torch.allclose(model.motion_mapping(-z), -code, atol=1e-6)
+    # the gates depend on the energy of the parts: a linear map would keep proportions between two vectors
+    ratio = code / model.motion_mapping.basis(model.motion_mapping.norm(z))
+    assert float(ratio.std(dim=0).amax()) > 1e-2 and float(ratio.amin()) >= 0 and float(ratio.amax()) <= 2
+
+
 def test_linear_motion_holds_only_its_frequencies():
     """Without the nonlinearity, mu(t) of one frequency is a sinusoid of that frequency and nothing else."""
     model = generator(activate=False, features=1, ranges=((2.0, 2.001),))

@@ -29,6 +29,8 @@ class FreqMotionConfig(Config):
         ranges: |omega| (radians a time unit) that each bank of sinusoids starts in, lowest first.
         features: sinusoids of a bank.
         learned: whether omega and phi are trained.
+        stationary: spread the phases over the whole circle at the start, in place of (-1, 1) (ours). In the paper's
+            form sines outweigh cosines: motion swells and sinks at the same times in all videos.
         activate: leaky ReLU between the modulated and the second layer of a bank (the paper's form); without it w(t)
             holds no frequency but the bank's own.
         trend: number of learned features that grow with time, slope_i t; for motion in one direction (ours).
@@ -51,6 +53,7 @@ class FreqMotionConfig(Config):
     ranges: tuple[tuple[float, float], ...] = Field(default=((0.0, 7.0),), min_length=1)
     features: int = Field(default=512, ge=1)
     learned: bool = True
+    stationary: bool = False
     activate: bool = True
     trend: int = Field(default=0, ge=0)
     widths: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128)
@@ -89,8 +92,8 @@ class DiscriminatorConfig(Config):
             "time-difference" (more, equally spaced, see more of a motion).
         widths: C at full resolution, at half of it, and so on down to 4 px (image kinds and "time-difference"), or of
             the successive 3-D layers.
-        local: also score each place at twice the last resolution, with as much weight as the whole ("time-difference").
-            A place sees one object's motion, so that each is judged by itself (Isola et al. 2017, "pix2pix").
+        absolute: tell it when the first frame stands on the clock, besides the time between frames ("time-difference").
+            Real clips begin at no time in particular; where all drawn ones are alike at one time, this shows it (ours).
         pack: clips that are judged together, stacked as channels ("time-difference" and the image kinds; 1 in the
             paper). Two clips side by side show that a generator gives all videos one motion (Lin et al. 2018,
             "PacGAN").
@@ -102,7 +105,7 @@ class DiscriminatorConfig(Config):
     size: int = Field(default=256, ge=8)
     frames: int = Field(default=2, ge=1)
     widths: tuple[int, ...] = (128, 256, 512, 512, 512, 512, 512)
-    local: bool = False
+    absolute: bool = False
     pack: int = Field(default=1, ge=1)
     group: int = Field(default=4, ge=1)
     channels: int = Field(default=3, ge=1)
@@ -112,8 +115,8 @@ class DiscriminatorConfig(Config):
         image = self.kind in ("image", "patch-image")
         if image and self.frames != 1:
             raise ValueError(f"a discriminator of the kind {self.kind} sees 1 frame, not {self.frames}")
-        if self.local and self.kind != "time-difference":
-            raise ValueError("local scores belong to the time-difference discriminator; use a patch kind")
+        if self.absolute and self.kind != "time-difference":
+            raise ValueError("only the time-difference discriminator is told when a clip begins")
         if self.pack > 1 and "video" in self.kind:
             raise ValueError(f"a discriminator of the kind {self.kind} sees one clip at a time")
         if not image and self.frames < 2:

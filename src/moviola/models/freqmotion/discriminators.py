@@ -25,12 +25,13 @@ class Discriminator(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, clips: Tensor, delta: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, delta: Tensor, start: Tensor | None = None) -> Tensor:
         """Score clips.
 
         Args:
             clips: (B, T, C, H, W) in [-1, 1], T as the config says.
             delta: (B,), time units from one frame to the next; looked at by "time-difference" alone.
+            start: (B,), time of the first frame; looked at by "time-difference" with `absolute` alone.
 
         Returns:
             (B / pack, scores); larger is more real.
@@ -71,42 +72,25 @@ class FrameDiscriminator(Discriminator):
         self.hidden = EqualizedLinear(top * 16, top, activate=True)
         self.score = EqualizedLinear(top, 1)
         self.embed = TimeEmbedding(top) if config.kind == "time-difference" else None
-        self.local = EqualizedConv2d(widths[-2], widths[-2], 3, activate=True) if config.local else None
-        if config.local:
-            self.local_score = EqualizedConv2d(widths[-2], 1, 1)
-            self.local_embed = TimeEmbedding(widths[-2])
+        self.embed_start = TimeEmbedding(top) if config.absolute else None
 
-    def forward(self, clips: Tensor, delta: Tensor) -> Tensor:
-        """Score clips (B, T, C, H, W); see `Discriminator.forward`.
-
-        Returns:
-            (B / pack, 1); with local scores (B / pack, 2 places), the first half the whole's score repeated, so that
-            a mean over all weighs both alike.
-        """
+    def forward(self, clips: Tensor, delta: Tensor, start: Tensor | None = None) -> Tensor:
+        """Score clips (B, T, C, H, W); see `Discriminator.forward`. Returns (B / pack, 1)."""
         x = self.stem(self._stacked(clips))
-        for block in self.blocks[:-1]:
+        for block in self.blocks:
             x = block(x)
-        coarse, x = x, self.blocks[-1](x)
         if self.config.group > 1:
             x = _append_spread(x, self.config.group)
         h = self.hidden(self.conv(x).flatten(1))
         score = self.score(h)
         if self.embed is not None:
             step = delta[:: self.config.pack]
-            score = score + (self.embed(step) * h).sum(dim=1, keepdim=True) / math.sqrt(h.shape[1])
-            if self.local is not None:
-                places = self._local(coarse, step)
-                score = torch.cat([score.expand_as(places), places], dim=1)
+            embedding = self.embed(step)
+            if self.embed_start is not None:
+                assert start is not None
+                embedding = embedding + self.embed_start(start[:: self.config.pack])
+            score = score + (embedding * h).sum(dim=1, keepdim=True) / math.sqrt(h.shape[1])
         return score
-
-    def _local(self, x: Tensor, delta: Tensor) -> Tensor:
-        """Score each place of features (B, C, H, W): (B, H W)."""
-        assert self.local is not None
-        h = self.local(x)
-        shift = (self.local_embed(delta)[:, :, None, None] * h).sum(dim=1, keepdim=True) / math.sqrt(
-            h.shape[1]
-        )
-        return (self.local_score(h) + shift).flatten(1)
 
 
 class PatchDiscriminator(Discriminator):
@@ -121,7 +105,7 @@ class PatchDiscriminator(Discriminator):
         self.blocks = nn.ModuleList(_Down(a, b) for a, b in itertools.pairwise(widths))
         self.score = EqualizedConv2d(widths[-1], 1, 1)
 
-    def forward(self, clips: Tensor, delta: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, delta: Tensor, start: Tensor | None = None) -> Tensor:
         """Score clips (B, 1, C, H, W); see `Discriminator.forward`. Returns (B, places)."""
         x = self.stem(self._stacked(clips))
         for block in self.blocks:
@@ -151,7 +135,7 @@ class VideoDiscriminator(Discriminator):
         else:
             self.score = EqualizedLinear(top * frames * side * side, 1)
 
-    def forward(self, clips: Tensor, delta: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, delta: Tensor, start: Tensor | None = None) -> Tensor:
         """Score clips (B, T, C, H, W); see `Discriminator.forward`. Returns (B, 1) or (B, patches)."""
         self._check(clips)
         x = clips.transpose(1, 2)
@@ -205,6 +189,7 @@ class _Down(nn.Module):
         self.skip = EqualizedConv2d(channels_in, channels_out, 1, stride=2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C_in, H, W) to (B, C_out, H/2, W/2)."""
         h = self.conv2(self.blur(self.conv1(x)))
         return (h + self.skip(self.skip_blur(x))) / math.sqrt(2.0)
 

@@ -27,7 +27,7 @@ class MotionBank(nn.Module):
     def __init__(self, config: FreqMotionConfig, low: float, high: float) -> None:
         super().__init__()
         count = config.features + config.trend
-        self.sinusoids = SinusoidFeatures(config.features, low, high, config.learned)
+        self.sinusoids = SinusoidFeatures(config.features, low, high, config.learned, config.stationary)
         self.slope = nn.Parameter(torch.randn(config.trend) * 0.5) if config.trend else None
         self.affine = EqualizedLinear(config.motion, count, bias=None if config.center else 1.0)
         self.hidden = nn.Linear(count, config.motion)

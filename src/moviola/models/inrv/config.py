@@ -77,9 +77,9 @@ class InrvConfig(Config):
             raise ValueError("captions has one entry for each video of the codebook, at least 1")
         if self.decoder == "conv" and not self.widths:
             raise ValueError("widths has one entry for each of 4, 8, 16 ... px")
-        if self.encoder and 4 << len(self.encoder) > 2 * min(self.height, self.width):
+        if self.encoder and 2 << len(self.encoder) > min(self.height, self.width):
             raise ValueError(
-                f"an encoder of {len(self.encoder)} halvings needs frames of at least 4 px at its end"
+                f"an encoder of {len(self.encoder)} halvings needs frames of at least {2 << len(self.encoder)} px"
             )
         return self
 

@@ -100,7 +100,7 @@ class FilmSirenDecoder(Decoder):
         self.first = nn.Linear(3 + local, config.hidden)
         self.hidden = nn.ModuleList(nn.Linear(config.hidden, config.hidden) for _ in range(config.layers - 1))
         self.last = nn.Linear(config.hidden, config.channels)
-        self.trunk = mlp._trunk(config)
+        self.trunk = mlp.make_trunk(config)
         self.film = nn.Linear(config.head_hidden, 2 * config.hidden * config.layers)
         nn.init.normal_(self.film.weight, std=0.1 / math.sqrt(config.head_hidden))
         nn.init.zeros_(self.film.bias)
@@ -126,7 +126,12 @@ class FilmSirenDecoder(Decoder):
             x = torch.cat([x, self.local(local, coordinates[..., 1], coordinates[..., 2])], dim=-1)
         for number, layer in enumerate([self.first, *self.hidden]):
             scale, shift = film[:, number, 0], film[:, number, 1]
-            x = torch.sin((1 + scale) * layer(x) + shift)
+            if number == 0:
+                # many radians, of which half precision would keep two digits
+                with torch.autocast(x.device.type, enabled=False):
+                    x = torch.sin((1 + scale.float()) * layer(x.float()) + shift.float())
+            else:
+                x = torch.sin((1 + scale) * layer(x) + shift)
         return self.last(x)
 
 
@@ -140,7 +145,7 @@ class FactorisedDecoder(Decoder):
     def __init__(self, config: InrvConfig) -> None:
         super().__init__(config)
         width, self.mixed = config.hidden, max(config.hidden // 4, 8)
-        self.trunk = mlp._trunk(config)
+        self.trunk = mlp.make_trunk(config)
         self.film = nn.Linear(config.head_hidden, 3 * 2 * 2 * width)
         nn.init.normal_(self.film.weight, std=0.5 / math.sqrt(config.head_hidden))
         nn.init.zeros_(self.film.bias)

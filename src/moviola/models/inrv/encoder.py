@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         x = torch.cat([frames * mask, mask], dim=2).flatten(0, 1)
         for conv in self.convs:
             x = F.leaky_relu(conv(x), 0.2)
-        x = F.adaptive_avg_pool2d(x, list(self.shape)) if x.shape[-2:] != self.shape else x
+        x = F.adaptive_avg_pool2d(x, self.shape) if x.shape[-2:] != self.shape else x
         h = F.leaky_relu(self.frame(x.flatten(1)), 0.2).unflatten(0, frames.shape[:2])
         h = self.joined(torch.cat([h, self.encoding.one(0, times).to(h.dtype)], dim=-1))
         seen = mask.flatten(2).amax(

@@ -50,6 +50,7 @@ class LocalLatents(nn.Module):
                 distance = (rows - cy).square() + (columns - cx).square()
                 logits.append(keys.gather(1, index) - F.softplus(self.sharpness) * distance)
                 values.append(flat.gather(1, index[..., None].expand(-1, -1, channels)))
-        weight = torch.stack(logits).exp() * torch.stack(windows)
+        scores = torch.stack(logits)
+        weight = (scores - scores.amax(dim=0)).exp() * torch.stack(windows)
         weight = weight / weight.sum(dim=0)
         return (weight[..., None] * torch.stack(values)).sum(dim=0)

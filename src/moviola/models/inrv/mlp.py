@@ -99,9 +99,11 @@ class HyperWeights(nn.Module):
         """Map latents (B, D) to the weights of B networks."""
         return self.arrange(self.heads(latent))
 
-    def arrange(self, made: list[Tensor]) -> Weights:
+    def arrange(self, outputs: list[Tensor]) -> Weights:
         """Return the heads' outputs as layers."""
-        return [(made[2 * k].unflatten(1, (b, a)), made[2 * k + 1]) for k, (a, b) in enumerate(self.shapes)]
+        return [
+            (outputs[2 * k].unflatten(1, (b, a)), outputs[2 * k + 1]) for k, (a, b) in enumerate(self.shapes)
+        ]
 
 
 class LowRankWeights(nn.Module):
@@ -118,7 +120,7 @@ class LowRankWeights(nn.Module):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # type: ignore[arg-type]
         sizes = [n for a, b in self.shapes for n in (a * self.rank, b * self.rank, b)]
         self.sizes = sizes
-        self.trunk = _trunk(config)
+        self.trunk = make_trunk(config)
         self.last = nn.Linear(config.head_hidden, sum(sizes))
         nn.init.normal_(self.last.weight, std=0.3 / math.sqrt(config.head_hidden))
         nn.init.normal_(self.last.bias, std=0.3)
@@ -152,7 +154,7 @@ class MixtureWeights(nn.Module):
             nn.Parameter(torch.randn(self.bases, b, a) * math.sqrt(2 / a)) for a, b in self.shapes
         )
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(self.bases, b)) for _, b in self.shapes)
-        self.trunk = _trunk(config)
+        self.trunk = make_trunk(config)
         self.last = nn.Linear(config.head_hidden, self.bases * len(self.shapes))
         nn.init.normal_(self.last.bias, std=1 / math.sqrt(self.bases))
 
@@ -165,7 +167,7 @@ class MixtureWeights(nn.Module):
         ]
 
 
-def _trunk(config: InrvConfig) -> nn.Sequential:
+def make_trunk(config: InrvConfig) -> nn.Sequential:
     """Return latent -> hidden x layers, ReLU after each."""
     sizes = [config.latent] + [config.head_hidden] * config.head_layers
     steps: list[nn.Module] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -40,8 +41,7 @@ class InrvModel(PretrainedMixin, nn.Module):
     def __init__(self, config: InrvConfig) -> None:
         super().__init__()
         self.config = config
-        width = config.latent if config.condition else config.code
-        self.codebook = nn.Parameter(torch.randn(config.videos, width) * config.init_std)
+        self.codebook = nn.Parameter(torch.randn(config.videos, config.code) * config.init_std)
         # what the decoder is given for each row: the row itself, but for a model that is also told frame embeddings
         self.register_buffer("codes", torch.zeros(config.videos, config.code))
         self.condition = FrameCondition(config.condition, config.code) if config.condition else None
@@ -126,19 +126,24 @@ class InrvModel(PretrainedMixin, nn.Module):
         """Return the code (code,) of a clip by its number or its caption.
 
         Raises:
-            ConfigError: a number out of range. UnknownNameError: a caption of no clip, or of several.
+            ConfigError: a number out of range, or a caption of several clips. UnknownNameError: a caption of no clip.
         """
         return self.codes[self.row_of(name)]
 
     def row_of(self, name: str) -> int:
         """Return the row of a clip by its number or its caption; errors as `code_of`."""
-        captions = [c.casefold() for c in self.config.captions]
-        if name.strip().casefold() in captions:
-            return captions.index(name.strip().casefold())
-        if name.strip().lstrip("-").isdigit():
-            if not 0 <= int(name) < len(captions):
-                raise ConfigError(f"no clip {name}; the model holds clips 0 to {len(captions) - 1}")
+        name = name.strip()
+        count = len(self.config.captions)
+        rows = [k for k, caption in enumerate(self.config.captions) if caption.casefold() == name.casefold()]
+        if name and len(rows) == 1:
+            return rows[0]
+        if re.fullmatch(r"[+-]?[0-9]+", name):
+            if not 0 <= int(name) < count:
+                raise ConfigError(f"no clip {name}; the model holds clips 0 to {count - 1}")
             return int(name)
+        if name and rows:
+            numbers = ", ".join(map(str, rows[:8])) + (" ..." if len(rows) > 8 else "")
+            raise ConfigError(f"{name!r} is the caption of {len(rows)} clips; give a number: {numbers}")
         raise UnknownNameError.of("clip", name, [c for c in self.config.captions if c])
 
     # -- frames -------------------------------------------------------------------------------------------
@@ -176,7 +181,8 @@ class InrvModel(PretrainedMixin, nn.Module):
         """
         y, x = self.axes(height, width)
         state = self.decoder.prepare(codes) if state is None else state
-        return self.decoder.grid(state, self.times(numbers.to(codes)), y, x).movedim(-1, 2)
+        times = self.times(numbers.to(codes.device, torch.float32))
+        return self.decoder.grid(state, times, y, x).movedim(-1, 2)
 
     @torch.no_grad()
     def render(
@@ -209,7 +215,7 @@ class InrvModel(PretrainedMixin, nn.Module):
             raise ConfigError(f"a frame has at least 1x1 px, not {width}x{height}")
         if not len(numbers) or not bool(torch.isfinite(numbers).all()):
             raise ConfigError("frame numbers are finite, and there is at least one")
-        return self._pieces(code, numbers.to(code), height, width, state)
+        return self._pieces(code, numbers.to(code.device, torch.float32), height, width, state)
 
     @torch.no_grad()
     def _pieces(self, code: Tensor, numbers: Tensor, height: int, width: int, state: Any) -> Iterator[Tensor]:
@@ -227,9 +233,11 @@ def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
     Source: Shoemake 1985, "Animating Rotation with Quaternion Curves".
     """
     lengths = a.norm(), b.norm()
-    cosine = ((a / lengths[0].clamp(min=1e-12)) @ (b / lengths[1].clamp(min=1e-12))).clamp(-1, 1)
+    if not float(lengths[0]) or not float(lengths[1]):
+        return torch.lerp(a, b, share)
+    cosine = ((a / lengths[0]) @ (b / lengths[1])).clamp(-1, 1)
     angle = cosine.arccos()
-    if float(angle.sin()) < 1e-4:
+    if float(angle.sin()) < 1e-3:  # what arccos leaves of single precision
         return torch.lerp(a, b, share)
     direction = (
         ((1 - share) * angle).sin() * a / lengths[0] + (share * angle).sin() * b / lengths[1]

@@ -38,8 +38,6 @@ class FreqMotionObjectiveConfig(Config):
         augment: DiffAugment policy for clips; empty for none.
         span: time units that generated windows may begin in, from -1 on; 0 is the paper's one window [-1, 1). Beyond
             it, the discriminator also sees what a longer video will hold (ours).
-        stride: largest step, in frames, between the frames that a time-difference discriminator sees; 0 for any that
-            fits the window (the paper). Where objects move far in a frame, small steps show where each went.
     """
 
     learning_rate: float = Field(default=2e-3, gt=0)
@@ -51,7 +49,6 @@ class FreqMotionObjectiveConfig(Config):
     path_every: int = Field(default=4, ge=1)
     augment: str = "color,translation,cutout,flip"
     span: float = Field(default=0.0, ge=0)
-    stride: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +133,6 @@ class FreqMotionObjective:
         length, count, batch = micro["frames"].shape[1], critic.frames, len(micro["frames"])
         random, step = context.generator("windows", name, *key), self.generator.config.clock_step
         most = (length - 1) // (count - 1) if count > 1 else 1
-        most = min(most, self.config.stride or most)
         stride = (
             int(torch.randint(1, most + 1, (), generator=random)) if critic.kind == "time-difference" else 1
         )
@@ -181,7 +177,7 @@ class FreqMotionObjective:
         return {"loss": loss, "real": on_real.mean(), "fake": on_fake.mean()}
 
     def _score(self, name: str, clips: Tensor, window: Window) -> Tensor:
-        return self.discriminators[name](clips, window.delta).float()
+        return self.discriminators[name](clips, window.delta, window.times[:, 0]).float()
 
     def _penalty(self, name: str, micro: Batch, context: Context, number: int) -> Terms:
         window = self._windows(name, micro, context, "penalty", number)

@@ -179,7 +179,8 @@ class InrvObjective:
                     np.cumsum(share), random.random(int(chosen.sum())), side="right"
                 ).clip(0, size - 1)
                 weight = 1 / ((1 - c.importance) + c.importance * share[cell] * size)
-            cells.append(cell), weights.append(weight)
+            cells.append(cell)
+            weights.append(weight)
         index = torch.from_numpy(np.stack(cells)).to(seen.frames.device)
         when = torch.from_numpy(np.stack([r.integers(frames, size=c.points) for r in seen.random])).to(index)
         rows, columns = index // g.width, index % g.width
