@@ -9,7 +9,7 @@ import torch
 from moviola.core.errors import ConfigError
 from moviola.core.video import Video
 from moviola.metrics.functional.paired import clip_psnr, ssim
-from moviola.pipelines.edit.latent.complete import fill, project_back
+from moviola.pipelines.edit.latent.complete import fill, fill_volume, project_back
 from moviola.pipelines.edit.latent.fit import FitConfig, first_layers, fit
 from moviola.pipelines.edit.latent.observe import area, invert, upsample
 from moviola.pipelines.edit.latent.render import frame_numbers, render
@@ -190,6 +190,18 @@ def test_filled_pixels():
     sparse = (torch.rand(1, 1, 17, 21) < 0.1).float()
     spread = fill(noise * sparse, sparse)
     assert float(spread.min()) >= 0 and float(spread.max()) <= float((noise * sparse).max()) + 1e-6
+
+
+def test_filled_over_time():
+    """What one frame hides its neighbours show: a hole in one frame of a still picture is nearer to it than alone."""
+    picture = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0)).expand(7, -1, -1, -1)
+    mask = torch.ones(7, 1, 24, 24)
+    mask[3, :, 8:16, 8:16] = 0
+    alone, together = fill(picture * mask, mask), fill_volume(picture * mask, mask)
+    assert float((together - picture).abs()[3].mean()) < 0.7 * float((alone - picture).abs()[3].mean())
+    assert torch.equal(together[mask.expand_as(together) > 0], picture[mask.expand_as(together) > 0])
+    constant = fill_volume(0.2 * mask, mask)
+    torch.testing.assert_close(constant, torch.full_like(constant, 0.2))
 
 
 def test_back_projection():

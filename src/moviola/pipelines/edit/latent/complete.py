@@ -21,6 +21,11 @@ from moviola.pipelines.edit.latent.observe import Observation, area
 from moviola.pipelines.edit.latent.render import PIXELS, render
 
 _SWEEPS = 24  # of relaxation at each level of the pyramid
+_TIME_SWEEPS, _TIME_WEIGHT = (
+    60,
+    2.0,
+)  # of relaxation over time, too; of a neighbour in time against one in space
+_AT_ONCE = 1 << 23  # pixels of all frames that are relaxed together; beyond, each frame alone
 _ROUNDS = 8  # of back-projection
 
 
@@ -76,7 +81,7 @@ def _keep(frames: Tensor, instants: list[float], observation: Observation, size:
 
 
 class _Remainder:
-    """What is added to the model's frames, by instant; two frames of it are held at a time.
+    """What is added to the model's frames, by instant.
 
     Args:
         model, code, observation, size: see `complete`.
@@ -87,7 +92,9 @@ class _Remainder:
     ) -> None:
         self.model, self.code, self.observation, self.size = model, code, observation, size
         self.numbers = observation.observed_frames
+        self._is_partial = not observation.mask[self.numbers].all()
         self._frame = lru_cache(maxsize=2)(self._fill)
+        self._together: Tensor | None = None
 
     def at(self, instant: float) -> Tensor:
         """Return (C, H, W): linear between the nearest frames that hold observed pixels, held beyond them."""
@@ -107,11 +114,23 @@ class _Remainder:
             drawn = next(render(self.model, self.code, instant, self.size))
             return project_back(drawn, values)[0] - drawn[0]
         own = self.observation.size
-        drawn = next(render(self.model, self.code, instant, own))
-        filled = fill((values - drawn) * mask, mask)
+        if self._is_partial and len(self.numbers) * own[0] * own[1] <= _AT_ONCE:
+            filled = self._volume()[int(np.searchsorted(self.numbers, number))][None]
+        else:
+            drawn = next(render(self.model, self.code, instant, own))
+            filled = fill((values - drawn) * mask, mask)
         if own != self.size:
             filled = F.interpolate(filled, self.size, mode="bilinear", align_corners=False, antialias=True)
         return filled[0]
+
+    def _volume(self) -> Tensor:
+        """Return what is added at all frames that hold observed pixels, (F, C, H, W)."""
+        if self._together is None:
+            values, mask = self.observation.values(self.numbers)
+            instants = torch.from_numpy(self.numbers).float()
+            drawn = torch.cat(list(render(self.model, self.code, instants, self.observation.size)))
+            self._together = fill_volume((values - drawn) * mask, mask)
+        return self._together
 
 
 def fill(values: Tensor, mask: Tensor) -> Tensor:
@@ -141,10 +160,36 @@ def fill(values: Tensor, mask: Tensor) -> Tensor:
     out = F.interpolate(solved, (2 * half[0], 2 * half[1]), mode="bilinear", align_corners=False)
     out = torch.where(mask > 0, values, out[..., :height, :width])
     for _ in range(_SWEEPS):
-        padded = F.pad(out, (1, 1, 1, 1), mode="replicate")
-        near = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1] + padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-        out = torch.where(mask > 0, values, near / 4)
+        out = torch.where(mask > 0, values, _beside(out) / 4)
     return out
+
+
+def fill_volume(values: Tensor, mask: Tensor) -> Tensor:
+    """Spread observed values over space and time: each frame as `fill`, then relaxed with the frames beside it.
+
+    What one frame hides another may show, and what changes little from frame to frame is known from several.
+
+    Args:
+        values: (T, C, H, W), 0 where hidden.
+        mask: (T, 1, H, W), 1 where observed; each frame has observed pixels.
+
+    Returns:
+        (T, C, H, W); observed values are kept.
+    """
+    out = fill(values, mask)
+    for _ in range(_TIME_SWEEPS if len(out) > 1 else 0):
+        near = _beside(out)
+        near[1:] += _TIME_WEIGHT * out[:-1]
+        near[:-1] += _TIME_WEIGHT * out[1:]
+        near[[0, -1]] += _TIME_WEIGHT * out[[0, -1]]
+        out = torch.where(mask > 0, values, near / (4 + 2 * _TIME_WEIGHT))
+    return out
+
+
+def _beside(frames: Tensor) -> Tensor:
+    """Return the sum of each pixel's four neighbours, (B, C, H, W); borders are held."""
+    padded = F.pad(frames, (1, 1, 1, 1), mode="replicate")
+    return padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1] + padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
 
 
 def project_back(drawn: Tensor, low: Tensor) -> Tensor:
