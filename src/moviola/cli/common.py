@@ -34,6 +34,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 EXAMPLES_ATTRIBUTE = "__moviola_examples__"
+LISTS_ATTRIBUTE = "__moviola_lists__"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -49,6 +50,37 @@ def example(*lines: str) -> Callable[[F], F]:
         return function
 
     return mark
+
+
+def takes_lists(*options: str) -> Callable[[F], F]:
+    """Let options of a command function take several values at once: `--between A B` is `--between A --between B`.
+
+    Args:
+        options: their names, each with its dashes.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, LISTS_ATTRIBUTE, options)
+        return function
+
+    return mark
+
+
+def spread_lists(words: list[str], options: tuple[str, ...]) -> list[str]:
+    """Return command-line words with each value of such an option behind an option of its own.
+
+    Its values go on until a word that begins with a dash and is no number.
+    """
+    out: list[str] = []
+    option = ""
+    for word in words:
+        is_value = not word.startswith("-") or word[1:].isdigit()
+        if is_value and option and out[-1] != option:
+            out.append(option)
+        out.append(word)
+        if not is_value:
+            option = word if word in options else ""
+    return out
 
 
 def group(help: str) -> typer.Typer:

@@ -12,7 +12,7 @@ from moviola.core.errors import ConfigError
 if TYPE_CHECKING:
     from moviola.pipelines.hub_generator import HubSettings
 
-_HUB = "hub:"
+HUB = "hub:"
 
 Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="hub: models: width and height, px.")]
 Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="hub: models: denoising steps.")]
@@ -35,15 +35,19 @@ class HubOptions:
     steps: int | None = None
     guidance: float | None = None
 
-    def check(self, model: str) -> None:
+    def check(self, model: str, own: tuple[str, ...] = ()) -> None:
         """Refuse them for our own models.
 
+        Args:
+            model: its name or folder.
+            own: those that this model takes all the same.
+
         Raises:
-            ConfigError: one is given.
+            ConfigError: another one is given.
         """
-        given = [f"--{name}" for name, value in self.__dict__.items() if value is not None]
-        if given and not model.startswith(_HUB):
-            raise ConfigError(f"{', '.join(given)} is for {_HUB}NAME; model {model} has no such setting")
+        given = [f"--{k}" for k, value in self.__dict__.items() if value is not None and k not in own]
+        if given and not model.startswith(HUB):
+            raise ConfigError(f"{', '.join(given)} is for {HUB}NAME; model {model} has no such setting")
 
     def settings(self) -> HubSettings:
         """Return them as `moviola.pipelines` takes them.

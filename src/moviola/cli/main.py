@@ -42,6 +42,18 @@ TASKS: dict[str, Table] = {
     "edit": {
         "motion": ("edit_motion", "command", "Draw a video and change its motion by bands of speed."),
         "spectrum": ("edit_spectrum", "command", "Print how fast things go to and fro in a video."),
+        "invert": ("edit_latent", "invert", "Draw a clip by the nearest code of a space of videos."),
+        "inpaint": ("edit_latent", "inpaint", "Fill a clip's lower half, or what a mask hides."),
+        "predict": ("edit_latent", "predict", "Continue the first frame, or the first K."),
+        "frame-interpolate": (
+            "edit_latent",
+            "frame_interpolate",
+            "Fill a clip between its first and last frame.",
+        ),
+        "sparse": ("edit_latent", "sparse", "Fill a clip of which a share of the pixels is left."),
+        "upsample": ("edit_latent", "upsample", "Enlarge a clip of few pixels to any size."),
+        "interpolate": ("edit_interpolate", "command", "Walk from video to video through a latent space."),
+        "map": ("edit_map", "command", "A page of a latent space: a thumbnail where each clip lies."),
     },
 }
 

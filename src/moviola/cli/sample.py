@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
-from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
+from moviola.cli.hub_options import HUB, Guidance, HubOptions, Steps
 from moviola.cli.written import read_span
 from moviola.core.errors import ConfigError
 
@@ -39,6 +39,14 @@ _Captions = Annotated[
 _Format = Annotated[
     str, typer.Option("--format", metavar="KIND", help="mp4, webm, mkv, gif, webp, npz or png-folders.")
 ]
+_Size = Annotated[
+    str | None,
+    typer.Option("--size", metavar="WxH", help="hub: models and spaces of videos: width and height, px."),
+]
+_Method = Annotated[
+    str | None,
+    typer.Option("--method", metavar="NAME", help="Spaces of videos: prior, slerp, gaussian or mixture."),
+]
 _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
 
 
@@ -46,6 +54,7 @@ _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Als
     "moviola sample sprites -o samples --num 64",
     'moviola sample actions -o waving --num 8 --prompt "a person waves both hands" --frames 40 --format webp',
     "moviola sample trained -o toys --time 0:4 --fps 30 --loop",
+    "moviola sample inrv-smileys -o faces --num 8 --size 256x256 --method prior",
     "moviola sample sprites -o told --captions told.txt --sheet told.png",
 )
 def command(
@@ -60,9 +69,10 @@ def command(
     captions: _Captions = None,
     format: _Format = "mp4",
     sheet: _Sheet = None,
-    size: Size = None,
+    size: _Size = None,
     steps: Steps = None,
     guidance: Guidance = None,
+    method: _Method = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -77,15 +87,16 @@ def command(
     started = time.perf_counter()
     options = HubOptions(size, steps, guidance)
     _check(num, frames, sheet)
-    options.check(model)
+    options.check(model, _own(model))
     from moviola.core.progress import progress
     from moviola.data.pictures import write_png
     from moviola.pipelines.sample_folder import SampleFolder, sample_settings, sample_sheet, write_samples
 
     place = SampleFolder(output, format)
-    clock = {"span": read_span(time_span), "loop": loop}
+    clock = {"span": read_span(time_span), "loop": loop, "method": method}
     sampling = _open(model, prompt, captions, frames, fps, clock, options, seed, device)
     hub = {"size": size, "steps": steps, "guidance": guidance, "time": time_span, "loop": loop or None}
+    hub["method"] = method
     settings = sample_settings(model, sampling, place, **{k: v for k, v in hub.items() if v is not None})
     with progress("sampling", num, quiet or json) as tick:
         written = write_samples(
@@ -108,6 +119,15 @@ def _check(num: int, frames: int | None, sheet: Path | None) -> None:
         from moviola.data.pictures import check_png
 
         check_png(sheet, "a contact sheet")
+
+
+def _own(model: str) -> tuple[str, ...]:
+    """Return which options of pipelines of diffusers a model of ours takes, too."""
+    if model.startswith(HUB):
+        return ()
+    from moviola.models.catalog import is_space
+
+    return ("size",) if is_space(model) else ()
 
 
 def _open(

@@ -15,7 +15,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from moviola.cli.common import EXAMPLES_ATTRIBUTE
+from moviola.cli.common import EXAMPLES_ATTRIBUTE, LISTS_ATTRIBUTE, spread_lists
 from moviola.core.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -56,6 +56,15 @@ class Verb(TyperCommand):
     def examples(self) -> tuple[str, ...]:
         """The command lines given to `common.example`."""
         return getattr(self.callback, EXAMPLES_ATTRIBUTE, ())
+
+    def make_parser(self, ctx: Context) -> Any:  # type: ignore[override]
+        """Return the parser of its words, after those given to `common.takes_lists` are spread."""
+        parser: Any = super().make_parser(ctx)  # type: ignore[arg-type]
+        options = getattr(self.callback, LISTS_ATTRIBUTE, ())
+        if options:
+            parse = parser.parse_args
+            parser.parse_args = lambda args: parse(spread_lists(args, options))
+        return parser
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # type: ignore[override]
         """Return what stands behind the verb in its usage line: IN, or [PROMPT] for what may be left out."""

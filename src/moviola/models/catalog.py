@@ -13,6 +13,7 @@ from moviola.core.weights import CONFIG_NAME, read_config
 
 if TYPE_CHECKING:
     from moviola.models.freqmotion import FreqMotionGenerator
+    from moviola.models.inrv import InrvModel
     from moviola.models.protocols import Generator, Refiner
     from moviola.models.textvideo import TextToVideo
 
@@ -201,6 +202,20 @@ def load_banded(model: str | Path, device: str = "cpu") -> FreqMotionGenerator:
         WeightsError: besides, the model has none; the line names those that do.
     """
     return _load_family(model, device, "freqmotion", "models whose motion has bands")
+
+
+def load_space(model: str | Path, device: str = "cpu") -> InrvModel:
+    """Load a space of videos, in which every code is a video; arguments and errors as `load`.
+
+    Raises:
+        WeightsError: besides, the model is of another family; the line says of which, and names those that fit.
+    """
+    return _load_family(model, device, "inrv", "spaces of videos")
+
+
+def is_space(model: str | Path) -> bool:
+    """Return whether a model given by name or folder is a space of videos; loads nothing. Errors as `family_of`."""
+    return family_of(model) is FAMILIES["inrv"]
 
 
 def family_of(model: str | Path) -> Family:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from moviola.core.errors import ConfigError, InputError, PromptError
 from moviola.core.rates import as_rate
 from moviola.core.video import Video
+from moviola.models.catalog import is_space
+from moviola.models.inrv import InrvModel
 from moviola.models.protocols import Generator, is_text_generator
 from moviola.pipelines.edit.clock import ClockedGenerator, on_clock
+from moviola.pipelines.edit.latent.sampling import SpaceGenerator, on_space
 from moviola.pipelines.generate import Model, Take, open_generator, take
-from moviola.pipelines.hub_generator import HubGenerator, HubSettings
+from moviola.pipelines.hub_generator import HUB, HubGenerator, HubSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +103,21 @@ def open_sampling(
     size: tuple[int, int] | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    method: str | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> Sampling:
     """Load what draws and look at what is asked; arguments and errors as `sample`."""
-    generator = open_generator(model, device, HubSettings(size, steps, guidance))
+    space = _is_space(model)
+    generator = open_generator(model, device, HubSettings(None if space else size, steps, guidance))
     if isinstance(generator, HubGenerator):
         generator = generator.with_fps(fps)
     generator = on_clock(generator, frames=frames, fps=fps, span=span, loop=loop)
+    generator = on_space(generator, method=method, size=size, fps=fps)
     if isinstance(generator, ClockedGenerator):
         frames = fps = None  # the clock holds them
+    elif isinstance(generator, SpaceGenerator):
+        fps = None
     texts = None if captions is None else tuple(captions)
     sampling = Sampling(generator, prompt, texts, frames, fps, seed)
     sampling.check()
@@ -128,6 +137,7 @@ def sample(
     size: tuple[int, int] | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    method: str | None = None,
     seed: int = 0,
     first: int = 0,
     device: str = "cpu",
@@ -143,9 +153,10 @@ def sample(
         fps: frames a second they are to play at; None for the model's own. A model with a continuous clock draws as
             many instants a second, at the same speed.
         span, loop: seconds that are shown, and whether the videos loop; models with a continuous clock only.
-        size: (height, width), px; pipelines of diffusers only, as are the next two.
-        steps: denoising steps.
+        size: (height, width), px; pipelines of diffusers and spaces of videos only.
+        steps: denoising steps; pipelines of diffusers only, as the next one.
         guidance: weight of classifier-free guidance.
+        method: how codes are drawn: "prior", "slerp", "gaussian" or "mixture"; spaces of videos only.
         seed, first: number n of what is returned is video `first + n` of `seed`, and the same as
             `moviola.generate` makes of its caption, seed and index.
         device: where to run a model given by name or folder.
@@ -161,6 +172,13 @@ def sample(
         raise ConfigError(f"num is {num} and first {first}; they must be at least 1 and 0")
     sampling = open_sampling(
         model, prompt=prompt, captions=captions, frames=frames, fps=fps, span=span, loop=loop,
-        size=size, steps=steps, guidance=guidance, seed=seed, device=device,
+        size=size, steps=steps, guidance=guidance, method=method, seed=seed, device=device,
     )  # fmt: skip
     return (Video.concat(list(sampling.take(index).pieces())) for index in range(first, first + num))
+
+
+def _is_space(model: Model) -> bool:
+    """Return whether a model, its name or its folder is a space of videos."""
+    if isinstance(model, str | Path):
+        return not str(model).startswith(HUB) and is_space(model)
+    return isinstance(model, InrvModel)

@@ -90,6 +90,17 @@ def ssim(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.array([float(_similarity(a, b)[0].mean()) for a, b in _frames(first, second)])
 
 
+def ssim_map(first: np.ndarray, second: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the structural similarity of each frame by place, float64 (H - 10, W - 10), the mean over colours.
+
+    Place (0, 0) is that of pixel (5, 5), the first around which the window fits. `ssim` is the mean over places;
+    arguments and errors as there.
+    """
+    _check_side(first, SSIM_SIDE, f"ssim needs frames of at least {SSIM_SIDE} px each way")
+    for a, b in _frames(first, second):
+        yield _similarity_maps(a, b)[0].mean(1)[0].numpy()
+
+
 def ms_ssim(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the multi-scale structural similarity of each frame, 0 to 1, float64 (T,).
 
@@ -136,6 +147,12 @@ def _check_side(frames: np.ndarray, least: int, rule: str) -> None:
 
 def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Return SSIM (1, C) and its contrast-and-structure part (1, C) of float64 (1, C, H, W), averaged over places."""
+    similarity, structure = _similarity_maps(a, b)
+    return similarity.mean((2, 3)), structure.mean((2, 3))
+
+
+def _similarity_maps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return SSIM and its contrast-and-structure part by place, (1, C, H - 10, W - 10) each."""
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
     window = gaussian(1.5, SSIM_SIDE // 2)
     moments = separable(torch.stack([a, b, a * a, b * b, a * b]), window, border="valid")
@@ -143,7 +160,7 @@ def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     covariance = ab - mean_a * mean_b
     structure = (2 * covariance + c2) / (aa - mean_a**2 + bb - mean_b**2 + c2)
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    return (luminance * structure).mean((2, 3)), structure.mean((2, 3))
+    return luminance * structure, structure
 
 
 def _multi_scale(a: Tensor, b: Tensor) -> float:
