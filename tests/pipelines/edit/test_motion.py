@@ -231,7 +231,7 @@ class Swinging:
         self.model, self.config, self.fps = model, model.config, model.fps
         self.banks, self.synthesis = model.banks, model.synthesis
         self.draw_latent, self.draw_noise = model.draw_latent, model.draw_noise
-        self.map_content, self.map_motion = model.map_content, model.map_motion
+        self.map_content, self.map_motion, self.scales = model.map_content, model.map_motion, model.scales
 
     def stream_at(self, times, codes, omega=None):
         """Slow by the first bank's largest scale, fast by the third's."""
