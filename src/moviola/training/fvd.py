@@ -55,9 +55,9 @@ class RunFVD:
             return None
         if self._real is None:
             rows = np.linspace(0, len(clips) - 1, min(self.count, len(clips))).round().astype(int)
-            self._real = _features(extractor, (clips.read(int(row)) for row in rows))
+            self._real = clip_features(extractor, (clips.read(int(row)) for row in rows))
         drawn = (from_network(draw(index)).cpu().numpy() for index in range(self.count))
-        fake = _features(extractor, drawn)
+        fake = clip_features(extractor, drawn)
         del extractor
         if device.type == "cuda":
             torch.cuda.empty_cache()
@@ -76,8 +76,19 @@ class RunFVD:
             return None
 
 
-def _features(extractor: I3DExtractor, clips: Iterator[np.ndarray]) -> np.ndarray:
-    """Return the logits (N, 400) of clips, uint8 (T, H, W, 3)."""
+def clip_features(extractor: I3DExtractor, clips: Iterator[np.ndarray]) -> np.ndarray:
+    """Return the logits of clips, one at a time.
+
+    Args:
+        extractor: I3D.
+        clips: uint8 (T, H, W, 3) each, T at least 10.
+
+    Returns:
+        float32 (N, 400).
+
+    Raises:
+        ConfigError: a clip is too short.
+    """
     rows = [extractor(Sample(Video(clip, 25), f"clip {k}"))["logits"] for k, clip in enumerate(clips)]
     return np.stack(rows)
 
