@@ -39,14 +39,6 @@ class RowAdam(torch.optim.Adam):
             parameter.grad = grad
         return loss
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load moments and step counts; see `torch.optim.Adam.load_state_dict`."""
-        state = {  # the first runs called the step counts "count"
-            key: {"step" if name == "count" else name: value for name, value in moments.items()}
-            for key, moments in state_dict["state"].items()
-        }
-        super().load_state_dict({**state_dict, "state": state})
-
     def _step_rows(self, parameter: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
