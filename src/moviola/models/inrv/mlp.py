@@ -69,7 +69,8 @@ def run(weights: Weights, x: Tensor) -> Tensor:
     layers after one another, so that what lies between two layers stays in the caches.
     """
     width = max(bias.shape[1] for _, bias in weights)
-    if x.device.type != "cpu" or x.shape[1] * width < _PIECE // 2:
+    few = _PIECE // 2 if torch.is_autocast_enabled(x.device.type) else _PIECE // 4
+    if x.device.type != "cpu" or x.shape[1] * width < few:
         return _run_batch(weights, x)
     count, made = max(1, _PIECE // width), []
     layers = [(weight.to(x.dtype).unbind(), bias.to(x.dtype).unbind()) for weight, bias in weights]
@@ -110,8 +111,12 @@ class HyperWeights(nn.Module):
                 nn.init.uniform_(layer.bias, -bound, bound)  # type: ignore[arg-type]
 
     def forward(self, latent: Tensor) -> Weights:
-        """Map latents (B, D) to the weights of B networks."""
-        return self.arrange(self.heads(latent))
+        """Map latents (B, D) to the weights of B networks, in full precision.
+
+        A head meets few latents, so that to round its weights and their gradients costs more than its product saves.
+        """
+        with torch.autocast(latent.device.type, enabled=False):
+            return self.arrange(self.heads(latent.float()))
 
     def arrange(self, made: list[Tensor]) -> Weights:
         """Return the heads' outputs as layers."""
