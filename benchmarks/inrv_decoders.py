@@ -31,7 +31,6 @@ import torch
 from torch import Tensor
 
 from moviola.core.ranges import from_network, to_network
-from moviola.core.seeds import torch_generator
 from moviola.core.video import Video
 from moviola.data.whole_clips import WholeClips
 from moviola.models.inrv import InrvConfig, InrvModel
@@ -174,16 +173,14 @@ def cosine(share: float) -> float:
 
 
 def time_to(kind: str, clips: Tensor, fps: float, wanted: float, limit: float) -> dict[str, Any]:
-    """Train with both learning rates for the trial's time, go on with the better one; return when it reached `wanted`."""
+    """Train with both learning rates for the trial's time, go on with the better one; return its way to `wanted`."""
     runs = [start(make_model(kind, clips, fps), rate) for rate in RATES]
     for run in runs:
         while run.seconds < TRIAL and not (run.curve and run.curve[-1][1] >= wanted):
             train(run, clips, run.seconds + 1)
             run.curve.append((run.seconds, psnr(run.model, run.model.codebook, clips)))
-    run = max(
-        runs,
-        key=lambda r: (r.curve[-1][1] >= wanted, -r.seconds if r.curve[-1][1] >= wanted else r.curve[-1][1]),
-    )
+    # those that are there already come first, the quickest of them; then the better one
+    run = max(runs, key=lambda r: (0, -r.seconds) if r.curve[-1][1] >= wanted else (-1, r.curve[-1][1]))
     while run.curve[-1][1] < wanted and run.seconds < limit:
         train(run, clips, run.seconds + 2)
         run.curve.append((run.seconds, psnr(run.model, run.model.codebook, clips)))
@@ -202,14 +199,12 @@ def count_values(model: InrvModel) -> int:
 
 def print_times(rows: list[dict[str, Any]], wanted: float) -> None:
     """Print the table of `time`."""
-    print(
-        f"{'decoder':12s} {'values':>9s} {'rate':>7s} {'steps/s':>8s} {'s to ' + str(wanted) + ' dB':>12s} {'last dB':>8s}"
-    )
+    until = f"s to {wanted:g} dB"
+    print(f"{'decoder':12s} {'values':>9s} {'rate':>7s} {'steps/s':>8s} {until:>12s} {'last dB':>8s}")
     for r in rows:
         when = "not reached" if r["seconds"] is None else f"{r['seconds']:.1f}"
-        print(
-            f"{r['kind']:12s} {r['values']:9d} {r['rate']:7.0e} {r['steps_a_second']:8.1f} {when:>12s} {r['psnr']:8.2f}"
-        )
+        begun = f"{r['kind']:12s} {r['values']:9d} {r['rate']:7.0e} {r['steps_a_second']:8.1f}"
+        print(f"{begun} {when:>12s} {r['psnr']:8.2f}")
 
 
 # -- equal time -------------------------------------------------------------------------------------------
@@ -221,10 +216,10 @@ def equal_time(
     """Train a decoder for so many CPU seconds and measure all but the samples."""
     trials = []
     for rate in RATES:
-        trial = start(make_model(kind, clips, fps), rate)
+        trial = start(make_model(kind, clips, fps, **changes), rate)
         train(trial, clips, min(TRIAL, seconds), cosine)
         trials.append((psnr(trial.model, trial.model.codebook[:8], clips[:8]), rate))
-    run = start(make_model(kind, clips, fps), max(trials)[1])
+    run = start(make_model(kind, clips, fps, **changes), max(trials)[1])
     marks = 8
     for k in range(1, marks + 1):
         train(run, clips, seconds * k / marks, lambda share, k=k: cosine(share * k / marks))

@@ -176,12 +176,9 @@ def compare(name: str, rounds: int) -> None:
     print(
         f"{name}: {count / 1e6:.1f} M values, {videos} videos x {points} coordinates a step; gradients differ {gap:.0e}"
     )
-    seconds: dict[str, list[float]] = {}
-    for form_name, make in FORMS.items():
-        if videos == 1 and "at once" in form_name:
-            continue
-        seconds[form_name] = []
-    forms = {form_name: FORMS[form_name](model) for form_name in seconds}
+    made = [form_name for form_name in FORMS if videos > 1 or "at once" not in form_name]
+    forms = {form_name: FORMS[form_name](model) for form_name in made}
+    seconds: dict[str, list[float]] = {form_name: [] for form_name in made}
     for turn in range(rounds + 1):
         for form_name, form in forms.items():
             begun = time.process_time()
