@@ -116,7 +116,7 @@ class HyperWeights(nn.Module):
         A head meets few latents, so that to round its weights and their gradients costs more than its product saves.
         """
         with torch.autocast(latent.device.type, enabled=False):
-            return self.arrange(self.heads(latent.float()))
+            return self.arrange(self.heads(latent.to(self.heads.first.weight.dtype)))
 
     def arrange(self, made: list[Tensor]) -> Weights:
         """Return the heads' outputs as layers."""
