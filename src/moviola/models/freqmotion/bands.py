@@ -99,9 +99,9 @@ def blend_scales(scales: Sequence[Tensor], masks: Tensor, gains: Sequence[float]
         (B, F): sum over bands of gain mask scale. Where all codes are one code and all gains 1, exactly its scales.
     """
     out = scales[0]
-    for other, mask in zip(scales[1:], masks[1:], strict=True):
-        if other is not scales[0]:
-            out = out + mask * (other - scales[0])
+    if any(other is not out for other in scales):
+        # a sum of products, not steps from the first: with hard edges each feature's scale is then one code's, exactly
+        out = torch.stack([mask * scale for mask, scale in zip(masks, scales, strict=True)]).sum(dim=0)
     if gains is not None and any(g != 1 for g in gains):
         factor = torch.ones_like(masks[0])
         for gain, mask in zip(gains, masks, strict=True):
