@@ -126,4 +126,5 @@ def rotate_hues(clips: Tensor, random: Sequence[np.random.Generator]) -> Tensor:
         a, b, d = c + (1 - c) / 3, (1 - c) / 3 - s, (1 - c) / 3 + s
         rows.append([[a, b, d], [d, a, b], [b, d, a]])  # Rodrigues' rotation around (1, 1, 1)
     turn = torch.tensor(rows, dtype=clips.dtype, device=clips.device)
-    return torch.einsum("bij,btjhw->btihw", turn, clips).clamp(-1, 1)
+    with torch.autocast(clips.device.type, enabled=False):  # these are targets, too: not in half precision
+        return torch.einsum("bij,btjhw->btihw", turn, clips).clamp(-1, 1)
