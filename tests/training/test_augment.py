@@ -151,3 +151,13 @@ def test_hues_turn_around_grey():
     assert torch.allclose(third, clips.roll(1, dims=2), atol=1e-5)
     assert torch.equal(rotate_hues(clips, [Fixed(1.0) for _ in clips]), clips)
     assert float(rotate_hues(3 * clips, [Fixed(0.0, 1.0) for _ in clips]).abs().amax()) <= 1
+
+
+def test_half_precision_leaves_clips_alone():
+    """What is moved and tinted is a target: autocast does not round it."""
+    clips = some_clips()
+    random = lambda: [np.random.default_rng(k) for k in range(3)]  # noqa: E731
+    exact = rotate_hues(affine_clips(clips, random()), random())
+    with torch.autocast("cpu", torch.bfloat16):
+        out = rotate_hues(affine_clips(clips, random()), random())
+    assert out.dtype == torch.float32 and torch.allclose(out, exact, atol=1e-6)

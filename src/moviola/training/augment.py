@@ -107,8 +107,9 @@ def affine_clips(clips: Tensor, random: Sequence[np.random.Generator]) -> Tensor
     batch, frames = clips.shape[:2]
     theta = torch.tensor(rows, dtype=clips.dtype, device=clips.device).repeat_interleave(frames, dim=0)
     flat = clips.flatten(0, 1)
-    grid = F.affine_grid(theta, list(flat.shape), align_corners=False)
-    moved = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    with torch.autocast(clips.device.type, enabled=False):  # half precision places pixels by an eighth of one
+        grid = F.affine_grid(theta, list(flat.shape), align_corners=False)
+        moved = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return moved.unflatten(0, (batch, frames))
 
 
@@ -126,4 +127,5 @@ def rotate_hues(clips: Tensor, random: Sequence[np.random.Generator]) -> Tensor:
         a, b, d = c + (1 - c) / 3, (1 - c) / 3 - s, (1 - c) / 3 + s
         rows.append([[a, b, d], [d, a, b], [b, d, a]])  # Rodrigues' rotation around (1, 1, 1)
     turn = torch.tensor(rows, dtype=clips.dtype, device=clips.device)
-    return torch.einsum("bij,btjhw->btihw", turn, clips).clamp(-1, 1)
+    with torch.autocast(clips.device.type, enabled=False):  # these are targets, too: not in half precision
+        return torch.einsum("bij,btjhw->btihw", turn, clips).clamp(-1, 1)

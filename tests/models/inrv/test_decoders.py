@@ -104,6 +104,17 @@ def test_half_precision_is_near(decoder):
     assert float((exact - rough).square().mean()) < 2e-3 * float(exact.square().mean() + 1e-3)
 
 
+@pytest.mark.parametrize("decoder", KINDS)
+def test_the_start_is_near_colours(decoder):
+    """Frames of a fresh network of usual sizes are of the order of 1, and videos differ."""
+    sizes = {"hidden": 64, "layers": 4, "head_hidden": 64, "head_layers": 4, "bases": 16, "rank": 8}
+    m = model(decoder, latent=64, init_std=0.5, widths=(32, 16, 8), **sizes)
+    with torch.no_grad():
+        frames = m.decode(m.codebook, torch.arange(6.0))
+    assert 0.01 < float(frames.std()) < 3
+    assert float((frames[0] - frames[1]).abs().mean()) > 1e-3 * float(frames.std())
+
+
 def test_frames_of_any_instant():
     """A time is that of the frame with this number, whatever else is drawn; 1.5 lies between 1 and 2."""
     for decoder in KINDS:

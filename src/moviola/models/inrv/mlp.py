@@ -168,7 +168,9 @@ class MixtureWeights(nn.Module):
         )
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(self.bases, b)) for _, b in self.shapes)
         self.trunk = make_trunk(config)
+        # shares of about length 1: a sum of Kaiming-normal bases is then one of Kaiming-normal weights
         self.last = nn.Linear(config.head_hidden, self.bases * len(self.shapes))
+        nn.init.normal_(self.last.weight, std=0.5 / math.sqrt(self.bases * config.head_hidden))
         nn.init.normal_(self.last.bias, std=1 / math.sqrt(self.bases))
 
     def forward(self, latent: Tensor) -> Weights:
