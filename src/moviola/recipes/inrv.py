@@ -116,7 +116,7 @@ class InrvRun(Config):
         part: name of the run's folder and of the network that becomes the model.
         data, model, objective, trainer: its parts; the model's captions and fps are those of the data.
         perceptual: network of the perceptual loss.
-        prior_steps: steps of the prior, after the rest.
+        prior_steps, encoder_steps: steps of the prior and of the encoder alone, after the rest.
         keep: which weights become the model: the "last", or those of the lowest FVD ("best"; `objective.fvd_every`).
         start: folder of a trained model to start from; what it lacks starts fresh.
     """
@@ -129,6 +129,7 @@ class InrvRun(Config):
     trainer: TrainerConfig
     perceptual: PerceptualConfig = PerceptualConfig()
     prior_steps: int = Field(default=4000, ge=0)
+    encoder_steps: int = Field(default=3000, ge=0)
     keep: Literal["last", "best"] = "last"
     start: Path | None = None
 
@@ -186,7 +187,7 @@ class InrvRun(Config):
         folder = output / "runs" / self.part
         if self.keep == "best" and read_best(folder) is not None:
             module = InrvModel.from_pretrained(folder / BEST).requires_grad_(False).to(module.codes.device)
-        return self._objective.finish(module, self.prior_steps, self.trainer.seed)
+        return self._objective.finish(module, self.prior_steps, self.trainer.seed, self.encoder_steps)
 
 
 def inrv_debug(path: Path | None = None) -> InrvRun:
@@ -203,6 +204,7 @@ def inrv_debug(path: Path | None = None) -> InrvRun:
         ),
         trainer=TrainerConfig(steps=60, batch=8, log_every=10, sample_every=60, save_every=30),
         prior_steps=50,
+        encoder_steps=50,
     )  # fmt: skip
 
 
@@ -242,6 +244,7 @@ def inrv_paper(path: Path | None = None) -> InrvRun:
         ),
         trainer=TrainerConfig(steps=500_000, batch=1, clip=0, ema=0, save_every=5000, sample_every=5000),
         prior_steps=0,
+        encoder_steps=0,
     )  # fmt: skip
 
 

@@ -150,7 +150,9 @@ class InrvModel(PretrainedMixin, nn.Module):
         if name and parts:
             numbers = ", ".join(f"{k} ({self.config.captions[k]})" for k in parts[:4])
             more = " ..." if len(parts) > 4 else ""
-            raise ConfigError(f"{name!r} is in the captions of {len(parts)} clips; give a number: {numbers}{more}")
+            raise ConfigError(
+                f"{name!r} is in the captions of {len(parts)} clips; give a number: {numbers}{more}"
+            )
         raise UnknownNameError.of("clip", name, [c for c in self.config.captions if c])
 
     # -- frames -------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from moviola.nn.pretrained.lpips import LPIPS
 from moviola.training.augment import affine_clips, rotate_hues
 from moviola.training.fvd import RunFVD, keep_best
 from moviola.training.loop import Context, Terms
+from moviola.training.objectives.inrv_after import fit_encoder, fit_prior
 from moviola.training.observations import draw_mask
 from moviola.training.previews import preview_clips
 from moviola.training.row_adam import RowAdam
@@ -275,13 +275,15 @@ class InrvObjective:
     # -- what comes of it ---------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def finish(self, model: InrvModel, steps: int, seed: int) -> InrvModel:
-        """Write the codes of all rows into the model, and fit its prior to them for `steps` steps."""
+    def finish(self, model: InrvModel, steps: int, seed: int, encoder_steps: int = 0) -> InrvModel:
+        """Write the codes of all rows into the model, then fit its prior and its encoder for so many steps each."""
         for rows in torch.arange(len(self.clips)).split(256):
             model.codes[rows.to(model.codes.device)] = self.codes_of(model, rows.tolist())
-        if model.prior is not None and steps:
-            with torch.enable_grad():
+        with torch.enable_grad():
+            if model.prior is not None and steps:
                 fit_prior(model, steps, seed)
+            if model.encoder is not None and encoder_steps:
+                fit_encoder(model, self.clips, encoder_steps, seed)
         return model
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
@@ -314,30 +316,3 @@ class InrvObjective:
             return {}
         keep_best(model, folder, step, distance)
         return {"fvd": distance}
-
-
-def fit_prior(model: InrvModel, steps: int, seed: int, batch: int = 64, spread: float = 0.3) -> float:
-    """Fit the prior to the model's codes, blurred by `spread` of the distance to each one's nearest neighbour.
-
-    Without the blur it would learn the codes by heart. Returns the mean loss of the last tenth of the steps.
-    """
-    assert model.prior is not None
-    prior, codes = model.prior.requires_grad_(True), model.codes
-    near = torch.cdist(codes, codes) + torch.eye(len(codes)).to(codes) * 1e9
-    distance = near.amin(dim=1) if len(codes) > 1 else codes.norm(dim=1)
-    prior.set_range(codes)
-    optimizer = torch.optim.Adam(prior.parameters(), lr=1e-3)
-    random, losses = torch.Generator().manual_seed(seed), []
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
-        rows = torch.randint(len(codes), (batch,), generator=random).to(codes.device)
-        noise = torch.randn(batch, codes.shape[1], generator=random).to(codes) / codes.shape[1] ** 0.5
-        loss = prior.loss(codes[rows] + noise * (spread * distance[rows])[:, None], random)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    prior.requires_grad_(model.codebook.requires_grad)
-    last = losses[-max(len(losses) // 10, 1) :]
-    return sum(last) / max(len(last), 1)
