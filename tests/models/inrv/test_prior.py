@@ -7,7 +7,7 @@ import torch
 
 from moviola.models.inrv import InrvConfig, InrvModel
 from moviola.models.inrv.prior import FlowPrior
-from moviola.training.objectives.inrv import fit_prior
+from moviola.training.objectives.inrv_after import fit_prior
 
 
 def test_the_best_velocity_of_a_gaussian_samples_it():
