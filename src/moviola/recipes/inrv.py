@@ -217,7 +217,7 @@ def inrv_smileys(path: Path | None = None) -> InrvRun:
         objective=InrvObjectiveConfig(
             learning_rate=2e-3, latent_rate=1e-2, clip_frames=4, points=1024, moments="all", encoder_share=0.125
         ),
-        trainer=_trainer(28_000),
+        trainer=_trainer(18_000),
     )  # fmt: skip
 
 
