@@ -1,4 +1,4 @@
-"""`moviola edit motion` and `moviola edit spectrum` as a person or a program uses them."""
+"""`moviola edit motion`, `edit project` and `edit spectrum` as a person or a program uses them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from moviola.cli.main import run
+from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.toys.sinusoid import Config, make
+from moviola.models.catalog import load_banded
 from moviola.models.freqmotion import FreqMotionConfig, FreqMotionGenerator
 
 
@@ -167,3 +169,112 @@ def test_spectrum_of_a_clip(model, tmp_path, capsys):
     assert run(words) == 0
     printed = capsys.readouterr().out
     assert "0.500 Hz" in printed and "bands" in printed
+
+
+def test_projecting_and_editing_a_clip(model, tmp_path, capsys):
+    """A clip that the model drew is found; its codes draw the projection again, and are edited as a drawn video's."""
+    from PIL import Image
+
+    clip, out, codes = (str(tmp_path / name) for name in ("clip.npz", "p.npz", "c.safetensors"))
+    words = ["edit", "motion", model, "--seed", "3", "--frames", "10", "--quiet"]
+    assert run([*words, "-o", clip]) == 0
+    fit = [
+        "--seed",
+        "3",
+        "--starts",
+        "1",
+        "--steps",
+        "1",
+        "--rate",
+        "1e-6",
+        "--sheet",
+        str(tmp_path / "s.png"),
+    ]
+    assert run(["edit", "project", clip, "--model", model, "-o", out, "--save", codes, "--json", *fit]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["frames"], report["fps"], report["width"], report["start"]) == (10, 8.0, 16, 0)
+    assert report["psnr"] > 45 and report["motion"] == pytest.approx(1, abs=0.1) and report["notes"] == []
+    assert report["codes"] == codes and Image.open(tmp_path / "s.png").size == (8 * 18 - 2, 2 * 18 - 2)
+    assert np.abs(codec.read(out).frames.astype(int) - codec.read(clip).frames).max() <= 2
+
+    def edited(name, *options):
+        path = str(tmp_path / name)
+        assert run(["edit", "motion", model, "-o", path, "--quiet", *options]) == 0
+        return codec.read(path).frames.astype(int)
+
+    assert np.array_equal(edited("again.npz", "--codes", codes), codec.read(out).frames)
+    assert len(edited("long.npz", "--codes", codes, "--time", "0:3")) == 24
+    for change in (["--remove", "high"], ["--alter", "low=7"], ["--content", "4"], ["--grid", "2"]):
+        seed = "3" if "--grid" in change else "0"
+        projected = edited("e.npz", "--codes", codes, "--seed", seed, *change)
+        drawn = edited("d.npz", "--seed", "3", "--frames", "10", *change)
+        assert np.abs(projected - drawn).max() <= 2
+
+
+def test_clips_that_project_badly(model, tmp_path, capsys):
+    """One that stands still is noted on stderr, one that is longer than the model's clips on stdout."""
+    frames = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), dtype=np.uint8).repeat(20, axis=0)
+    Video(frames, 8).save(tmp_path / "still.npz")
+    words = [
+        "edit",
+        "project",
+        str(tmp_path / "still.npz"),
+        "--model",
+        model,
+        "--steps",
+        "1",
+        "--starts",
+        "1",
+    ]
+    assert run([*words, "-o", str(tmp_path / "p.npz")]) == 0
+    printed = capsys.readouterr()
+    assert "still.npz: its frames are nearly alike" in printed.err
+    assert "the first 16 of 20 frames" in printed.out and "psnr" in printed.out
+
+
+def test_what_cannot_be_projected(model, tmp_path, capsys):
+    """One line, exit 2, nothing written."""
+    make(0, 0, Config(frames=5)).video.save(tmp_path / "clip.npz")
+    make(0, 0, Config(frames=1)).video.save(tmp_path / "one.npz")
+    clip, out = str(tmp_path / "clip.npz"), str(tmp_path / "p.gif")
+    before = sorted(tmp_path.iterdir())
+    for words, line in (
+        ([clip, "--model", "sprites", "-o", out], "whose motion has bands"),
+        ([clip, "--model", model, "-o", out, "--frames", "6"], "too few frames: 5; this projection needs 6"),
+        (
+            [str(tmp_path / "one.npz"), "--model", model, "-o", out],
+            "too few frames: 1; this projection needs 2",
+        ),
+        ([str(tmp_path / "none.mp4"), "--model", model, "-o", out], "no such file"),
+        ([clip, "--model", model, "-o", out, "--frames", "1"], "needs 2 or more"),
+        ([clip, "--model", model, "-o", out, "--fps", "99"], "at most 50 frames a second"),
+        ([clip, "--model", model, "-o", out, "--steps", "0"], "at least 1"),
+        ([clip, "--model", model, "-o", out, "--rate", "nan"], "learning rate"),
+        ([clip, "--model", model, "-o", out, "--save", str(tmp_path / "c.npz")], ".safetensors"),
+        (
+            [clip, "--model", model, "-o", out, "--save", str(tmp_path / "no" / "c.safetensors")],
+            "does not exist; make",
+        ),
+    ):
+        assert line in complaint(capsys, "edit", "project", *words)
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_codes_that_cannot_be_edited(model, tmp_path, capsys):
+    """Of another model, of none, missing; options that contradict them."""
+    torch.manual_seed(1)
+    other = str(FreqMotionGenerator(load_banded(model).config).save_pretrained(tmp_path / "other"))
+    make(0, 0, Config(frames=4)).video.save(tmp_path / "clip.npz")
+    codes, out = str(tmp_path / "c.safetensors"), str(tmp_path / "x.npz")
+    words = ["edit", "project", str(tmp_path / "clip.npz"), "--model", model, "--steps", "1", "--starts", "1"]
+    assert run([*words, "-o", str(tmp_path / "p.npz"), "--save", codes, "--quiet"]) == 0
+    for source, line, *options in (
+        (other, "codes of another model", "--codes", codes),
+        (model, "holds no codes", "--codes", f"{model}/model.safetensors"),
+        (model, "no codes at", "--codes", str(tmp_path / "none.safetensors")),
+        (model, "damaged or no safetensors", "--codes", str(tmp_path / "clip.npz")),
+        (model, "leave one of them out", "--codes", codes, "--seed", "1"),
+        (model, "use lerp", "--codes", codes, "--toward", "1", "--interpolation", "slerp"),
+    ):
+        assert line in complaint(capsys, "edit", "motion", source, "-o", out, *options)
+    assert not (tmp_path / "x.npz").exists()

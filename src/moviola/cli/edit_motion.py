@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from moviola.core.video import Video
     from moviola.models.freqmotion import Bands, FreqMotionGenerator
     from moviola.pipelines.edit.clock import Clock
+    from moviola.pipelines.edit.codes import SavedCodes
     from moviola.pipelines.edit.motion import MotionEdit
 
 _Names = list[str] | None
@@ -81,6 +83,10 @@ _Match = Annotated[
     Path | None,
     typer.Option("--match", metavar="VIDEO", help="Set the gains so that speeds are as in a video."),
 ]
+_Codes = Annotated[
+    Path | None,
+    typer.Option("--codes", metavar="FILE", help="Edit the video that moviola edit project --save found."),
+]
 _Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
 _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
 
@@ -89,6 +95,7 @@ _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Als
     "moviola edit motion trained --seed 3 --frames 64 --remove high --upscale 4 -o slow.mp4",
     "moviola edit motion trained --seed 3 --frames 64 --alter low=7 -o altered.mp4",
     "moviola edit motion trained --seed 3 --time 0:4 --fps 30 --loop -o loop.gif",
+    "moviola edit motion trained --codes clip.safetensors --remove high -o slow.mp4",
 )
 def command(
     model: _Model,
@@ -113,6 +120,7 @@ def command(
     truncation: _Truncation = 1.0,
     grid: _Grid = None,
     match: _Match = None,
+    codes: _Codes = None,
     upscale: _Upscale = 1,
     sheet: _Sheet = None,
     seed: Seed = 0,
@@ -126,16 +134,20 @@ def command(
     """
     started = time.perf_counter()
     from moviola.models.catalog import load_banded
-    from moviola.pipelines.edit.clock import make_clock
 
     check_output(output, sheet, upscale)
     network = load_banded(model, str(pick_device(device)))
+    saved = None if codes is None else _saved(network, codes, seed, grid)
     parts = _bands(network, edges, bands, edges_from, softness)
-    edit = _edit(parts, remove or [], keep or [], gain or [], alter or [])
     edit = replace(
-        edit, content=content, motion=motion, truncation=truncation, **_way(toward, amount, interpolation)
+        _edit(parts, remove or [], keep or [], gain or [], alter or []),
+        content=content,
+        motion=motion,
+        truncation=truncation,
+        own=saved and saved.codes,
+        **_way(toward, amount, interpolation, "slerp" if saved is None else "lerp"),
     )
-    clock = make_clock(network, frames=frames, fps=fps, span=read_span(time_span), loop=loop)
+    clock = _clock(network, saved, frames, fps, time_span, loop)
     if match is not None:
         edit = _matched(network, clock, match, edit, seed)
     pieces = _pieces(network, clock, edit, seed, grid)
@@ -146,7 +158,34 @@ def command(
     _tell(report, match is not None, quiet or json)
 
 
-def _way(toward: int | None, amount: float | None, interpolation: str | None) -> dict[str, Any]:
+def _saved(model: FreqMotionGenerator, path: Path, seed: int, grid: int | None) -> SavedCodes:
+    """Return the codes of a projection."""
+    from moviola.pipelines.edit.codes import load_codes
+
+    if seed and grid is None:
+        raise ConfigError("--seed draws a video and --codes gives one; leave one of them out")
+    return load_codes(path, model)
+
+
+def _clock(
+    model: FreqMotionGenerator,
+    saved: SavedCodes | None,
+    frames: int | None,
+    fps: float | None,
+    span: str | None,
+    loop: bool,
+) -> Clock:
+    """Return the instants to draw: where nothing says otherwise, those that a projected clip had."""
+    from moviola.pipelines.edit.clock import make_clock
+
+    rate: Fraction | float | None = fps
+    if saved is not None and (span is None or frames is None):
+        rate = saved.fps if fps is None else fps
+        frames = saved.frames if span is None and frames is None else frames
+    return make_clock(model, frames=frames, fps=rate, span=read_span(span), loop=loop)
+
+
+def _way(toward: int | None, amount: float | None, interpolation: str | None, usual: str) -> dict[str, Any]:
     """Return the fields of an edit for a motion to go toward."""
     if toward is None and (amount is not None or interpolation is not None):
         raise ConfigError(
@@ -154,7 +193,7 @@ def _way(toward: int | None, amount: float | None, interpolation: str | None) ->
         )
     if interpolation not in (None, "slerp", "lerp"):
         raise ConfigError(f"--interpolation is {interpolation!r}; it is slerp or lerp")
-    kind = interpolation or "slerp"
+    kind = interpolation or usual
     return {"toward": toward, "amount": 0.5 if amount is None else amount, "interpolation": kind}
 
 

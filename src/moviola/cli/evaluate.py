@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, emit, example, say
+from moviola.cli.evaluate_checkpoints import compare_checkpoints
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 from moviola.core.progress import progress
@@ -90,6 +91,14 @@ _Torchscript = Annotated[
     Path | None, typer.Option("--i3d-torchscript", metavar="FILE", help="StyleGAN-V's I3D for fvd and kvd.")
 ]
 
+_Checkpoints = Annotated[
+    Path | None,
+    typer.Option("--checkpoints", metavar="RUN", help="FVD of every checkpoint of a training run."),
+]
+_Num = Annotated[
+    int | None, typer.Option("--num", min=2, metavar="N", help="Videos drawn of each checkpoint (256).")
+]
+
 _Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Same as --set seed=N.")]
 
 
@@ -97,6 +106,7 @@ _Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="S
     "moviola evaluate real generated --metrics fvmd-lk,motion,flicker",
     "moviola evaluate real generated --protocol styleganv-fvd2048-16f --report report",
     "moviola evaluate real generated --metrics fvd --set frames=32 --sanity --json",
+    "moviola evaluate --checkpoints trained --num 64",
     "moviola evaluate --list",
 )
 def command(
@@ -127,6 +137,8 @@ def command(
     image_network: _Image = "efficientnet-lite0",
     inception: _Inception = None,
     i3d_torchscript: _Torchscript = None,
+    checkpoints: _Checkpoints = None,
+    num: _Num = None,
     seed: _Seed = None,
     device: Device = "auto",
     json: Json = False,
@@ -139,6 +151,10 @@ def command(
     """
     if listing:
         _tell_list(json, quiet)
+        return
+    if checkpoints is not None or num is not None:
+        others = dict(REAL=real, metrics=metrics, report=report, baseline=baseline, sanity=sanity, ray=ray)
+        compare_checkpoints(checkpoints, num, others, settings, seed, str(pick_device(device)), json, quiet)
         return
     options = _options(
         clip=clip, candidates=candidate or (), lpips_backbone=lpips_backbone, lpips_net=lpips_net, videomae=videomae,

@@ -41,6 +41,7 @@ VERBS: Table = {
 TASKS: dict[str, Table] = {
     "edit": {
         "motion": ("edit_motion", "command", "Draw a video and change its motion by bands of speed."),
+        "project": ("edit_project", "command", "Find the model's video that comes nearest to a real clip."),
         "spectrum": ("edit_spectrum", "command", "Print how fast things go to and fro in a video."),
         "invert": ("edit_latent", "invert", "Draw a clip by the nearest code of a space of videos."),
         "inpaint": ("edit_latent", "inpaint", "Fill a clip's lower half, or what a mask hides."),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from moviola.core.errors import InputError
 from moviola.core.notes import note
-from moviola.data.cache import CacheConfig, open_cached
+from moviola.data.cache import CacheConfig, CachedItem, open_cached
 from moviola.data.loader import Sample
 from moviola.data.sources import Source, open_source
 from moviola.data.toys import sinusoid
@@ -40,6 +41,10 @@ class ClipTable:
         """Return all frames of the source of clip `index`, uint8 (N, H, W, 3)."""
         raise NotImplementedError
 
+    def fingerprint(self) -> str:
+        """Return a text that changes with the pixels of any clip."""
+        raise NotImplementedError
+
     def read(self, index: int, numbers: np.ndarray | None = None) -> np.ndarray:
         """Return frames of clip `index`, uint8 (T, H, W, 3).
 
@@ -60,6 +65,13 @@ class ClipTable:
         )
 
 
+def _stems(items: Sequence[CachedItem]) -> list[str]:
+    """Return the clips' file names without folders and suffixes; with folders where two would be alike."""
+    paths = [PurePosixPath(item.name) for item in items]
+    stems = Counter(path.stem for path in paths)
+    return [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in paths]
+
+
 class DrawnTable(ClipTable):
     """Clips of the toy `sinusoid`, drawn once.
 
@@ -75,10 +87,15 @@ class DrawnTable(ClipTable):
             config.frames, 1, False, [f"{i}: {c.caption}" for i, c in enumerate(clips)], config.fps
         )
         self._frames = [clip.video.frames for clip in clips]
+        self._drawn_by = f"sinusoid {count} {seed} {config.to_json()}"
 
     def source(self, index: int) -> np.ndarray:
         """See `ClipTable.source`."""
         return self._frames[index]
+
+    def fingerprint(self) -> str:
+        """See `ClipTable.fingerprint`."""
+        return self._drawn_by
 
 
 class WholeClips(ClipTable):
@@ -127,6 +144,10 @@ class WholeClips(ClipTable):
                 f"which {frames} frames at a stride of {stride} need; "
                 f"its {len(lengths)} clips have {max(lengths, default=0)} at most"
             )
+        if self._cache.skipped:
+            names = ", ".join(name for name, _ in self._cache.skipped[:5])
+            names += " ..." if len(self._cache.skipped) > 5 else ""
+            note(f"{len(self._cache.skipped)} clips cannot be decoded and are left out: {names}")
         if short:
             names = ", ".join(short[:5]) + (" ..." if len(short) > 5 else "")
             note(
@@ -134,13 +155,21 @@ class WholeClips(ClipTable):
             )
 
         items = [self._cache[k] for k in self._keys]
-        captions = [item.caption or Path(item.name).stem for item in items]
+        captions = [item.caption or stem for item, stem in zip(items, _stems(items), strict=True)]
         rate = float(np.median([float(item.info.fps) for item in items]))
         super().__init__(frames, stride, loop, captions, rate / stride)
 
     def source(self, index: int) -> np.ndarray:
         """See `ClipTable.source`."""
         return self._cache.frames(self._keys[index])
+
+    def fingerprint(self) -> str:
+        """See `ClipTable.fingerprint`."""
+        return f"{self._cache.path.name} {self._keys} {self.frames} {self.stride} {self.loop}"
+
+
+DRAW_BITS = 53
+"""Of a number that `Draws` draws."""
 
 
 class Draws:
@@ -150,5 +179,5 @@ class Draws:
     """
 
     def sample(self, rng: np.random.Generator) -> Sample:
-        """Return `draw`, float64 () in [0, 1)."""
-        return {"draw": np.asarray(rng.random())}
+        """Return `draw`, int64 () in [0, 2^53)."""
+        return {"draw": np.asarray(int(rng.random() * 2**DRAW_BITS))}

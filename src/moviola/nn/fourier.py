@@ -32,6 +32,13 @@ class SinusoidFeatures(nn.Module):
             phi = (torch.randperm(count) + 0.5) * (2 * torch.pi / count) - torch.pi
         self.phi = nn.Parameter(phi, requires_grad=learned)
 
-    def forward(self, times: Tensor, omega: Tensor | None = None) -> Tensor:
-        """Map times (...) to features (..., count); `omega` (count,) replaces the learned frequencies."""
-        return torch.sin(times[..., None] * (self.omega if omega is None else omega) + self.phi)
+    def forward(self, times: Tensor, omega: Tensor | None = None, quarter: bool = False) -> Tensor:
+        """Map times (...) to features (..., count).
+
+        Args:
+            times: in units of the clock.
+            omega: (count,), in place of the learned frequencies.
+            quarter: a quarter of a period later: cosines.
+        """
+        angle = times[..., None] * (self.omega if omega is None else omega) + self.phi
+        return torch.cos(angle) if quarter else torch.sin(angle)

@@ -16,7 +16,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "regis": tuple(f"regis_{kind}_{size}" for kind in ("u", "vq", "fuse") for size in ("debug", "pairs", "videos")),
     "freqmotion": ("freqmotion_debug", "freqmotion_toy", "freqmotion_paper", "freqmotion_videos"),
-    "inrv": ("inrv_debug", "inrv_smileys"),
+    "inrv": ("inrv_debug", "inrv_smileys", "inrv_actions", "inrv_videos", "inrv_paper"),
 }  # fmt: skip
 """File below `moviola.recipes` to its recipes (its `RECIPES`, in their order)."""
 CATALOG: dict[str, str] = {name: family for family, names in FAMILIES.items() for name in names}

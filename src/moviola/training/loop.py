@@ -10,8 +10,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from pydantic import Field
@@ -30,6 +31,7 @@ from moviola.training.logs import RunLog
 from moviola.training.schedule import Schedule
 
 Terms = dict[str, Tensor]
+T = TypeVar("T")
 
 
 class TrainerConfig(Config):
@@ -87,6 +89,19 @@ class Objective(Protocol):
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
         """Write sample videos of `step` into `folder` with the (averaged) modules; may do nothing."""
+        ...
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """What an objective may bring beside: figures of the averaged modules, between steps."""
+
+    def judge(self, folder: Path, modules: dict[str, nn.Module], step: int) -> dict[str, float]:
+        """Return named figures of `step` for the log, none where none is due; `folder` is the run's.
+
+        Called after every step, by the first process alone, as `Objective.samples` is: what it draws from PyTorch's
+        global generators changes nothing of the training.
+        """
         ...
 
 
@@ -261,6 +276,10 @@ class Trainer:
             tick(1, _short(scalars))
             if self.place.main and every.sample_every and (self.step % every.sample_every == 0 or last):
                 self._write_samples()
+            if log and isinstance(self.objective, Judging):
+                figures = self._apart(partial(self.objective.judge, self.folder))
+                if figures:
+                    log.write(self.step, figures)
             halt = any_rank(stopped(), self.place)
             if last or halt or (every.save_every and self.step % every.save_every == 0):
                 self._save()
@@ -275,14 +294,19 @@ class Trainer:
     def _write_samples(self) -> None:
         folder = self.folder / "samples"
         folder.mkdir(parents=True, exist_ok=True)
+        self._apart(partial(self.objective.samples, folder))
+
+    def _apart(self, call: Callable[[dict[str, nn.Module], int], T]) -> T:
+        """Call with the averaged modules, in eval mode, and the step, without a trace in the training."""
         modules = self.best_modules()
         was = {k: m.training for k, m in modules.items()}
         rng = checkpoint.rng_state(self.place.device)
         with torch.no_grad():
-            self.objective.samples(folder, {k: m.eval() for k, m in modules.items()}, self.step)
+            result = call({k: m.eval() for k, m in modules.items()}, self.step)
         for k, m in modules.items():
             m.train(was[k])
         checkpoint.set_rng_state(rng, self.place.device)
+        return result
 
     def _save(self) -> None:
         if self.place.main:

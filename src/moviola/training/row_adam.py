@@ -21,6 +21,10 @@ class RowAdam(torch.optim.Adam):
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Do one step; see `torch.optim.Adam.step`."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         aside: list[tuple[Tensor, Tensor]] = []
         for group in self.param_groups:
             if not group.get("rows"):
@@ -30,23 +34,24 @@ class RowAdam(torch.optim.Adam):
                     self._step_rows(parameter, parameter.grad, group)
                     aside.append((parameter, parameter.grad))
                     parameter.grad = None  # the plain step passes it over
-        result = super().step(closure)
+        super().step()
         for parameter, grad in aside:
             parameter.grad = grad
-        return result
+        return loss
 
     def _step_rows(self, parameter: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
-            state["count"] = torch.zeros(len(parameter), 1, device=parameter.device)
+            state["step"] = torch.zeros(len(parameter), 1)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         rows = grad.abs().sum(dim=1).nonzero()[:, 0]
         if not len(rows):
             return
         g, (beta1, beta2) = grad[rows], group["betas"]
-        count = state["count"][rows] + 1
+        state["step"] = state["step"].to(parameter.device)  # loading leaves it where the file was read
+        count = state["step"][rows] + 1
         mean = state["exp_avg"][rows].lerp(g, 1 - beta1)
         square = state["exp_avg_sq"][rows].lerp(g.square(), 1 - beta2)
         size = (square / (1 - beta2**count)).sqrt() + group["eps"]
         parameter[rows] -= group["lr"] * mean / (1 - beta1**count) / size
-        state["count"][rows], state["exp_avg"][rows], state["exp_avg_sq"][rows] = count, mean, square
+        state["step"][rows], state["exp_avg"][rows], state["exp_avg_sq"][rows] = count, mean, square

@@ -73,6 +73,37 @@ def test_gated_motion_codes_are_odd(layers):
     assert float(ratio.std(dim=0).amax()) > 1e-2 and float(ratio.amin()) >= 0 and float(ratio.amax()) <= 2
 
 
+@pytest.mark.parametrize("trend", [0, 3])
+def test_shifts_begin_each_bank_at_a_time_of_its_own(trend):
+    """The motion of a code that is turned is the motion of the same code at other times, bank by bank."""
+    model = generator(ranges=((0.5, 1.5), (2.0, 4.0)), shifts=True, trend=trend)
+    assert model.draw_latent("motion", 0, [0]).shape == (1, 6 + 4)
+    times = torch.tensor([[-1.0, 0.3, 12.25]])
+    still = torch.cat([torch.randn(1, 6), torch.tensor([[1.0, 0.0, 1.0, 0.0]])], dim=1)
+    turned = still.clone()
+    turned[:, 8:] = torch.tensor([[0.0, 2.0]])  # the second bank, by a quarter of a turn
+    with torch.no_grad():
+        before, after = (model.scales(model.map_motion(z)) for z in (still, turned))
+        for k, later in ((0, 0.0), (1, 2 * torch.pi / 3.0 / 4)):  # its middle is at 3 radians a time unit
+            bank = model.banks[k]
+            assert bank.frequencies().shape == before[k][0].shape == (24 + trend,)
+            expected = bank.features(times + later)[..., :12] * before[k][:, None, :12]
+            drawn = bank.features(times) * after[k][:, None]
+            assert torch.allclose(drawn[..., :12] + drawn[..., 12:24], expected, atol=1e-5)
+
+
+def test_shifts_make_motion_stationary():
+    """Over many videos the features of a bank are equally strong at all times, and 0 on average."""
+    model = generator(ranges=((1.9, 2.1),), shifts=True)
+    with torch.no_grad():
+        scales = model.scales(model.map_motion(model.draw_latent("motion", 0, range(4000))))[0]
+        waves = model.banks[0].features(torch.linspace(-1, 8, 20)[None])[0]
+        values = (waves[:, None] * scales[None])[..., :12] + (waves[:, None] * scales[None])[..., 12:]
+    spread = values.square().mean(dim=1).sqrt()
+    assert float((values.mean(dim=1).abs() / spread).amax()) < 0.1
+    assert float((spread / spread.mean(dim=0) - 1).abs().amax()) < 0.1
+
+
 def test_linear_motion_holds_only_its_frequencies():
     """Without the nonlinearity, mu(t) of one frequency is a sinusoid of that frequency and nothing else."""
     model = generator(activate=False, features=1, ranges=((2.0, 2.001),))

@@ -68,6 +68,9 @@ def test_clips_by_number_and_by_caption():
     assert torch.equal(m.code_of("a cat"), m.codes[2])
     with pytest.raises(ConfigError, match=r"caption of 2 clips; give a number: 1, 3"):
         m.code_of("grinning face")
+    assert m.row_of("crying") == 0 and m.row_of("CAT") == 2
+    with pytest.raises(ConfigError, match=r"'face' is in the captions of 3 clips; give a number: 0 \(Crying face\), 1 "):
+        m.row_of("face")
     for number in ("4", "-1"):
         with pytest.raises(ConfigError, match="holds clips 0 to 3"):
             m.code_of(number)

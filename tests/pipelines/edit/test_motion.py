@@ -25,8 +25,8 @@ from moviola.pipelines.edit.motion import (
 from moviola.pipelines.edit.spectrum import bands_of, corners, match_spectrum, read_spectrum
 
 
-@pytest.fixture(scope="module")
-def model() -> FreqMotionGenerator:
+@pytest.fixture(scope="module", params=[False, True], ids=["paper", "shifts"])
+def model(request) -> FreqMotionGenerator:
     """A small one with three banks, untrained."""
     torch.manual_seed(0)
     config = FreqMotionConfig(
@@ -39,6 +39,7 @@ def model() -> FreqMotionGenerator:
         features=16,
         ranges=((0.0, 1.35), (1.35, 2.7), (2.7, 7.0)),
         widths=(8, 8, 8),
+        shifts=request.param,
     )
     return FreqMotionGenerator(config).eval()
 
@@ -231,7 +232,7 @@ class Swinging:
         self.model, self.config, self.fps = model, model.config, model.fps
         self.banks, self.synthesis = model.banks, model.synthesis
         self.draw_latent, self.draw_noise = model.draw_latent, model.draw_noise
-        self.map_content, self.map_motion = model.map_content, model.map_motion
+        self.map_content, self.map_motion, self.scales = model.map_content, model.map_motion, model.scales
 
     def stream_at(self, times, codes, omega=None):
         """Slow by the first bank's largest scale, fast by the third's."""

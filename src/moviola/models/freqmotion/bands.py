@@ -98,10 +98,10 @@ def blend_scales(scales: Sequence[Tensor], masks: Tensor, gains: Sequence[float]
     Returns:
         (B, F): sum over bands of gain mask scale. Where all codes are one code and all gains 1, exactly its scales.
     """
-    out = scales[0]
-    for other, mask in zip(scales[1:], masks[1:], strict=True):
-        if other is not scales[0]:
-            out = out + mask * (other - scales[0])
+    every = torch.stack(list(scales))
+    # a sum of products, not steps from the first: with hard edges each feature's scale is then one code's, exactly
+    mixed = (every * masks[:, None]).sum(dim=0)
+    out = torch.where((every == every[0]).all(dim=0), every[0], mixed)
     if gains is not None and any(g != 1 for g in gains):
         factor = torch.ones_like(masks[0])
         for gain, mask in zip(gains, masks, strict=True):

@@ -18,7 +18,7 @@ class FreqMotionConfig(Config):
         size: H = W of a frame, px; a power of two, 8 or more.
         frames: frames that fill the clock's [-1, 1): one frame is 2 / frames time units.
         fps: frames a second of the data, that is of one clock step of 2 / frames.
-        content, motion: sizes of the latents z_c and z_m.
+        content, motion: sizes of the latents z_c and z_m (of what z_m has for the mapping network).
         style: D of w.
         content_layers, motion_layers: of the two mapping networks. With 0 layers a motion code is the latent itself.
         rate: multiplier of the mapping networks' learning rate.
@@ -31,6 +31,9 @@ class FreqMotionConfig(Config):
         learned: whether omega and phi are trained.
         stationary: spread the phases over the whole circle at the start, in place of (-1, 1) (ours). In the paper's
             form sines outweigh cosines: motion swells and sinks at the same times in all videos.
+        shifts: begin each bank's sinusoids at a time of their own, drawn for each video. Motion is then equally likely
+            at every phase, whatever the motion code has learned (ours); without it a short training locks the phases
+            of all videos together.
         activate: leaky ReLU between the modulated and the second layer of a bank (the paper's form); without it w(t)
             holds no frequency but the bank's own.
         trend: number of learned features that grow with time, slope_i t; for motion in one direction (ours).
@@ -54,6 +57,7 @@ class FreqMotionConfig(Config):
     features: int = Field(default=512, ge=1)
     learned: bool = True
     stationary: bool = False
+    shifts: bool = False
     activate: bool = True
     trend: int = Field(default=0, ge=0)
     widths: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128)
@@ -74,6 +78,11 @@ class FreqMotionConfig(Config):
         if any(a[0] > b[0] for a, b in zip(self.ranges, self.ranges[1:], strict=False)):
             raise ValueError("ranges of frequencies go from low to high")
         return self
+
+    @property
+    def motion_latent(self) -> int:
+        """D of z_m: `motion`, and two numbers for each bank whose direction is its shift."""
+        return self.motion + (2 * len(self.ranges) if self.shifts else 0)
 
     @property
     def clock_step(self) -> float:

@@ -19,13 +19,19 @@ class MotionBank(nn.Module):
     scale s_i = affine(m)_i a feature, h = leaky_relu(sum_i W_ji s_i sin(omega_i t + phi_i) / sqrt(F) + b_j) without
     demodulation; a second linear layer follows. W s applied to the features is W applied to the scaled features.
 
+    With shifts (ours), a bank's features are s_i sin(omega_i (t + tau) + phi_i), tau of each video its own, that is
+    a_i sin + b_i cos, (a_i, b_i) = s_i (cos, sin)(omega_i tau): two scales a feature, edited like any others.
+
     Args:
         config: sizes.
         low, high: range of |omega| at the start.
+        number: of the bank.
     """
 
-    def __init__(self, config: FreqMotionConfig, low: float, high: float) -> None:
+    def __init__(self, config: FreqMotionConfig, low: float, high: float, number: int = 0) -> None:
         super().__init__()
+        self.number, self.shifts, self.size = number, config.shifts, config.motion
+        self.period = 4 * math.pi / (low + high)
         count = config.features + config.trend
         self.sinusoids = SinusoidFeatures(config.features, low, high, config.learned, config.stationary)
         self.slope = nn.Parameter(torch.randn(config.trend) * 0.5) if config.trend else None
@@ -36,14 +42,28 @@ class MotionBank(nn.Module):
         self.out = EqualizedLinear(config.motion, config.style)
         self.scale, self.activate = 1 / math.sqrt(count), config.activate
 
+    def scales(self, code: Tensor) -> Tensor:
+        """Return the scales of the features that motion codes (B, D) ask for, (B, F); with shifts (B, 2 F)."""
+        scales = self.affine(code[:, : self.size])
+        if not self.shifts:
+            return scales
+        first = self.size + 2 * self.number
+        turn = torch.atan2(code[:, first + 1], code[:, first])  # of the middle of the bank
+        angle = (turn / (2 * math.pi) * self.period)[:, None] * self.sinusoids.omega
+        waves, trend = scales.split([angle.shape[1], scales.shape[1] - angle.shape[1]], dim=1)
+        return torch.cat([waves * angle.cos(), waves * angle.sin(), trend], dim=1)
+
     def features(self, times: Tensor, omega: Tensor | None = None) -> Tensor:
-        """Return the features of times (B, T): (B, T, F), the ones that grow with time last."""
+        """Return the features of times (B, T), those that grow with time last: (B, T, F); with shifts (B, T, 2 F)."""
         waves = self.sinusoids(times, omega)
+        if self.shifts:
+            waves = torch.cat([waves, self.sinusoids(times, omega, quarter=True)], dim=-1)
         return waves if self.slope is None else torch.cat([waves, times[..., None] * self.slope], dim=-1)
 
     def frequencies(self) -> Tensor:
         """Return the omega of each feature, (F,); 0 for those that grow with time."""
         omega = self.sinusoids.omega
+        omega = torch.cat([omega, omega]) if self.shifts else omega
         return omega if self.slope is None else torch.cat([omega, torch.zeros_like(self.slope)])
 
     def forward(self, times: Tensor, scales: Tensor, omega: Tensor | None = None) -> Tensor:
@@ -51,12 +71,16 @@ class MotionBank(nn.Module):
 
         Args:
             times: (B, T), time units.
-            scales: (B, F), from `affine`, perhaps edited.
+            scales: from `scales`, perhaps edited.
             omega: (features,) in place of the learned ones, for loops.
 
         Returns:
             (B, T, style).
         """
         features = self.features(times, omega) * scales[:, None, :]
+        if self.shifts:
+            count = len(self.sinusoids.omega)
+            sine, cosine, trend = features.split([count, count, features.shape[-1] - 2 * count], dim=-1)
+            features = torch.cat([sine + cosine, trend], dim=-1)
         hidden = nn.functional.linear(features, self.hidden.weight * self.scale, self.hidden.bias)
         return self.out(leaky_relu(hidden) if self.activate else hidden)

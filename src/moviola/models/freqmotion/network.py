@@ -67,7 +67,9 @@ class FreqMotionGenerator(PretrainedMixin, nn.Module):
             with torch.no_grad():
                 center = self.motion_mapping(torch.randn(_CENTER_DRAWS, config.motion)).mean(dim=0)
         self.register_buffer("motion_center", center)
-        self.banks = nn.ModuleList(MotionBank(config, low, high) for low, high in config.ranges)
+        self.banks = nn.ModuleList(
+            MotionBank(config, low, high, k) for k, (low, high) in enumerate(config.ranges)
+        )
         self.synthesis = SynthesisNetwork(config)
 
     # -- what a generator says of itself (`moviola.models.protocols.Generator`) ----------------------------
@@ -109,16 +111,17 @@ class FreqMotionGenerator(PretrainedMixin, nn.Module):
         return self.content_mapping(z)
 
     def map_motion(self, z: Tensor) -> Tensor:
-        """Map z_m (B, motion) to motion codes m (B, motion)."""
-        return self.motion_mapping(z) - self.motion_center
+        """Map z_m to motion codes m, (B, config.motion_latent) both; what holds the shifts stays as it is."""
+        latent, shifts = z.split([self.config.motion, z.shape[1] - self.config.motion], dim=1)
+        return torch.cat([self.motion_mapping(latent) - self.motion_center, shifts], dim=1)
 
     def scales(self, motion: Tensor) -> tuple[Tensor, ...]:
-        """Return, for each bank, the scale of each feature (B, F) that motion codes m (B, motion) ask for."""
-        return tuple(bank.affine(motion) for bank in self.banks)  # type: ignore[operator]
+        """Return, for each bank, the scale of each feature (B, F) that motion codes m (B, D) ask for."""
+        return tuple(bank.scales(motion) for bank in self.banks)  # type: ignore[operator]
 
     def draw_latent(self, which: str, seed: int, indices: Sequence[int]) -> Tensor:
         """Return z of `which` ("content" or "motion"): (B, size), row k drawn from (seed, indices[k]) alone."""
-        size = self.config.content if which == "content" else self.config.motion
+        size = self.config.content if which == "content" else self.config.motion_latent
         rows = [torch.randn(size, generator=torch_generator(seed, which, i)) for i in indices]
         return torch.stack(rows).to(self.synthesis.constant)
 

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from moviola.core.config import Config
 
 DecoderKind = Literal["hyper", "low-rank", "mixture", "film-siren", "factorised", "conv"]
-POINTWISE: tuple[DecoderKind, ...] = ("hyper", "low-rank", "mixture", "film-siren")
+POINTWISE: tuple[DecoderKind, ...] = ("hyper", "low-rank", "mixture", "film-siren", "factorised")
+"""Decoders that draw any point alone; the others draw whole frames."""
 
 
 class InrvConfig(Config):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moviola.models.inrv import mlp
-from moviola.models.inrv.config import POINTWISE, InrvConfig
+from moviola.models.inrv.config import InrvConfig
 from moviola.models.inrv.coordinates import PositionalEncoding, axis, mesh, octaves_of
 from moviola.models.inrv.local import LocalLatents
 from moviola.nn.modulated import ModulatedConv2d
@@ -298,6 +298,3 @@ def make_decoder(config: InrvConfig) -> Decoder:
         return WeightsDecoder(config)
     kinds = {"film-siren": FilmSirenDecoder, "factorised": FactorisedDecoder, "conv": ConvDecoder}
     return kinds[config.decoder](config)
-
-
-assert set(POINTWISE) <= {*_WEIGHTS, "film-siren"}

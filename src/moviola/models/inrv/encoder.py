@@ -30,7 +30,7 @@ class Encoder(nn.Module):
         widths = (config.channels + 1, *config.encoder)
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in itertools.pairwise(widths))
         shape = [max(n >> len(config.encoder), 1) for n in (config.height, config.width)]
-        top, hidden = widths[-1] * math.prod(shape), config.head_hidden
+        top, hidden = widths[-1] * math.prod(shape), widths[-1]
         self.shape = (shape[0], shape[1])
         self.encoding = PositionalEncoding([octaves_of(config.frames, config.octaves, config.nyquist)])
         self.frame = nn.Linear(top, hidden)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from moviola.models.inrv.config import InrvConfig
 from moviola.nn.batched import BatchedLinear
 
-Weights = list[tuple[Tensor, ...]]
+Weights = list[tuple[Tensor, Tensor]]
+_PIECE = 1 << 19  # values between two layers that the caches of a CPU core hold
 
 
 def layer_sizes(config: InrvConfig, features: int) -> list[tuple[int, int]]:
@@ -64,20 +65,34 @@ class Heads(nn.Module):
 def run(weights: Weights, x: Tensor) -> Tensor:
     """Run a ReLU network whose weights differ from video to video, over (B, N, F): (B, N, C).
 
-    A layer is (W, b), W of (B, out, in); or (W0, b, U, V) for W0 + U V^T, W0 shared.
+    A layer is (W, b), W of (B, out, in) and b of (B, out). On a CPU, many points are run video by video in pieces, all
+    layers after one another, so that what lies between two layers stays in the caches.
     """
-    for number, layer in enumerate(weights):
-        if len(layer) == 2:
-            x = torch.baddbmm(layer[1][:, None].to(x.dtype), x, layer[0].transpose(1, 2).to(x.dtype))
-        else:
-            template, bias, u, v = layer
-            x = (
-                F.linear(x, template)
-                + torch.bmm(torch.bmm(x, v.to(x.dtype)), u.transpose(1, 2).to(x.dtype))
-                + bias[:, None]
-            )
-        if number < len(weights) - 1:
-            x = F.relu(x)
+    width = max(bias.shape[1] for _, bias in weights)
+    few = _PIECE // 2 if torch.is_autocast_enabled(x.device.type) else _PIECE // 4
+    if x.device.type != "cpu" or x.shape[1] * width < few:
+        return _run_batch(weights, x)
+    count, made = max(1, _PIECE // width), []
+    layers = [(weight.to(x.dtype).unbind(), bias.to(x.dtype).unbind()) for weight, bias in weights]
+    for number, points in enumerate(x.unbind()):
+        own = [(weight[number], bias[number]) for weight, bias in layers]
+        made.append(torch.cat([_run_one(own, piece) for piece in points.split(count)]))
+    return torch.stack(made)
+
+
+def _run_batch(weights: Weights, x: Tensor) -> Tensor:
+    """Run networks over (B, N, F), one product a layer for all videos."""
+    for number, (weight, bias) in enumerate(weights):
+        x = torch.baddbmm(bias[:, None].to(x.dtype), x, weight.transpose(1, 2).to(x.dtype))
+        x = F.relu(x) if number < len(weights) - 1 else x
+    return x
+
+
+def _run_one(weights: Weights, x: Tensor) -> Tensor:
+    """Run one network over (N, F); a layer is W (out, in) and b (out,)."""
+    for number, (weight, bias) in enumerate(weights):
+        x = F.linear(x, weight, bias)
+        x = F.relu(x) if number < len(weights) - 1 else x
     return x
 
 
@@ -96,8 +111,12 @@ class HyperWeights(nn.Module):
                 nn.init.uniform_(layer.bias, -bound, bound)  # type: ignore[arg-type]
 
     def forward(self, latent: Tensor) -> Weights:
-        """Map latents (B, D) to the weights of B networks."""
-        return self.arrange(self.heads(latent))
+        """Map latents (B, D) to the weights of B networks, in full precision.
+
+        A head meets few latents, so that to round its weights and their gradients costs more than its product saves.
+        """
+        with torch.autocast(latent.device.type, enabled=False):
+            return self.arrange(self.heads(latent.to(self.heads.first.weight.dtype)))
 
     def arrange(self, outputs: list[Tensor]) -> Weights:
         """Return the heads' outputs as layers."""
@@ -132,15 +151,9 @@ class LowRankWeights(nn.Module):
         for k, (a, b) in enumerate(self.shapes):
             v, u, bias = parts[3 * k : 3 * k + 3]
             layer: nn.Linear = self.templates[k]  # type: ignore[assignment]
-            scale = 1 / math.sqrt(a * self.rank)
-            out.append(
-                (
-                    layer.weight,
-                    layer.bias + 0.1 * bias,
-                    u.unflatten(1, (b, self.rank)) * scale,
-                    v.unflatten(1, (a, self.rank)),
-                )
-            )
+            # W0 + U V^T, made once a video: the points are many more than the rank
+            u, v = u.unflatten(1, (b, self.rank)) / math.sqrt(a * self.rank), v.unflatten(1, (a, self.rank))
+            out.append((layer.weight + u @ v.transpose(1, 2), layer.bias + 0.1 * bias))
         return out
 
 

@@ -123,7 +123,7 @@ class InrvModel(PretrainedMixin, nn.Module):
         return slerp(codes[pair[0]], codes[pair[-1]], float(torch.rand((), generator=generator)))
 
     def code_of(self, name: str) -> Tensor:
-        """Return the code (code,) of a clip by its number or its caption.
+        """Return the code (code,) of a clip by its number, its caption, or words of its caption alone.
 
         Raises:
             ConfigError: a number out of range, or a caption of several clips. UnknownNameError: a caption of no clip.
@@ -131,10 +131,10 @@ class InrvModel(PretrainedMixin, nn.Module):
         return self.codes[self.row_of(name)]
 
     def row_of(self, name: str) -> int:
-        """Return the row of a clip by its number or its caption; errors as `code_of`."""
+        """Return the row of a clip by its number, its caption, or words of its caption alone; errors as `code_of`."""
         name = name.strip()
-        count = len(self.config.captions)
-        rows = [k for k, caption in enumerate(self.config.captions) if caption.casefold() == name.casefold()]
+        count, captions = len(self.config.captions), [c.casefold() for c in self.config.captions]
+        rows = [k for k, caption in enumerate(captions) if caption == name.casefold()]
         if name and len(rows) == 1:
             return rows[0]
         if re.fullmatch(r"[+-]?[0-9]+", name):
@@ -144,6 +144,13 @@ class InrvModel(PretrainedMixin, nn.Module):
         if name and rows:
             numbers = ", ".join(map(str, rows[:8])) + (" ..." if len(rows) > 8 else "")
             raise ConfigError(f"{name!r} is the caption of {len(rows)} clips; give a number: {numbers}")
+        parts = [k for k, caption in enumerate(captions) if name.casefold() in caption]
+        if name and len(parts) == 1:
+            return parts[0]
+        if name and parts:
+            numbers = ", ".join(f"{k} ({self.config.captions[k]})" for k in parts[:4])
+            more = " ..." if len(parts) > 4 else ""
+            raise ConfigError(f"{name!r} is in the captions of {len(parts)} clips; give a number: {numbers}{more}")
         raise UnknownNameError.of("clip", name, [c for c in self.config.captions if c])
 
     # -- frames -------------------------------------------------------------------------------------------

@@ -94,7 +94,9 @@ class LPIPS(nn.Module):
         for i, layer in enumerate(self.features):
             x = layer(x)
             if i in self.taps:
-                taken.append(x)
+                taken.append(
+                    x.float()
+                )  # the differences are small against the features: not in half precision
         return taken
 
 

@@ -41,6 +41,8 @@ class MotionEdit:
         amount: how far, 0 for none of it, 1 for all.
         interpolation: "slerp" (on the sphere that latents come from) or "lerp" (of the motion codes).
         truncation: 1 for w_c as drawn, 0 for the mean content; in between, more typical content.
+        own: codes of a projection, which are edited in place of a drawn video's; None for the drawn ones. There is no
+            latent to them, so that `toward` mixes scales, and `interpolation` is "lerp".
     """
 
     bands: Bands = field(default_factory=Bands)
@@ -52,6 +54,7 @@ class MotionEdit:
     amount: float = 0.5
     interpolation: Interpolation = "slerp"
     truncation: float = 1.0
+    own: Codes | None = None
 
     def __post_init__(self) -> None:
         for name, values in (("gains", self.gains), ("codes", self.codes)):
@@ -59,6 +62,8 @@ class MotionEdit:
                 raise ConfigError(f"{len(self.bands)} bands need as many {name}, not {len(values)}")
         if self.gains is not None and not all(torch.tensor(self.gains).isfinite()):
             raise ConfigError("gains are finite numbers")
+        if self.own is not None and self.toward is not None and self.interpolation != "lerp":
+            raise ConfigError("a projected video has no latent to interpolate on the sphere; use lerp")
 
     def without(self, *bands: int) -> MotionEdit:
         """Return this edit with these bands removed."""
@@ -80,25 +85,49 @@ def default_bands(model: FreqMotionGenerator, softness: float = 0.0) -> Bands:
 
 @torch.no_grad()
 def edit_codes(model: FreqMotionGenerator, seed: int, index: int, edit: MotionEdit) -> Codes:
-    """Return the codes of video (`seed`, `index`) with the edit made.
+    """Return the codes of video (`seed`, `index`), or the edit's own, with the edit made.
 
     Where nothing is changed they are those of the unedited video, bit for bit.
     """
-    own = model.map_motion(_latent(model, seed, index, edit))
+    own = _own_scales(model, seed, index, edit)
     by_band = [
-        own if code is None else model.map_motion(model.draw_latent("motion", code, [index]))
+        own if code is None else _drawn_scales(model, code, index)
         for code in edit.codes or [None] * len(edit.bands)
     ]
     scales = []
-    for bank in model.banks:
+    for k, bank in enumerate(model.banks):
         masks = edit.bands.masks(bank.frequencies())  # type: ignore[operator]
-        cache = {id(code): bank.affine(code) for code in by_band}  # type: ignore[operator]
-        scales.append(blend_scales([cache[id(code)] for code in by_band], masks, edit.gains))
-    chosen = seed if edit.content is None else edit.content
-    content = model.map_content(model.draw_latent("content", chosen, [index]))
+        scales.append(blend_scales([of_band[k] for of_band in by_band], masks, edit.gains))
+    content, noise = _own_content(model, seed, index, edit)
     if edit.truncation != 1:
         content = _mean_content(model).lerp(content, edit.truncation)
-    return Codes(content, tuple(scales), model.draw_noise(chosen, [index]))
+    return Codes(content, tuple(scales), noise)
+
+
+def _own_scales(model: FreqMotionGenerator, seed: int, index: int, edit: MotionEdit) -> tuple[Tensor, ...]:
+    """Return the scales, for each bank (1, F), of bands that keep the video's own motion."""
+    if edit.own is None:
+        return model.scales(model.map_motion(_latent(model, seed, index, edit)))
+    scales = edit.own.scales if edit.motion is None else _drawn_scales(model, edit.motion, index)
+    if edit.toward is None or edit.amount == 0:
+        return scales
+    other = _drawn_scales(model, edit.toward, index)
+    return tuple(a.lerp(b, edit.amount) for a, b in zip(scales, other, strict=True))
+
+
+def _drawn_scales(model: FreqMotionGenerator, seed: int, index: int) -> tuple[Tensor, ...]:
+    return model.scales(model.map_motion(model.draw_latent("motion", seed, [index])))
+
+
+def _own_content(
+    model: FreqMotionGenerator, seed: int, index: int, edit: MotionEdit
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return w_c (1, D) and the noise maps that the video shows, before truncation."""
+    if edit.own is not None and edit.content is None:
+        return edit.own.content, edit.own.noise
+    chosen = seed if edit.content is None else edit.content
+    content = model.map_content(model.draw_latent("content", chosen, [index]))
+    return content, model.draw_noise(chosen, [index])
 
 
 def _latent(model: FreqMotionGenerator, seed: int, index: int, edit: MotionEdit) -> Tensor:
@@ -155,8 +184,8 @@ def draw_grid(
 ) -> Iterator[Video]:
     """Yield one video of `count` x `count` videos: a row for each code of the lowest band, a column for the highest's.
 
-    The codes are those of the seeds `seed`, `seed` + 1 ...; content, noise and the bands between are the video's own,
-    so that the upper left one is the unedited video.
+    The codes are those of the seeds `seed`, `seed` + 1 ..., the first ones the video's own; content, noise and the
+    bands between are its own, too, so that the upper left one is the unedited video.
 
     Args:
         model, clock, seed, index, edit: as for `draw_edited`.
@@ -171,7 +200,7 @@ def draw_grid(
     for row in range(count):
         for column in range(count):
             codes: list[int | None] = list(edit.codes or [None] * len(edit.bands))
-            codes[0], codes[-1] = seed + row, seed + column
+            codes[0], codes[-1] = (seed + n if n or edit.own is None else None for n in (row, column))
             cell = replace(edit, codes=tuple(codes))
             streams.append(draw_edited(model, clock, seed=seed, index=index, edit=cell))
     for pieces in zip(*streams, strict=True):

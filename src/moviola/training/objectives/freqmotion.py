@@ -150,7 +150,7 @@ class FreqMotionObjective:
         random, g = context.generator("codes", *key), self.generator
         batch = len(times)
         content = g.map_content(torch.randn(batch, g.config.content, generator=random).to(context.device))
-        motion = g.map_motion(torch.randn(batch, g.config.motion, generator=random).to(context.device))
+        motion = g.map_motion(torch.randn(batch, g.config.motion_latent, generator=random).to(context.device))
         noise = [torch.randn(batch, 1, s, s, generator=random) for s in g.synthesis.noise_sides]
         codes = Codes(content, g.scales(motion), tuple(n.to(context.device) for n in noise))
         styles = g.trajectory(times, codes)
