@@ -211,9 +211,9 @@ def print_times(rows: list[dict[str, Any]], wanted: float) -> None:
 
 
 def equal_time(
-    kind: str, clips: Tensor, held: Tensor, fps: float, seconds: float
+    kind: str, clips: Tensor, held: Tensor, fps: float, seconds: float, **changes: Any
 ) -> tuple[InrvModel, dict[str, Any]]:
-    """Train a decoder for so many CPU seconds and measure all but the samples."""
+    """Train a decoder for so many CPU seconds and measure all but the samples; `changes` of the model's settings."""
     trials = []
     for rate in RATES:
         trial = start(make_model(kind, clips, fps, **changes), rate)
