@@ -115,8 +115,9 @@ class FilmSirenDecoder(Decoder):
     def prepare(self, code: Tensor) -> Any:
         """See `Decoder.prepare`."""
         whole, local = self.split(code)
-        film = self.film(self.trunk(whole)).unflatten(1, (self.config.layers, 2, 1, self.config.hidden))
-        return film, local
+        with torch.autocast(code.device.type, enabled=False):  # a scale's rounding would count 25-fold in an angle
+            film = self.film(self.trunk(whole.to(self.film.weight.dtype)))
+        return film.unflatten(1, (self.config.layers, 2, 1, self.config.hidden)), local
 
     def points(self, state: Any, coordinates: Tensor) -> Tensor:
         """See `Decoder.points`."""
@@ -126,7 +127,12 @@ class FilmSirenDecoder(Decoder):
             x = torch.cat([x, self.local(local, coordinates[..., 1], coordinates[..., 2])], dim=-1)
         for number, layer in enumerate([self.first, *self.hidden]):
             scale, shift = film[:, number, 0], film[:, number, 1]
-            x = torch.sin((1 + scale) * layer(x) + shift)
+            if number == 0:  # angles of many turns, in full precision
+                with torch.autocast(x.device.type, enabled=False):
+                    x = layer(x.to(self.first.weight.dtype))
+            else:
+                x = layer(x)
+            x = torch.sin((1 + scale).to(x.dtype) * x + shift.to(x.dtype))
         return self.last(x)
 
 
