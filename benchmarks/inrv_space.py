@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from inrv_decoders import draw_clip, samples
+from inrv_decoders import draw_clip, rows_of, samples
 
 from moviola.core.video import Video
 from moviola.data.sources import open_source
@@ -90,8 +90,7 @@ def training_clips(model: InrvModel, data: Path, loop: bool) -> list[Video]:
     c = model.config
     rate = float(np.median([float(item.info.fps) for item in open_source(data)]))
     table = WholeClips(data, c.height, c.width, c.frames, max(1, round(rate / c.fps)), loop=loop)
-    places = {caption: number for number, caption in enumerate(table.captions)}
-    return [Video(table.read(places[name]), c.fps) for name in c.captions if name in places]
+    return [Video(table.read(number), c.fps) for _, number in rows_of(model, table.captions)]
 
 
 def judge(real: Set, fake: Set, metrics: list[Metric], limits: Sequence[float]) -> dict[str, Any]:

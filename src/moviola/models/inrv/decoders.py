@@ -115,7 +115,8 @@ class FilmSirenDecoder(Decoder):
     def prepare(self, code: Tensor) -> Any:
         """See `Decoder.prepare`."""
         whole, local = self.split(code)
-        with torch.autocast(code.device.type, enabled=False):  # a scale's rounding would count 25-fold in an angle
+        # in full precision: an angle of 25 rad multiplies a scale's rounding
+        with torch.autocast(code.device.type, enabled=False):
             film = self.film(self.trunk(whole.to(self.film.weight.dtype)))
         return film.unflatten(1, (self.config.layers, 2, 1, self.config.hidden)), local
 
