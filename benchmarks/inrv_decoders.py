@@ -65,6 +65,15 @@ def load(
     return torch.stack([torch.from_numpy(table.read(i)) for i in range(len(table))]), table.fps
 
 
+def rows_of(model: InrvModel, captions: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Return (row of the codebook, number of the clip) for clips by caption; in order where captions repeat."""
+    names = model.config.captions
+    if len(set(captions)) < len(captions):
+        return [(i, i) for i in range(min(len(names), len(captions)))]
+    places = {caption: number for number, caption in enumerate(captions)}
+    return [(row, places[name]) for row, name in enumerate(names) if name in places]
+
+
 def make_model(kind: str, clips: Tensor, fps: float, **changes: Any) -> InrvModel:
     """Return the seeded model of a decoder for clips (V, T, H, W, 3)."""
     torch.manual_seed(0)
@@ -211,9 +220,9 @@ def print_times(rows: list[dict[str, Any]], wanted: float) -> None:
 
 
 def equal_time(
-    kind: str, clips: Tensor, held: Tensor, fps: float, seconds: float
+    kind: str, clips: Tensor, held: Tensor, fps: float, seconds: float, **changes: Any
 ) -> tuple[InrvModel, dict[str, Any]]:
-    """Train a decoder for so many CPU seconds and measure all but the samples."""
+    """Train a decoder for so many CPU seconds and measure all but the samples; `changes` of the model's settings."""
     trials = []
     for rate in RATES:
         trial = start(make_model(kind, clips, fps, **changes), rate)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from inrv_decoders import cosine, make_model, start, train
+from inrv_decoders import cosine, make_model, rows_of, start, train
 
 from moviola.core.ranges import from_network
 from moviola.core.resample import resize_frames
@@ -95,8 +95,7 @@ def trained(given: argparse.Namespace) -> None:
     rate = float(np.median([float(item.info.fps) for item in open_source(given.data)]))
     stride = given.stride or max(1, round(rate / c.fps))
     tables = open_tables(given.data, c.height, c.width, c.frames, stride, given.loop)
-    places = {caption: number for number, caption in enumerate(tables[1].captions)}
-    rows = [(row, places[caption]) for row, caption in enumerate(c.captions) if caption in places]
+    rows = rows_of(model, tables[1].captions)
     picked = np.linspace(0, len(rows) - 1, min(given.clips, len(rows))).round().astype(int)
     print(
         f"{given.model}: {c.decoder}, {c.frames} frames of {c.width}x{c.height} at {float(Fraction(c.fps)):.3g} Hz; "

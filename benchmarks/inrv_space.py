@@ -7,20 +7,22 @@ against real clips), by moviola's own I3D and measures. A sample's novelty is it
 in I3D features (root mean square of the 1024 pooled features, each in standard deviations of the training clips; about
 1.4 between unrelated clips) and in pixels (root mean square, levels of 255). A model's drawing of a training clip is a
 copy of it by definition; a sample is a near-copy if it lies no farther from a training clip than 95 % of those drawings
-do from theirs. So a blurred model has more near-copies, and its figures mean less: the table's first row says how far
-its drawings are. The last row is of the training clips among themselves, each to its nearest other one.
+do from theirs, and no farther than half the distance (median) of a training clip from its nearest other one. The
+first row is of those drawings, the last one of the training clips among themselves: a model whose drawings lie as far
+from their clips as other clips do is too blurred for its near-copies to mean anything.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from inrv_decoders import draw_clip, samples
+from inrv_decoders import draw_clip, rows_of, samples
 
 from moviola.core.video import Video
 from moviola.data.sources import open_source
@@ -88,11 +90,10 @@ def training_clips(model: InrvModel, data: Path, loop: bool) -> list[Video]:
     c = model.config
     rate = float(np.median([float(item.info.fps) for item in open_source(data)]))
     table = WholeClips(data, c.height, c.width, c.frames, max(1, round(rate / c.fps)), loop=loop)
-    places = {caption: number for number, caption in enumerate(table.captions)}
-    return [Video(table.read(places[name]), c.fps) for name in c.captions if name in places]
+    return [Video(table.read(number), c.fps) for _, number in rows_of(model, table.captions)]
 
 
-def judge(real: Set, fake: Set, metrics: list[Metric], limits: tuple[float, float]) -> dict[str, Any]:
+def judge(real: Set, fake: Set, metrics: list[Metric], limits: Sequence[float]) -> dict[str, Any]:
     """Return the figures of one set of samples; `limits` of features and of pixels tell near-copies."""
     row: dict[str, Any] = {}
     for metric in metrics:
@@ -150,11 +151,13 @@ def main() -> None:
     drawn = Set(
         [Video(draw_clip(model, code[None]), model.fps) for code in model.codes[: len(clips)]], extract
     )
+    among = feature_distances(real, real, among=True), pixel_distances(real.pixels, real.pixels, among=True)
     own = feature_distances(real, drawn), pixel_distances(real.pixels, drawn.pixels)
-    limits = float(np.percentile(own[0], 95)), float(np.percentile(own[1], 95))
-    print(
-        f"{len(clips)} training clips, {given.samples} samples; near-copies within {limits[0]:.3f} and {limits[1]:.2f}"
-    )
+    limits = [
+        min(float(np.percentile(a, 95)), float(np.median(b)) / 2) for a, b in zip(own, among, strict=True)
+    ]
+    counts = f"{len(clips)} training clips, {given.samples} samples"
+    print(f"{counts}; near-copies within {limits[0]:.3f} and {limits[1]:.2f}")
     print(
         f"{'codes':22s} {'FVD (interval; floor)':>30s} {'KVD (interval; floor)':>30s}  features copies    pixels copies"
     )
@@ -163,7 +166,6 @@ def main() -> None:
     for method in given.methods:
         rows[method] = judge(real, Set(samples(model, given.samples, method), extract), metrics, limits)
         tell(method, rows[method])
-    among = feature_distances(real, real, among=True), pixel_distances(real.pixels, real.pixels, among=True)
     apart = {k: {"median": float(np.median(v))} for k, v in zip(("features", "pixels"), among, strict=True)}
     tell("training clips apart", apart)
     if given.json:
