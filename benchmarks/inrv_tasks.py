@@ -86,7 +86,9 @@ def held_clips(given: Any, model: InrvModel) -> WholeClips:
 
 def main() -> None:
     """Print a row a task."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model")
     parser.add_argument("data")
     parser.add_argument("--hold-out", type=int, default=9)
