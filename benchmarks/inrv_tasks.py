@@ -5,9 +5,9 @@
 
 The clips are those that the model's recipe held out of DATA. PSNR (dB) and SSIM at hidden pixels, means over clips, of
 the result that keeps what was observed, of the model's own picture, and of the usual method: the first frame held
-(predict), the two frames blended (frame-interpolate), OpenCV's inpainting (Telea 2004) frame by frame (inpaint, sparse),
-bicubic enlargement (upsample). "observed" is the PSNR of the model's own picture at what was observed. For "invert" there
-is nothing hidden: its figures are those of the model's own picture, beside the encoder's alone.
+(predict), the two frames blended (frame-interpolate), OpenCV's inpainting (Telea 2004) frame by frame (inpaint,
+sparse), bicubic enlargement (upsample). "observed" is the PSNR of the model's own picture at what was observed. For
+"invert" nothing is hidden: its figures are those of the model's own picture, beside the encoder's alone.
 """
 
 from __future__ import annotations
