@@ -188,6 +188,12 @@ def test_filled_pixels():
     torch.testing.assert_close(fill(0.3 * mask, mask), torch.full((1, 1, 17, 21), 0.3))
     noise = torch.rand(1, 3, 17, 21)
     sparse = (torch.rand(1, 1, 17, 21) < 0.1).float()
+    # with a reach, values fall off by e in so many px from a straight border: the solution of u'' = u / reach^2
+    half = torch.zeros(1, 1, 64, 16)
+    half[:, :, :32] = 1
+    column = fill(half, half, reach=4.0)[0, 0, 31:52, 8]
+    expected = torch.exp(-torch.arange(21) / 4.0)
+    assert float((column - expected).abs().amax()) < 0.02
     spread = fill(noise * sparse, sparse)
     assert float(spread.min()) >= 0 and float(spread.max()) <= float((noise * sparse).max()) + 1e-6
 

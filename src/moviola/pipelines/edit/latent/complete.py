@@ -7,6 +7,7 @@ enlargement) and added. Where the model explains what moves, only the small rema
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -25,6 +26,7 @@ _TIME_SWEEPS, _TIME_WEIGHT = (
     60,
     2.0,
 )  # of relaxation over time, too; of a neighbour in time against one in space
+_REACH = 1 / 8  # of the frame's height: so far a difference is carried into what is hidden
 _AT_ONCE = 1 << 23  # pixels of all frames that are relaxed together; beyond, each frame alone
 _ROUNDS = 8  # of back-projection
 
@@ -92,6 +94,7 @@ class _Remainder:
     ) -> None:
         self.model, self.code, self.observation, self.size = model, code, observation, size
         self.numbers = observation.observed_frames
+        self.reach = _REACH * observation.size[0]
         self._is_partial = not observation.mask[self.numbers].all()
         self._frame = lru_cache(maxsize=2)(self._fill)
         self._together: Tensor | None = None
@@ -118,7 +121,7 @@ class _Remainder:
             filled = self._volume()[int(np.searchsorted(self.numbers, number))][None]
         else:
             drawn = next(render(self.model, self.code, instant, own))
-            filled = fill((values - drawn) * mask, mask)
+            filled = fill((values - drawn) * mask, mask, self.reach)
         if own != self.size:
             filled = F.interpolate(filled, self.size, mode="bilinear", align_corners=False, antialias=True)
         return filled[0]
@@ -129,20 +132,22 @@ class _Remainder:
             values, mask = self.observation.values(self.numbers)
             instants = torch.from_numpy(self.numbers).float()
             drawn = torch.cat(list(render(self.model, self.code, instants, self.observation.size)))
-            self._together = fill_volume((values - drawn) * mask, mask)
+            self._together = fill_volume((values - drawn) * mask, mask, self.reach)
         return self._together
 
 
-def fill(values: Tensor, mask: Tensor) -> Tensor:
+def fill(values: Tensor, mask: Tensor, reach: float = math.inf) -> Tensor:
     """Spread observed values smoothly over the others: the harmonic function that has them, held at the borders.
 
-    Laplace's equation, by relaxation; coarse levels are solved first, each the start of the next finer one.
+    Laplace's equation, by relaxation; coarse levels are solved first, each the start of the next finer one. With a
+    finite reach it is the screened equation: what is far from all observed pixels is 0.
 
     Source: Burt 1988, "Moment images, polynomial fit filters, and the problem of surface interpolation".
 
     Args:
         values: (B, C, H, W), 0 where hidden.
         mask: (B, 1, H, W), 1 where observed; each frame has observed pixels.
+        reach: px in which a value falls by a factor of e.
 
     Returns:
         (B, C, H, W); observed values are kept.
@@ -156,15 +161,15 @@ def fill(values: Tensor, mask: Tensor) -> Tensor:
     odd = (0, 2 * half[1] - width, 0, 2 * half[0] - height)
     weight = F.avg_pool2d(F.pad(mask, odd), 2)
     coarse = F.avg_pool2d(F.pad(values * mask, odd), 2) / weight.clamp(min=1e-6)
-    solved = fill(coarse * (weight > 0), (weight > 0).to(values.dtype))
+    solved = fill(coarse * (weight > 0), (weight > 0).to(values.dtype), reach / 2)
     out = F.interpolate(solved, (2 * half[0], 2 * half[1]), mode="bilinear", align_corners=False)
     out = torch.where(mask > 0, values, out[..., :height, :width])
     for _ in range(_SWEEPS):
-        out = torch.where(mask > 0, values, _beside(out) / 4)
+        out = torch.where(mask > 0, values, _beside(out) / (4 + reach**-2))
     return out
 
 
-def fill_volume(values: Tensor, mask: Tensor) -> Tensor:
+def fill_volume(values: Tensor, mask: Tensor, reach: float = math.inf) -> Tensor:
     """Spread observed values over space and time: each frame as `fill`, then relaxed with the frames beside it.
 
     What one frame hides another may show, and what changes little from frame to frame is known from several.
@@ -172,17 +177,18 @@ def fill_volume(values: Tensor, mask: Tensor) -> Tensor:
     Args:
         values: (T, C, H, W), 0 where hidden.
         mask: (T, 1, H, W), 1 where observed; each frame has observed pixels.
+        reach: see `fill`.
 
     Returns:
         (T, C, H, W); observed values are kept.
     """
-    out = fill(values, mask)
+    out = fill(values, mask, reach)
     for _ in range(_TIME_SWEEPS if len(out) > 1 else 0):
         near = _beside(out)
         near[1:] += _TIME_WEIGHT * out[:-1]
         near[:-1] += _TIME_WEIGHT * out[1:]
         near[[0, -1]] += _TIME_WEIGHT * out[[0, -1]]
-        out = torch.where(mask > 0, values, near / (4 + 2 * _TIME_WEIGHT))
+        out = torch.where(mask > 0, values, near / (4 + 2 * _TIME_WEIGHT + reach**-2))
     return out
 
 

@@ -42,7 +42,7 @@ class FitConfig:
     steps: int = 200
     starts: int = 4
     rate: float = 0.1
-    prior: float = 1e-3
+    prior: float = 1e-2
     points: int = 2048
     frames: int = 4
     free_steps: int = 0
