@@ -43,6 +43,11 @@ _EMBEDDED = {
         "a refiner for the clips of sprites",
         "CC-BY-SA-3.0, research use (LPC sprites, Weizmann actions)",
     ),
+    "inrv-smileys": _Entry(
+        "inrv",
+        "a space of 75 animated faces, of any size and rate, to walk in and to complete clips with",
+        "MIT (Fluent Emoji, Microsoft)",
+    ),
 }
 
 GENERATOR, REFINER = "generator", "refiner"
@@ -269,6 +274,7 @@ def _says(folder: Path) -> str:
     grammar = config.get("grammar", {"slots": []})
     lines = [f"class: {', '.join(config['classes'])}"] if config.get("classes") else []
     lines += ["text: any caption"] if config.get("text") else []
+    lines += [f"clips: {', '.join(config['captions'])}"] if config.get("captions") else []
     for slot in grammar["slots"]:
         names = [v["name"] or (v["phrases"] or ["-"])[0] for v in slot["values"]]
         lines.append(f"{slot['name']}: {', '.join(names)}")
