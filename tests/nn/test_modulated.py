@@ -94,6 +94,31 @@ def test_noise_strength_starts_at_zero_and_counts():
     assert torch.allclose(layer(x, style, noise), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("upsample", [False, True])
+def test_first_and_second_derivatives(upsample):
+    """Against finite differences: of features, style and noise (path lengths need the second, projection the noise)."""
+    torch.manual_seed(6)
+    layer = StyledConv2d(2, 3, 3, style=2, upsample=upsample).double()
+    with torch.no_grad():
+        layer.noise_strength.fill_(0.5)
+    side = 6 if upsample else 3
+    x, style, noise = torch.randn(2, 2, 3, 3), torch.randn(2, 2), torch.randn(2, 1, side, side)
+    given = tuple(t.double().requires_grad_() for t in (x, style, noise))
+    assert torch.autograd.gradcheck(layer, given) and torch.autograd.gradgradcheck(layer, given)
+
+
+def test_inputs_of_either_memory_order():
+    """What is written to in place is never what was given."""
+    torch.manual_seed(7)
+    layer, rgb = StyledConv2d(4, 5, 3, style=2), ToRGB(4, style=2)
+    x, style, noise = torch.randn(2, 4, 6, 7), torch.randn(2, 2), torch.randn(2, 1, 6, 7)
+    before = [t.clone() for t in (x, style, noise)]
+    last = x.contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(layer(x, style, noise), layer(last, style, noise), atol=1e-5)
+    assert torch.allclose(rgb(x, style), rgb(last, style), atol=1e-5)
+    assert all(torch.equal(a, b) for a, b in zip(before, (x, style, noise), strict=True))
+
+
 def test_pictures_are_summed_over_resolutions():
     """The picture from below is doubled and added."""
     torch.manual_seed(5)

@@ -27,7 +27,7 @@ def slow(x, kernel, up, down, padding):
 
 @pytest.mark.parametrize("up", [1, 2, 3])
 @pytest.mark.parametrize("down", [1, 2])
-@pytest.mark.parametrize("padding", [(0, 0), (2, 1), (1, 3), (-1, 2), (3, -1)])
+@pytest.mark.parametrize("padding", [(0, 0), (2, 1), (1, 3), (2, 2), (-1, 2), (3, -1), (-1, -1)])
 def test_equal_to_the_definition(up, down, padding):
     """Any factors, padding and cropping; a filter that is not symmetric shows its direction."""
     generator = torch.Generator().manual_seed(3)

@@ -2,7 +2,8 @@
 
 Source: Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN", section 2.2 and appendix B. The
 style s scales input channels, w'_oik = s_i w_oik, and demodulation divides by the norm of w'_o (eqs. 1 and 3). Since a
-convolution is linear, scaling its input by s and its output by 1 / norm is the same; no grouped convolution.
+convolution is linear, scaling its input by s and its output by 1 / norm is the same; no grouped convolution. Only where
+the kernel is 1x1 does each sample get its weights: a matrix product.
 """
 
 from __future__ import annotations
@@ -52,11 +53,15 @@ class ModulatedConv2d(nn.Module):
         """Convolve (B, C_in, H, W); return that, and the factor of demodulation (B, C_out, 1, 1) that is left to do."""
         scales = self.affine(style)
         weight = self.weight * self.scale
-        x = x * scales[:, :, None, None]
-        if self.blur is None:
-            x = F.conv2d(x, weight, padding=self.padding)
+        if self.blur is not None:
+            x = F.conv_transpose2d(x * scales[:, :, None, None], weight.transpose(0, 1), stride=2)
+            x = self.blur(x)
+        elif self.padding == 0:
+            # 1x1: a small matrix for each sample costs less than another pass over its features
+            matrices = weight.flatten(1) * scales[:, None, :]
+            x = torch.bmm(matrices, x.flatten(2)).unflatten(2, x.shape[2:])
         else:
-            x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+            x = F.conv2d(x * scales[:, :, None, None], weight, padding=self.padding)
         if not self.demodulate:
             return x, None
         # 1 / sqrt(sum_ik (s_i w_oik)^2 + eps): (B, C_in) x (C_in, C_out)
@@ -87,11 +92,12 @@ class StyledConv2d(nn.Module):
         """Map (B, C_in, H, W), styles (B, D) and noise (B, 1, H', W') to (B, C_out, H', W')."""
         x, factor = self.conv.convolve(x, style)
         assert factor is not None  # it demodulates
-        added = self.bias[:, None, None]
+        # the gain of the leaky ReLU is taken first, since it is positive; noise and bias are not added to each other,
+        # which would make a map of each channel; all but the first of these passes over the features are in place
+        x = x * (factor * GAIN)
         if noise is not None:
-            added = added + self.noise_strength * noise
-        # the gain of the leaky ReLU is taken first, since it is positive: one pass over the features less
-        return F.leaky_relu(torch.addcmul(added.to(x.dtype) * GAIN, x, factor * GAIN), SLOPE)
+            x = x.add_((self.noise_strength * noise * GAIN).to(x.dtype))
+        return F.leaky_relu_(x.add_((self.bias[:, None, None] * GAIN).to(x.dtype)), SLOPE)
 
 
 class ToRGB(nn.Module):

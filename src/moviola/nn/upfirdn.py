@@ -42,10 +42,12 @@ def upfirdn2d(
     if up > 1:
         x = F.pad(x[:, :, :, None, :, None], (0, up - 1, 0, 0, 0, up - 1))
         x = x.reshape(batch, channels, height * up, width * up)
-    if padding != (0, 0):
-        x = F.pad(x, (*padding, *padding))
+    before, after = padding
+    within = max(min(before, after), 0)  # what the convolution pads by itself, without a copy
+    if (before, after) != (within, within):
+        x = F.pad(x, (before - within, after - within) * 2)
     weight = kernel.flip(0, 1).to(x.dtype).expand(channels, 1, -1, -1)
-    return F.conv2d(x, weight, stride=down, groups=channels)
+    return F.conv2d(x, weight, stride=down, padding=within, groups=channels)
 
 
 class Upsample2d(nn.Module):

@@ -167,6 +167,25 @@ def test_noise_belongs_to_the_video():
     assert not torch.allclose(next(model.stream_at(model.frame_times(6), other)), frames, atol=1e-2)
 
 
+def test_large_frames_are_drawn_a_few_at_a_time(monkeypatch):
+    """The same frames and the same gradients, to rounding, as of the whole batch at once; the numbers of the pieces."""
+    model, drawn = generator(), []
+    handle = model.synthesis.up[1].register_forward_hook(lambda m, i, o: drawn.append(len(o)))
+    codes = model.draw(0, range(3))
+    times = model.frame_times(3).float().expand(3, -1)
+    results = []
+    for limit in (1 << 20, 4 * 16 * 16 * 4):  # the last layer has 4 channels of 16x16
+        monkeypatch.setattr("moviola.models.freqmotion.synthesis._CACHED", limit)
+        frames = model(times, codes)
+        results.append(
+            [frames, *torch.autograd.grad(frames.square().mean(), [*model.synthesis.parameters()])]
+        )
+    handle.remove()
+    assert drawn == [9, 4, 4, 1]
+    for whole, pieces in zip(*results, strict=True):
+        assert torch.allclose(whole, pieces, rtol=1e-4, atol=1e-5)
+
+
 def test_it_is_a_generator_and_a_model_folder(tmp_path):
     """The protocol, the catalog, and the same frames after saving (halves are exact in halves)."""
     model = generator(trend=3)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from moviola.models.freqmotion.config import FreqMotionConfig
 from moviola.nn.modulated import StyledConv2d, ToRGB
 
+_CACHED = 1 << 20  # values of a layer that a CPU keeps near, 4 MiB in float32
+
 
 class SynthesisNetwork(nn.Module):
     """A learned 4x4 constant, then two styled convolutions a resolution, pictures summed over resolutions.
@@ -24,6 +26,7 @@ class SynthesisNetwork(nn.Module):
     def __init__(self, config: FreqMotionConfig) -> None:
         super().__init__()
         widths, style = config.widths, config.style
+        self.widths = widths
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
         self.first = StyledConv2d(widths[0], widths[0], 3, style)
         self.first_rgb = ToRGB(widths[0], style, config.channels, upsample=False)
@@ -47,12 +50,27 @@ class SynthesisNetwork(nn.Module):
         Returns:
             (N, C, size, size), about [-1, 1].
         """
-        maps = iter(noise)
-        x = self.constant.expand(len(styles), -1, -1, -1)
-        x = self.first(x, styles, next(maps))
-        picture = self.first_rgb(x, styles)
-        for up, conv, rgb in zip(self.up, self.conv, self.rgb, strict=True):
-            x = up(x, styles, next(maps))
-            x = conv(x, styles, next(maps))
-            picture = rgb(x, styles, picture)
-        return picture
+        x = self.first(self.constant.expand(len(styles), -1, -1, -1), styles, noise[0])
+        return self._grow(0, x, self.first_rgb(x, styles), styles, noise[1:])
+
+    def _grow(self, level: int, x: Tensor, picture: Tensor, styles: Tensor, noise: list[Tensor]) -> Tensor:
+        """Draw the resolutions from `level` on, over features (N, C, side, side) and a picture of that size.
+
+        A CPU spends as long on waiting for memory (and the system on handing it out) as on computing, unless layers are
+        small enough to stay in its cache; so it draws large frames a few at a time.
+        """
+        if level == len(self.up):
+            return picture
+        count = self._at_once(x, self.widths[level + 1] * 4 * x[0, 0].numel())  # twice H and W
+        if count < len(x):
+            tensors = (x, picture, styles, *noise)
+            parts = zip(*(t.split(count) for t in tensors), strict=True)
+            return torch.cat([self._grow(level, a, b, c, rest) for a, b, c, *rest in parts])
+        x = self.up[level](x, styles, noise[0])
+        x = self.conv[level](x, styles, noise[1])
+        picture = self.rgb[level](x, styles, picture)
+        return self._grow(level + 1, x, picture, styles, noise[2:])
+
+    def _at_once(self, x: Tensor, values: int) -> int:
+        """Return how many frames of features `x` to draw at once where the next layer holds `values` of each."""
+        return max(1, _CACHED // values) if x.device.type == "cpu" else len(x)

@@ -203,7 +203,7 @@ class FreqMotionObjective:
         noise = torch.randn(picture.shape, generator=random).to(picture)
         noise = noise / math.sqrt(picture.shape[-1] * picture.shape[-2])
         (grad,) = torch.autograd.grad((picture * noise).sum(), styles, create_graph=True)
-        lengths = grad.square().sum(dim=-1).mean(dim=1).sqrt()
+        lengths = grad.float().square().sum(dim=-1).mean(dim=1).sqrt()
         mean: Tensor = self.modules["path_mean"].value  # type: ignore[assignment]
         mean.lerp_(lengths.detach().mean(), 0.01)
         penalty = (lengths - mean).square().mean()
