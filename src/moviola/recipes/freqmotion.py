@@ -123,6 +123,7 @@ def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
             style=96,
             content_layers=2,
             motion_layers=2,
+            rate=0.1,
             center=True,
             gated=True,
             shifts=True,
