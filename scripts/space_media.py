@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from moviola.cli.main import main as moviola
+from moviola.cli.main import run as moviola
 
 MEDIA = Path(__file__).resolve().parents[1] / "docs" / "media"
 FILMS = {
