@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,22 @@ def shared() -> Path:
     if not (folder / "media").is_dir():
         pytest.skip(f"no real media at {folder}; set MOVIOLA_SHARED to the folder that holds media/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def torchrun() -> Callable[..., subprocess.CompletedProcess]:
+    """Runs a script or `-m module` in two CPU processes of one thread each; fails with what they said."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+
+    def run(*words: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [*command, *words], capture_output=True, text=True, timeout=300, env=environment
+        )
+        assert done.returncode == 0, done.stderr[:3000]
+        return done
+
+    return run
 
 
 @pytest.fixture(scope="session")

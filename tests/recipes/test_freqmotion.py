@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +19,9 @@ from moviola.models.catalog import load_generator
 from moviola.recipes.catalog import find
 from moviola.recipes.freqmotion import freqmotion_paper, freqmotion_toy
 from moviola.recipes.train import next_command, train
+from moviola.training import checkpoint
+from moviola.training.distributed import Place
+from moviola.training.loop import Trainer
 
 SHORT = [
     "trainer.steps=4", "trainer.save_every=2", "trainer.sample_every=0", "trainer.batch=4", "trainer.tensorboard=false",
@@ -38,6 +46,102 @@ def test_resumed_is_the_uninterrupted_run(tmp_path):
     train(recipe(None).with_overrides(SHORT), tmp_path / "parts", resume=True, quiet=True)
     whole, parts = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+def under_torchrun(torchrun, out: Path, *settings: str, resume: bool = False) -> dict:
+    """Train the recipe in two processes; what the first one said."""
+    words = [w for s in (*SHORT, "trainer.threads=1", *settings) for w in ("--set", s)]
+    words += ["--resume"] if resume else []
+    train_words = ["-m", "moviola", "train", "freqmotion_debug", "-o", str(out), "--json", "--device", "cpu"]
+    return json.loads(torchrun(*train_words, *words).stdout)
+
+
+def weights_of(out: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a model folder."""
+    return load_file(out / "model.safetensors")
+
+
+def logged(out: Path) -> list[int]:
+    """The steps that a run wrote into its log."""
+    lines = (out / "runs" / "generator" / "log.jsonl").read_text().splitlines()
+    return [json.loads(line)["step"] for line in lines]
+
+
+@pytest.mark.slow
+def test_two_processes_then_one(torchrun, tmp_path, one_thread):
+    """What one process takes over is what two wrote, and from there its own resuming is exact."""
+    out, copy = tmp_path / "m", tmp_path / "copy"
+    said = under_torchrun(torchrun, out, "trainer.steps=2", "trainer.log_every=1")
+    assert said["steps"] == 2 and logged(out) == [1, 2]
+    shutil.copytree(out, copy)
+    written = weights_of(out)
+    one = find("freqmotion_debug")(None).with_overrides([*SHORT, "trainer.log_every=1"])
+    # nothing left to do: the model folder is written again from the checkpoint
+    assert train(one.with_overrides(["trainer.steps=2"]), copy, resume=True, quiet=True).resumed_from == 2
+    assert all(torch.equal(written[k], v) for k, v in weights_of(copy).items())
+    assert train(one, out, resume=True, quiet=True).resumed_from == 2
+    assert logged(out) == [1, 2, 3, 4]
+    for steps in (3, 4):
+        train(one.with_overrides([f"trainer.steps={steps}"]), copy, resume=True, quiet=True)
+    straight, parts = weights_of(out), weights_of(copy)
+    assert all(torch.equal(straight[k], parts[k]) for k in straight)
+    assert not all(torch.equal(straight[k], written[k]) for k in straight)
+
+
+@pytest.mark.slow
+def test_one_process_then_two(torchrun, tmp_path, one_thread, monkeypatch):
+    """Two processes go on from one's checkpoint as two trainers in this process that take the mean of gradients."""
+    out, copy = tmp_path / "m", tmp_path / "copy"
+    run = find("freqmotion_debug")(None).with_overrides([*SHORT, "trainer.log_every=1"])
+    train(run.with_overrides(["trainer.steps=2"]), out, quiet=True)
+    shutil.copytree(out, copy)
+    assert under_torchrun(torchrun, out, "trainer.log_every=1", resume=True)["resumed_from"] == 2
+    assert logged(out) == [1, 2, 3, 4]
+    pair = in_threads(run, copy / "runs" / "generator", monkeypatch)
+    tensors, _ = checkpoint.flatten(
+        checkpoint.read(out / "runs" / "generator" / "checkpoints" / "step-00000004")
+    )
+    for trainer in pair:
+        for name, tensor in checkpoint.flatten(trainer.state())[0].items():
+            if not name.startswith("rng"):
+                assert torch.allclose(tensor, tensors[name], rtol=1e-4, atol=1e-6), name
+
+
+def in_threads(run, folder: Path, monkeypatch) -> list[Trainer]:
+    """Two trainers that go on from a checkpoint, each in a thread, and wait for each other's gradients."""
+    barrier, held = threading.Barrier(2, timeout=120), {}
+
+    def mean(parameters, world):
+        own = list(parameters)
+        held[threading.get_ident()] = [None if p.grad is None else p.grad.clone() for p in own]
+        barrier.wait()
+        first, second = held.values()
+        for p, a, b in zip(own, first, second, strict=True):
+            p.grad = None if a is None else (a + b) / 2
+        barrier.wait()
+
+    monkeypatch.setattr("moviola.training.loop.average_gradients", mean)
+    monkeypatch.setattr("moviola.training.loop.average_scalars", lambda values, place: values)
+    monkeypatch.setattr("moviola.training.loop.any_rank", lambda flag, place: flag)
+    monkeypatch.setattr("moviola.training.loop.broadcast", lambda modules, world: None)
+    places = [Place(rank, 2, torch.device("cpu")) for rank in (0, 1)]
+    trainers = [Trainer(run.trainer, *run.build(), folder, place, quiet=True) for place in places]
+    assert all(trainer.resume() for trainer in trainers)
+    threads = [threading.Thread(target=trainer.run) for trainer in trainers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return trainers
+
+
+@pytest.fixture
+def one_thread():
+    """As the processes of torchrun have."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_anyones_videos(tmp_path, monkeypatch):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,19 +19,9 @@ from moviola.training.distributed import (
     leave,
 )
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-
-
-def torchrun(*words: str) -> subprocess.CompletedProcess:
-    """Run two CPU processes; fail with what they said."""
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*TORCHRUN, *words], capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr[:3000]
-    return done
-
 
 @pytest.mark.slow
-def test_two_ranks_equal_one_with_the_double_batch(toys, tmp_path):
+def test_two_ranks_equal_one_with_the_double_batch(toys, torchrun, tmp_path):
     """Same samples, averaged gradients: latents, momentum and EMA agree within rounding; ranks agree exactly.
 
     The spare layer, without a gradient anywhere, is left alone as in one process (weight decay would move it).
@@ -64,7 +51,7 @@ def test_two_ranks_equal_one_with_the_double_batch(toys, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_under_torchrun(tmp_path):
+def test_the_command_under_torchrun(torchrun, tmp_path):
     """One model folder, one JSON object, one log."""
     out = tmp_path / "model"
     settings = [
