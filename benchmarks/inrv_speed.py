@@ -25,6 +25,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +47,7 @@ class PlainHyper(nn.Module):
     def __init__(self, model: InrvModel) -> None:
         super().__init__()
         self.encoding = model.decoder.encoding
-        hyper = model.decoder.hyper  # type: ignore[attr-defined]
+        hyper: Any = model.decoder.hyper
         self.codebook = nn.Parameter(model.codebook.detach().clone())
         self.shapes = [shape for a, b in hyper.shapes for shape in ((b, a), (b,))]
         batched = [hyper.heads.first, *hyper.heads.hidden]
