@@ -26,7 +26,9 @@ WALK = ("crying face", "grinning face", "robot", "clown", "pleading")
 def main() -> int:
     """Write walk.webp and space-TASK.webp; return 0, or the code of the first command that failed."""
     faces = Path(sys.argv[1])
-    commands = [["edit", "interpolate", "--between", *WALK, "--size", "128x128", "-o", str(MEDIA / "walk.webp")]]
+    commands = [
+        ["edit", "interpolate", "--between", *WALK, "--size", "128x128", "-o", str(MEDIA / "walk.webp")]
+    ]
     with tempfile.TemporaryDirectory() as folder:
         for task, name in FILMS.items():
             film, out = MEDIA / f"space-{task}.webp", Path(folder) / f"{task}.mp4"
