@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from moviola.cli.verbs import LazyGroup, Table, build_row, build_tasks
-from moviola.core.errors import MoviolaError
+from moviola.core.errors import MoviolaError, is_lack_of_memory
 from moviola.core.names import ERRORS
 from moviola.core.notes import Note
 
@@ -174,21 +174,12 @@ def _report(error: BaseException) -> int:
         return _complain(_usage(error), EXIT_INPUT)
     if isinstance(error, OSError) and error.errno in _ERRNO_OF_INPUT:
         return _complain(f"{error.filename or 'output'}: {error.strerror}", EXIT_INPUT)
-    if _is_lack_of_memory(error):
+    if is_lack_of_memory(error):
         return _complain(
             f"there is not enough memory; ask for smaller frames, or fewer at a time ({error})", EXIT_INPUT
         )
     fault = f"{type(error).__name__}: {error}"
     return _complain(f"{fault} (a fault of moviola's; MOVIOLA_DEBUG=1 shows the traceback)", EXIT_FAULT)
-
-
-def _is_lack_of_memory(error: BaseException) -> bool:
-    """Return whether Python, NumPy or PyTorch (on a device, or on the CPU, where it has no class for it) ran out."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )
 
 
 def _usage(error: Any) -> str:

@@ -104,6 +104,18 @@ class NonFiniteError(TrainingError):
         super().__init__(f"training stopped at step {step}: {term} is not finite; {advice}")
 
 
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Return whether Python, NumPy or PyTorch (on a device, or on the CPU, where it has no class for it) ran out."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (
+            isinstance(error, RuntimeError)
+            and any(words in str(error) for words in ("can't allocate memory", "not enough memory"))
+        )
+    )
+
+
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
     """Return up to `n` of `known` that look like `word` (difflib ratio of at least 0.6), best first."""
     lower = {k.lower(): k for k in known}

@@ -127,14 +127,13 @@ def test_an_untrained_model_draws():
     assert bool(torch.isfinite(m.draw(0, [0], "slerp")).all())
 
 
-def test_rendering_in_pieces(monkeypatch):
+def test_rendering_in_pieces():
     """However many pixels are drawn at once: frame groups, and rows of frames that are larger."""
     m = model()
     numbers = torch.tensor([0.0, 0.5, 3.0, 5.0])
     whole = m.decode(m.codes[:1], numbers, 20, 12)[0].detach().clamp(-1, 1)
     for pixels in (10_000, 500, 100, 12, 1):
-        monkeypatch.setattr(network, "_PIXELS", pixels)
-        pieces = list(m.render(m.codes[:1], numbers, 20, 12))
+        pieces = list(m.render(m.codes[:1], numbers, 20, 12, pixels))
         assert len(pieces) == -(-4 // max(1, pixels // 240))
         assert torch.allclose(torch.cat(pieces), whole, atol=1e-5)
 

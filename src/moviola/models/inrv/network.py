@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, UnknownNameError, is_lack_of_memory
 from moviola.core.rates import as_rate
 from moviola.core.seeds import torch_generator
 from moviola.core.weights import PretrainedMixin
@@ -22,7 +21,8 @@ from moviola.models.inrv.encoder import Encoder
 from moviola.models.inrv.prior import FlowPrior
 
 SAMPLERS = ("prior", "slerp", "gaussian", "mixture")
-_PIXELS = 1 << 16  # rendered at once
+PIXELS = 1 << 16
+"""Pixels that are drawn at once, as far as memory allows."""
 
 
 class InrvModel(PretrainedMixin, nn.Module):
@@ -175,7 +175,6 @@ class InrvModel(PretrainedMixin, nn.Module):
         numbers: Tensor,
         height: int | None = None,
         width: int | None = None,
-        state: Any = None,
     ) -> Tensor:
         """Draw whole frames, with gradients.
 
@@ -183,57 +182,72 @@ class InrvModel(PretrainedMixin, nn.Module):
             codes: (B, code).
             numbers: (T,) or (B, T), frame numbers, any real ones.
             height, width: px; the clips' own by default.
-            state: what the decoder's `prepare` returned for these codes, to save it.
 
         Returns:
             (B, T, C, H, W), about [-1, 1].
         """
         y, x = self.axes(height, width)
-        state = self.decoder.prepare(codes) if state is None else state
         times = self.times(numbers.to(codes.device, torch.float32))
-        return self.decoder.grid(state, times, y, x).movedim(-1, 2)
+        return self.decoder.grid(self.decoder.prepare(codes), times, y, x).movedim(-1, 2)
 
-    @torch.no_grad()
     def render(
         self,
-        code: Tensor,
+        codes: Tensor,
         numbers: Tensor,
         height: int | None = None,
         width: int | None = None,
-        state: Any = None,
+        pixels: int = PIXELS,
     ) -> Iterator[Tensor]:
-        """Draw one video, piece by piece.
+        """Draw one video, piece by piece; memory does not grow with its frames, nor with a frame beyond itself.
 
         Args:
-            code: (1, code).
+            codes: (1, code) for all frames, or (T, code), one a frame.
             numbers: (T,), frame numbers, any real ones.
             height, width: px; the clips' own by default.
-            state: as for `decode`.
+            pixels: at most so many are drawn at once; halved whenever memory does not suffice.
 
         Yields:
-            float32 (t, C, H, W) in [-1, 1]; rows are drawn in pieces where a frame is large.
+            float32 (t, C, H, W) in [-1, 1], on the CPU; rows are drawn in pieces where a frame is large.
 
         Raises:
             ConfigError: a size below 1, no frames, or a number that is not finite.
         """
-        height, width = (
-            (self.config.height if height is None else height),
-            (self.config.width if width is None else width),
-        )
+        height = self.config.height if height is None else height
+        width = self.config.width if width is None else width
         if height < 1 or width < 1:
             raise ConfigError(f"a frame has at least 1x1 px, not {width}x{height}")
         if not len(numbers) or not bool(torch.isfinite(numbers).all()):
             raise ConfigError("frame numbers are finite, and there is at least one")
-        return self._pieces(code, numbers.to(code.device, torch.float32), height, width, state)
+        return self._pieces(codes, numbers.to(self.codes.device, torch.float32), height, width, pixels)
 
     @torch.no_grad()
-    def _pieces(self, code: Tensor, numbers: Tensor, height: int, width: int, state: Any) -> Iterator[Tensor]:
-        state = self.decoder.prepare(code) if state is None else state
+    def _pieces(
+        self, codes: Tensor, numbers: Tensor, height: int, width: int, pixels: int
+    ) -> Iterator[Tensor]:
+        first = 0
+        while first < len(numbers):
+            count = max(1, pixels // (height * width))
+            part = numbers[first : first + count]
+            chosen = codes if len(codes) == 1 else codes[first : first + count]
+            try:
+                piece = self._piece(chosen.to(self.codes), part, height, width, pixels)
+            except (RuntimeError, MemoryError) as error:
+                if not is_lack_of_memory(error) or pixels <= width:
+                    raise
+                pixels = max(width, min(pixels, height * width * count) // 2)
+                continue
+            first += len(part)
+            yield piece
+
+    def _piece(self, codes: Tensor, numbers: Tensor, height: int, width: int, pixels: int) -> Tensor:
+        """Draw (t, C, H, W), as many rows at a time as `pixels` allows."""
         y, x = self.axes(height, width)
-        frames, rows = max(1, _PIXELS // (height * width)), max(1, _PIXELS // width)
-        for piece in self.times(numbers).split(frames):
-            parts = [self.decoder.grid(state, piece, part, x) for part in y.split(rows)]
-            yield torch.cat(parts, dim=2)[0].movedim(-1, 1).float().clamp(-1, 1)
+        times = self.times(numbers)
+        times = times if len(codes) == 1 else times[:, None]
+        state = self.decoder.prepare(codes)
+        rows = max(1, pixels // (width * len(numbers)))
+        parts = [self.decoder.grid(state, times, part, x).float().cpu() for part in y.split(rows)]
+        return torch.cat(parts, dim=2).flatten(0, 1).movedim(-1, 1).clamp(-1, 1)
 
 
 def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from moviola.core.errors import ConfigError
 from moviola.models.inrv import InrvModel
+from moviola.models.inrv.network import PIXELS
 from moviola.pipelines.edit.latent.observe import Observation, area
-from moviola.pipelines.edit.latent.render import PIXELS, render
+from moviola.pipelines.edit.latent.render import render
 
 _SWEEPS = 24  # of relaxation at each level of the pyramid
 _TIME_SWEEPS, _TIME_WEIGHT = (

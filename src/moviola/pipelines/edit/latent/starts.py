@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from moviola.models.inrv import InrvModel
+from moviola.models.inrv.network import PIXELS
 from moviola.pipelines.edit.latent.observe import Observation
-from moviola.pipelines.edit.latent.render import PIXELS
 
 _MOST_ROWS = 2048  # of the codebook that are compared
 _RANKED_FRAMES, _RANKED_SIDE = 3, 32

@@ -18,7 +18,8 @@ from moviola.core.errors import ConfigError
 from moviola.core.rates import Rate, as_rate
 from moviola.core.video import Video
 from moviola.models.inrv import InrvModel, slerp
-from moviola.pipelines.edit.latent.render import PIXELS, frame_numbers, last_number, render
+from moviola.models.inrv.network import PIXELS
+from moviola.pipelines.edit.latent.render import frame_numbers, last_number, render
 
 Interpolation = Literal["slerp", "lerp"]
 Play = Literal["auto", "loop", "bounce"]
