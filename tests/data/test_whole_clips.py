@@ -62,6 +62,19 @@ def test_short_clips_are_named(write):
     assert "its 3 clips have 20 at most" in str(raised.value) and "\n" not in str(raised.value)
 
 
+def test_clips_held_out(write):
+    """The last of every so many; together they are all clips. A set too small to split says so."""
+    for name in "abcde":
+        write(f"{name}.npz", 6)
+    trained = WholeClips(write.folder, 8, 8, 5, hold_out=2)
+    held = WholeClips(write.folder, 8, 8, 5, hold_out=2, held=True)
+    assert trained.captions == ("a", "c", "e") and held.captions == ("b", "d")
+    with pytest.raises(InputError, match="has 5 clips; to hold out one in 9 holds out none"):
+        WholeClips(write.folder, 8, 8, 5, hold_out=9, held=True)
+    with pytest.raises(InputError, match="to hold out one in 1 leaves none to train on"):
+        WholeClips(write.folder, 8, 8, 5, hold_out=1)
+
+
 def test_loops(write):
     """A file that is too short begins again; a still is left out."""
     write("a.npz", 3)

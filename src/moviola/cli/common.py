@@ -26,12 +26,19 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from moviola.core.errors import ConfigError
 from moviola.core.names import json_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... or mps.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same result.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Output = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
+]
+Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
+Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
 
 EXAMPLES_ATTRIBUTE = "__moviola_examples__"
 LISTS_ATTRIBUTE = "__moviola_lists__"
@@ -132,3 +139,18 @@ def to_plain(value: Any) -> Any:
 def interactive() -> bool:
     """Return whether a person watches: progress is drawn only when stderr is a terminal."""
     return sys.stderr.isatty()
+
+
+def read_size(text: str | None, option: str = "--size", least: int = 1) -> tuple[int, int] | None:
+    """Return H and W of "640x360", px; None for None.
+
+    Raises:
+        ConfigError: not two whole numbers of at least `least`.
+    """
+    if text is None:
+        return None
+    width, sign, height = text.lower().partition("x")
+    sides = (height, width)
+    if not (sign and all(side.isdecimal() and int(side) >= least for side in sides)):
+        raise ConfigError(f"{option} is {text}; it must be WIDTHxHEIGHT, such as 256x256")
+    return int(height), int(width)

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say, takes_lists
+from moviola.cli.common import Device, Json, Output, Quiet, Seed, Sheet, emit, example, say, takes_lists
 from moviola.cli.latent_options import (
     DEFAULT_MODEL,
     Fps,
     Loop,
     Model,
-    Output,
     Size,
     Starts,
     Steps,
     TaskOptions,
-    read_size,
+    read_space_size,
 )
 from moviola.cli.written import check_output, write_pieces
 from moviola.core.errors import ConfigError, InputError, UnknownNameError
@@ -48,7 +47,6 @@ _Seconds = Annotated[
 _Play = Annotated[
     str, typer.Option("--play", metavar="NAME", help="Time in the walk: loop, bounce (to and fro), or auto.")
 ]
-_Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
 
 
 @example(
@@ -70,7 +68,7 @@ def command(
     steps: Steps = 200,
     starts: Starts = 4,
     loop: Loop = False,
-    sheet: _Sheet = None,
+    sheet: Sheet = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -79,7 +77,7 @@ def command(
     """Draw a film that walks from video to video through the latent space while time plays."""
     started = time.perf_counter()
     check_output(output, sheet)
-    pixels = read_size(size)
+    pixels = read_space_size(size)
     if len(between) < 2:
         raise ConfigError(f"--between names 2 clips or more, not only {between[0]!r}")
     if grid is not None and (seconds is not None or play != "auto"):

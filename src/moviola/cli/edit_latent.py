@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moviola.cli.common import emit, example, say
-from moviola.cli.latent_options import TaskOptions, read_size, shares_options
+from moviola.cli.latent_options import TaskOptions, read_space_size, shares_options
 from moviola.cli.written import check_output
 from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from moviola.core.video import Video
     from moviola.pipelines.edit.latent.score import Scores
     from moviola.pipelines.edit.latent.tasks import Result, Task
@@ -101,7 +104,7 @@ def _run(name: str, path: Path, options: TaskOptions, samples: int = 1, **settin
 
     config = options.fit_config()
     if samples > config.starts:
-        config = type(config)(**{**vars(config), "starts": samples})
+        config = replace(config, starts=samples)
     network = load_space(options.model, str(pick_device(options.device)))
     video = codec.read(path)
     task = _task(name, video, path, options.seed, settings)
@@ -111,8 +114,9 @@ def _run(name: str, path: Path, options: TaskOptions, samples: int = 1, **settin
             network, video, task, config=config, truth=truth, name=str(path), loop=options.loop,
             is_plain=options.plain, tick=tick,
         )  # fmt: skip
-    heads = _write(result, outputs, size, options)
-    report = _report(result, outputs, heads[0], options, samples)
+    frames = [result.frames(k) for k in range(samples)]  # at the model's size, to judge and for the film
+    head = _write(result, outputs, size, options, frames)
+    report = _report(result, outputs, head, options, frames)
     report["seconds"] = round(time.perf_counter() - started, 3)
     if options.json:
         emit(report)
@@ -134,7 +138,10 @@ def _check(options: TaskOptions, samples: int) -> tuple[tuple[int, int] | None, 
         as_rate(options.fps)
     output = options.output.rstrip("/")
     stem, suffix = (output, "/") if output != options.output else _split(output)
-    return read_size(options.size), [options.output, *(f"{stem}-{k}{suffix}" for k in range(2, samples + 1))]
+    return read_space_size(options.size), [
+        options.output,
+        *(f"{stem}-{k}{suffix}" for k in range(2, samples + 1)),
+    ]
 
 
 def _split(output: str) -> tuple[str, str]:
@@ -148,36 +155,44 @@ def _task(name: str, video: Video, path: Path, seed: int, settings: dict[str, An
 
     mask, low = settings.pop("mask", None), settings.pop("low", None)
     hidden = None if mask is None else read_mask(mask, video, str(path))
-    return Task(name, hidden=hidden, low=read_size(low, "--from"), seed=seed, **settings)
+    return Task(name, hidden=hidden, low=read_space_size(low, "--from"), seed=seed, **settings)
 
 
 def _write(
-    result: Result, outputs: list[str], size: tuple[int, int] | None, options: TaskOptions
-) -> list[Video]:
-    """Write all results and the film; return the first frames of each."""
+    result: Result,
+    outputs: list[str],
+    size: tuple[int, int] | None,
+    options: TaskOptions,
+    frames: list[np.ndarray],
+) -> Video:
+    """Write all results and the film; return the first frames of the first."""
     from moviola.cli.written import write_pieces
+    from moviola.core.video import Video
     from moviola.data import codec
     from moviola.pipelines.edit.latent.render import frame_numbers
 
     numbers, rate = frame_numbers(result.fit.model, options.fps)
     quiet = options.quiet or options.json
+    own = size is None and options.fps is None
     heads = [
-        write_pieces(result.pieces(k, size, options.fps), output, rate, len(numbers), 1, quiet)
+        write_pieces(
+            iter([Video(frames[k], rate)]) if own else result.pieces(k, size, options.fps),
+            output, rate, len(numbers), 1, quiet,
+        )
         for k, output in enumerate(outputs)
-    ]
+    ]  # fmt: skip
     if options.film is not None:
-        codec.write(result.film(result.frames()), options.film)
-    return heads
+        codec.write(result.film(frames[0]), options.film)
+    return heads[0]
 
 
 def _report(
-    result: Result, outputs: list[str], head: Video, options: TaskOptions, samples: int
+    result: Result, outputs: list[str], head: Video, options: TaskOptions, frames: list[np.ndarray]
 ) -> dict[str, Any]:
     from moviola.pipelines.edit.latent.render import frame_numbers
     from moviola.pipelines.edit.latent.tasks import diversity
 
     numbers, rate = frame_numbers(result.fit.model, options.fps)
-    frames = [result.frames(k) for k in range(samples)]
     scores = [result.scores(one) for one in frames]
     report: dict[str, Any] = {
         "output": options.output, "frames": len(numbers), "fps": float(rate), "width": head.width,
@@ -188,7 +203,7 @@ def _report(
     amortised = result.amortised_scores()
     if amortised is not None:
         report["amortised"] = _figures(amortised)
-    if samples > 1:
+    if len(frames) > 1:
         known = [s.unobserved.psnr for s in scores if s.unobserved is not None]
         report |= {"outputs": outputs, "diversity": diversity(frames, result.observation)}
         report["best_psnr"] = max(known, default=None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.common import Device, Json, Output, Quiet, Seed, Sheet, Upscale, emit, example, say
 from moviola.cli.written import check_output, read_span, write_pieces
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
@@ -27,10 +27,6 @@ _Names = list[str] | None
 
 _Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A folder that moviola train freqmotion_toy filled.")
-]
-_Output = Annotated[
-    str,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
 ]
 _Frames = Annotated[int | None, typer.Option("--frames", metavar="T", help="Number of frames, any.")]
 _Fps = Annotated[
@@ -87,8 +83,6 @@ _Codes = Annotated[
     Path | None,
     typer.Option("--codes", metavar="FILE", help="Edit the video that moviola edit project --save found."),
 ]
-_Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
-_Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
 
 
 @example(
@@ -99,7 +93,7 @@ _Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Als
 )
 def command(
     model: _Model,
-    output: _Output,
+    output: Output,
     frames: _Frames = None,
     fps: _Fps = None,
     time_span: _Time = None,
@@ -121,8 +115,8 @@ def command(
     grid: _Grid = None,
     match: _Match = None,
     codes: _Codes = None,
-    upscale: _Upscale = 1,
-    sheet: _Sheet = None,
+    upscale: Upscale = 1,
+    sheet: Sheet = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,

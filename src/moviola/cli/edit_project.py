@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.common import Device, Json, Output, Quiet, Seed, Upscale, emit, example, say
 from moviola.cli.written import check_output, write_pieces, write_sheet
 from moviola.core.devices import pick_device
 
@@ -22,10 +22,6 @@ _Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video, or a folde
 _Model = Annotated[
     str,
     typer.Option("--model", "-m", metavar="MODEL", help="A folder that moviola train freqmotion_toy filled."),
-]
-_Output = Annotated[
-    str,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
 ]
 _Save = Annotated[
     Path | None,
@@ -43,7 +39,6 @@ _Rate = Annotated[float, typer.Option("--rate", metavar="X", help="Learning rate
 _Starts = Annotated[
     int, typer.Option("--starts", metavar="N", help="Drawn videos to choose the fit's start from.")
 ]
-_Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
 _Sheet = Annotated[
     Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a sheet: the clip above, then this.")
 ]
@@ -57,14 +52,14 @@ _COLUMNS = 8
 def command(
     clip: _Clip,
     model: _Model,
-    output: _Output,
+    output: Output,
     save: _Save = None,
     frames: _Frames = None,
     fps: _Fps = None,
     steps: _Steps = 300,
     rate: _Rate = 0.05,
     starts: _Starts = 64,
-    upscale: _Upscale = 1,
+    upscale: Upscale = 1,
     sheet: _Sheet = None,
     seed: Seed = 0,
     device: Device = "auto",

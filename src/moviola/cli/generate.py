@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.common import Device, Json, Output, Quiet, Seed, Sheet, Upscale, emit, example, say
 from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
 from moviola.cli.written import check_output, write_pieces, write_sheet
 from moviola.core.devices import pick_device
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 _Prompt = Annotated[
     str, typer.Argument(help="What to show, in the model's words (moviola models show NAME).")
 ]
-_Output = Annotated[
-    str,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
-]
 _Model = Annotated[
     str,
     typer.Option(
@@ -38,8 +34,6 @@ _Image = Annotated[Path | None, typer.Option("--image", metavar="FILE", help="St
 _Frames = Annotated[int | None, typer.Option("--frames", metavar="N", help="Number of frames, any.")]
 _Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
 _Num = Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FILE-0, FILE-1, ...")]
-_Upscale = Annotated[int, typer.Option("--upscale", metavar="N", help="Enlarge N times, nearest neighbour.")]
-_Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
 _Refine = Annotated[
     int, typer.Option("--refine", metavar="N", help="Refine it by N passes (moviola refine).")
 ]
@@ -56,14 +50,14 @@ _Refiner = Annotated[
 )
 def command(
     prompt: _Prompt,
-    output: _Output,
+    output: Output,
     model: _Model = "sprites",
     image: _Image = None,
     frames: _Frames = None,
     fps: _Fps = None,
     num: _Num = 1,
-    upscale: _Upscale = 1,
-    sheet: _Sheet = None,
+    upscale: Upscale = 1,
+    sheet: Sheet = None,
     refine: _Refine = 0,
     refiner: _Refiner = None,
     size: Size = None,

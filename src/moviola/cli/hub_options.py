@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moviola.cli.common import read_size
 from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,13 +58,4 @@ class HubOptions:
         """
         from moviola.pipelines.hub_generator import HubSettings
 
-        return HubSettings(self._pixels(), self.steps, self.guidance)
-
-    def _pixels(self) -> tuple[int, int] | None:
-        """Return (height, width)."""
-        if self.size is None:
-            return None
-        width, sign, height = self.size.lower().partition("x")
-        if not (sign and width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
-            raise ConfigError(f"--size is {self.size}; it must be WIDTHxHEIGHT, such as 256x256")
-        return int(height), int(width)
+        return HubSettings(read_size(self.size), self.steps, self.guidance)

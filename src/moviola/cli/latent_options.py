@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed
+from moviola.cli.common import Device, Json, Output, Quiet, Seed, read_size
 from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ DEFAULT_MODEL = "inrv-smileys"
 Model = Annotated[
     str,
     typer.Option("--model", metavar="MODEL", help="A space of videos: a name, or a folder of moviola train."),
-]
-Output = Annotated[
-    str,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write; FOLDER/ for a folder of frames."),
 ]
 Size = Annotated[
     str | None,
@@ -132,18 +128,15 @@ def shares_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def read_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
-    """Return H and W of "640x360"; None for None.
+def read_space_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
+    """Return H and W of "640x360" where a space of videos can be drawn so; None for None.
 
     Raises:
         ConfigError: something else, or a side below 1 or above 16384.
     """
-    if text is None:
-        return None
     from moviola.pipelines.edit.latent.render import check_size
 
-    width, sign, height = text.lower().partition("x")
-    if not (sign and width.isdecimal() and height.isdecimal()):
-        raise ConfigError(f"{option} is {text}; it must be WIDTHxHEIGHT, such as 256x256")
-    check_size(int(height), int(width))
-    return int(height), int(width)
+    size = read_size(text, option, least=0)
+    if size is not None:
+        check_size(*size)
+    return size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.common import Device, Json, Quiet, Seed, Sheet, emit, example, say
 from moviola.cli.hub_options import HUB, Guidance, HubOptions, Steps
 from moviola.cli.written import read_span
 from moviola.core.errors import ConfigError
@@ -47,7 +47,6 @@ _Method = Annotated[
     str | None,
     typer.Option("--method", metavar="NAME", help="Spaces of videos: prior, slerp, gaussian or mixture."),
 ]
-_Sheet = Annotated[Path | None, typer.Option("--sheet", metavar="PNG", help="Also write a contact sheet.")]
 
 
 @example(
@@ -68,7 +67,7 @@ def command(
     prompt: _Prompt = None,
     captions: _Captions = None,
     format: _Format = "mp4",
-    sheet: _Sheet = None,
+    sheet: Sheet = None,
     size: _Size = None,
     steps: Steps = None,
     guidance: Guidance = None,

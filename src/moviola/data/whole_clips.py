@@ -135,8 +135,6 @@ class WholeClips(ClipTable):
         needed = (frames - 1) * stride + 1
         lengths = [item.info.frames for item in self._cache]
         self._keys = [i for i, n in enumerate(lengths) if n >= needed or (loop and n > 1)][:limit]
-        if hold_out:
-            self._keys = [k for n, k in enumerate(self._keys) if ((n + 1) % hold_out == 0) == held]
         short = [self._cache[i].name for i, n in enumerate(lengths) if n < needed and not (loop and n > 1)]
         if not self._keys:
             raise InputError(
@@ -144,6 +142,16 @@ class WholeClips(ClipTable):
                 f"which {frames} frames at a stride of {stride} need; "
                 f"its {len(lengths)} clips have {max(lengths, default=0)} at most"
             )
+        if hold_out:
+            every, self._keys = (
+                self._keys,
+                [k for n, k in enumerate(self._keys) if ((n + 1) % hold_out == 0) == held],
+            )
+            if not self._keys:
+                part = "holds out none" if held else "leaves none to train on"
+                raise InputError(
+                    f"{source.path} has {len(every)} clips; to hold out one in {hold_out} {part}"
+                )
         if self._cache.skipped:
             names = ", ".join(name for name, _ in self._cache.skipped[:5])
             names += " ..." if len(self._cache.skipped) > 5 else ""

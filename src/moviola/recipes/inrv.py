@@ -187,7 +187,13 @@ class InrvRun(Config):
         folder = output / "runs" / self.part
         if self.keep == "best" and read_best(folder) is not None:
             module = InrvModel.from_pretrained(folder / BEST).requires_grad_(False).to(module.codes.device)
-        return self._objective.finish(module, self.prior_steps, self.trainer.seed, self.encoder_steps)
+        return self._objective.finish(
+            module,
+            self.prior_steps,
+            self.trainer.seed,
+            self.encoder_steps,
+            bf16=self.trainer.precision == "bf16",
+        )
 
 
 def inrv_debug(path: Path | None = None) -> InrvRun:

@@ -72,12 +72,12 @@ def run(weights: Weights, x: Tensor) -> Tensor:
     few = _PIECE // 2 if torch.is_autocast_enabled(x.device.type) else _PIECE // 4
     if x.device.type != "cpu" or x.shape[1] * width < few:
         return _run_batch(weights, x)
-    count, made = max(1, _PIECE // width), []
+    count, outputs = max(1, _PIECE // width), []
     layers = [(weight.to(x.dtype).unbind(), bias.to(x.dtype).unbind()) for weight, bias in weights]
     for number, points in enumerate(x.unbind()):
         own = [(weight[number], bias[number]) for weight, bias in layers]
-        made.append(torch.cat([_run_one(own, piece) for piece in points.split(count)]))
-    return torch.stack(made)
+        outputs.append(torch.cat([_run_one(own, piece) for piece in points.split(count)]))
+    return torch.stack(outputs)
 
 
 def _run_batch(weights: Weights, x: Tensor) -> Tensor:

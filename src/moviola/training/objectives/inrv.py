@@ -275,7 +275,9 @@ class InrvObjective:
     # -- what comes of it ---------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def finish(self, model: InrvModel, steps: int, seed: int, encoder_steps: int = 0) -> InrvModel:
+    def finish(
+        self, model: InrvModel, steps: int, seed: int, encoder_steps: int = 0, *, bf16: bool = False
+    ) -> InrvModel:
         """Write the codes of all rows into the model, then fit its prior and its encoder for so many steps each."""
         for rows in torch.arange(len(self.clips)).split(256):
             model.codes[rows.to(model.codes.device)] = self.codes_of(model, rows.tolist())
@@ -283,7 +285,7 @@ class InrvObjective:
             if model.prior is not None and steps:
                 fit_prior(model, steps, seed)
             if model.encoder is not None and encoder_steps:
-                fit_encoder(model, self.clips, encoder_steps, seed)
+                fit_encoder(model, self.clips, encoder_steps, seed, bf16=bf16)
         return model
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:

@@ -46,11 +46,16 @@ def fit_prior(model: InrvModel, steps: int, seed: int, batch: int = 64, spread: 
     return sum(last) / max(len(last), 1)
 
 
-def fit_encoder(model: InrvModel, clips: ClipTable, steps: int, seed: int, batch: int = 16) -> float:
+def fit_encoder(
+    model: InrvModel, clips: ClipTable, steps: int, seed: int, batch: int = 16, *, bf16: bool = False
+) -> float:
     """Fit the encoder alone, for codes whose videos agree with clips of which a part is shown; the decoder is held.
 
     Half of a batch are clips as they are: their codes are known, and are regressed as well, in standard deviations. The
-    other half are flipped, moved and tinted. Returns the mean L1 of the last tenth of the steps, values in [-1, 1].
+    other half are flipped, moved and tinted. With `bf16` under autocast, as a run is.
+
+    Returns:
+        Mean L1 of the last tenth of the steps, values in [-1, 1].
     """
     assert model.encoder is not None
     encoder, losses = model.encoder.requires_grad_(True), []
@@ -62,7 +67,7 @@ def fit_encoder(model: InrvModel, clips: ClipTable, steps: int, seed: int, batch
         random = [numpy_generator(seed, "encoder", step, k) for k in range(batch)]
         rows = [int(r.integers(len(clips))) for r in random]
         numbers, frames, mask = _draw(clips, rows, random, model.codes.device)
-        with torch.autocast(model.codes.device.type, torch.bfloat16):
+        with torch.autocast(model.codes.device.type, torch.bfloat16, enabled=bf16):
             code = encoder(frames, model.times(numbers), mask)[0].float()
             error = _points_error(model, code, numbers, frames, random)
             known = (code[: batch // 2] - model.codes[rows[: batch // 2]]) / spread

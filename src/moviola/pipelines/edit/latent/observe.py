@@ -29,15 +29,15 @@ class Observation:
         mask: bool (T, h, w), true where observed.
         size: H and W of the video, px; (h, w) but for a low-resolution observation, where each pixel is the mean over
             the area it covers.
-        kept: what is observed, in words.
-        invented: what is not, in words; empty for nothing.
+        given: what is observed, in words.
+        hidden: what is not, in words; empty for nothing.
     """
 
     frames: np.ndarray
     mask: np.ndarray
     size: tuple[int, int]
-    kept: str
-    invented: str = ""
+    given: str
+    hidden: str = ""
 
     def __post_init__(self) -> None:
         if self.frames.shape[:3] != self.mask.shape:
@@ -144,8 +144,8 @@ def upsample(low: np.ndarray, height: int, width: int) -> Observation:
     h, w = low.shape[1:3]
     if h > height or w > width or (h, w) == (height, width):
         raise ConfigError(f"frames of {w}x{h} are no lower resolution of {width}x{height}")
-    kept = f"the mean colours of {w}x{h} areas"
-    return Observation(low, np.ones(low.shape[:3], bool), (height, width), kept, "detail finer than those")
+    given = f"the mean colours of {w}x{h} areas"
+    return Observation(low, np.ones(low.shape[:3], bool), (height, width), given, "detail finer than those")
 
 
 def shrink(frames: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -175,7 +175,7 @@ def _coverage(source: int, wanted: int) -> Tensor:
     return ((high - low).clamp(min=0) * wanted / source).float()
 
 
-def _whole_frames(frames: np.ndarray, numbers: tuple[int, ...], kept: str, invented: str) -> Observation:
+def _whole_frames(frames: np.ndarray, numbers: tuple[int, ...], given: str, hidden: str) -> Observation:
     mask = np.zeros(frames.shape[:3], bool)
     mask[list(numbers)] = True
-    return Observation(frames, mask, frames.shape[1:3], kept, invented)
+    return Observation(frames, mask, frames.shape[1:3], given, hidden)

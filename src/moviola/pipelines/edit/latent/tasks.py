@@ -176,8 +176,8 @@ class Result:
         seen = self.observation
         share = f"{seen.count:,} of {seen.mask.size:,} pixels observed"
         if self.is_plain:
-            return f"kept: nothing, every pixel is the model's; fitted to {seen.kept} ({share})"
-        return f"kept: {seen.kept} ({share}); invented: {seen.invented}"
+            return f"kept: nothing, every pixel is the model's; fitted to {seen.given} ({share})"
+        return f"kept: {seen.given} ({share}); invented: {seen.hidden}"
 
     def film(self, frames: np.ndarray) -> Video:
         """Return input, observation, result and, where it is known, truth side by side, at the model's frames."""
