@@ -48,6 +48,11 @@ _EMBEDDED = {
         "a space of 75 animated faces, of any size and rate, to walk in and to complete clips with",
         "MIT (Fluent Emoji, Microsoft)",
     ),
+    "inrv-actions": _Entry(
+        "inrv",
+        "a space of 48 clips of real people, waving, bending down or doing jumping jacks",
+        "research use (Weizmann actions)",
+    ),
 }
 
 GENERATOR, REFINER = "generator", "refiner"

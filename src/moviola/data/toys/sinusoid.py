@@ -40,6 +40,7 @@ class Config(BaseConfig):
         columns: number of shapes, side by side.
         radius: half a shape's height, px at size 64; scales with the size.
         speeds: px a frame at size 64, each equally likely for a column; scale with the size.
+        by_column: give column k speed k in every clip instead, beginning again after the last one.
         motion: "bounce" (to and fro at constant speed), "sine" (to and fro as a sine of the same period), or "drift"
             (downwards only; what leaves below enters above).
         colours: "bright" (each channel of each shape drawn from 100 to 255) or "white".
@@ -51,6 +52,7 @@ class Config(BaseConfig):
     columns: int = Field(default=3, ge=1, le=8)
     radius: float = Field(default=4.0, gt=0)
     speeds: tuple[Speed, ...] = Field(default=(2.0, 4.0, 8.0), min_length=1)
+    by_column: bool = False
     motion: Literal["bounce", "sine", "drift"] = "bounce"
     colours: Literal["bright", "white"] = "bright"
 
@@ -120,7 +122,8 @@ def draw_elements(rng: np.random.Generator, config: Config) -> list[dict[str, An
         colour = (
             [int(v) for v in rng.integers(100, 256, 3)] if config.colours == "bright" else [255, 255, 255]
         )
-        speed = float(config.speeds[int(rng.integers(len(config.speeds)))])
+        drawn = int(rng.integers(len(config.speeds)))
+        speed = float(config.speeds[column % len(config.speeds) if config.by_column else drawn])
         elements.append(
             {
                 "name": name,
