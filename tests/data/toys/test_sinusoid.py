@@ -106,3 +106,16 @@ def test_what_does_not_fit_is_refused(values):
     """A shape larger than the frame, a speed of more than one way a frame, nothing to draw."""
     with pytest.raises(ConfigError):
         Config.make(values)
+
+
+def test_a_column_of_its_own_speed():
+    """With `by_column` column k has speed k in every clip and begins again after the last; the rest is drawn alike."""
+    config = Config(columns=4, speeds=(2.0, 4.0, 8.0), by_column=True)
+    for index in range(4):
+        drawn, fixed = (
+            make(index, 3, c).truth["elements"] for c in (config.model_copy(update={"by_column": False}), config)
+        )
+        assert [e["speed"] for e in fixed] == [2.0, 4.0, 8.0, 2.0]
+        assert [(e["name"], e["colour"], e["phase"]) for e in fixed] == [
+            (e["name"], e["colour"], e["phase"]) for e in drawn
+        ]
