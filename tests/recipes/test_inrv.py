@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from moviola.core.errors import ConfigError, InputError, WeightsError
+from moviola.core.notes import Note
 from moviola.core.paths import cache_dir
 from moviola.core.video import Video
 from moviola.data import codec
@@ -91,6 +92,37 @@ def test_anyones_videos(tmp_path, videos):
     assert load_generator(tmp_path / "o").config.captions == ("b",)
     with pytest.raises(InputError, match="no clip of 36 frames"):
         short(videos, "data.stride=5").build()
+
+
+def test_intervals_of_one_long_video(tmp_path, videos):
+    """Each is a clip of the model, by its name; the file is given as it is, or in a list."""
+    train(short(videos / "a.npz", "data.interval=10"), tmp_path / "m", quiet=True)
+    model = load_generator(tmp_path / "m")
+    assert model.config.captions == ("a @0", "a @10", "a @20") and model.row_of("a @10") == 1
+    run = short(videos, "data.interval=10", 'data.leave_out=["b*"]', "data.hold_out=3", "data.limit=3")
+    assert run.data.open(16, 16, 8).captions == ("a @0", "a @10")
+    held = run.with_overrides(["data.leave_out=[]"]).data.open(16, 16, 8, held=True)
+    assert held.captions == ("a @20",)
+    run = short(videos / "list.txt", "data.interval=8")
+    with pytest.warns(Note, match="4 of 20 frames"):
+        assert run.data.open(16, 16, 8).captions == ("some noise @0", "some noise @8")
+    with pytest.raises(InputError, match="leaves no file to train on") as raised:
+        short(videos, 'data.leave_out=["*"]').build()
+    assert "\n" not in str(raised.value)
+
+
+def test_intervals_that_cannot_be(tmp_path, videos, capsys):
+    """On the command line: exit code 2, and one line."""
+    from moviola.cli.main import run
+
+    for value, words in (("-1", "data.interval"), ("4", "b.npz has no clip of 36 frames")):
+        changes = ["--set", f"data.interval={value}", "--set", "data.stride=5"]
+        assert (
+            run(["train", "inrv_debug", "--data", str(videos / "b.npz"), "-o", str(tmp_path / "m"), *changes])
+            == 2
+        )
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,6 @@ def _add(index: dict[str, Any], file: BinaryIO, source: Source, number: int, con
             if piece.times is not None:
                 times += [end + time for time in piece.times]
                 end += piece.clock.length
-                entry.update(times=[str(time) for time in times], fps=str(len(times) / end))
             file.write(piece.frames.tobytes())
     except VideoReadError as error:
         if not config.skip_broken:
@@ -229,6 +228,8 @@ def _add(index: dict[str, Any], file: BinaryIO, source: Source, number: int, con
         file.truncate()
         index["skipped"].append([source[number].name, str(error)])
         return
+    if times:
+        entry.update(times=[str(time) for time in times], fps=str(len(times) / end))
     index["clips"].append(entry)
     index["bytes"] = start + _bytes_of(entry)
 

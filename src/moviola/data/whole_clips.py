@@ -1,4 +1,4 @@
-"""Whole clips of one length, by number: what a model that knows each clip of its data set trains on."""
+"""Whole clips of one length, or intervals of long ones, by number: for a model that knows each clip of its data set."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moviola.core.errors import InputError
+from moviola.core.errors import ConfigError, InputError
 from moviola.core.notes import note
 from moviola.data.cache import CacheConfig, CachedItem, open_cached
+from moviola.data.intervals import cut, ends_left_out, hold_out
 from moviola.data.loader import Sample
 from moviola.data.sources import Source, open_source
 from moviola.data.toys import sinusoid
@@ -105,16 +106,20 @@ class WholeClips(ClipTable):
         path: whatever `moviola.data.sources.open_source` reads, such as a list of paths, one a line; or
             an opened source.
         height, width: px.
-        frames: T of a clip; frame k of it is frame k `stride` of the file.
+        frames: T of a clip; frame k of it is frame k `stride` of the file, counted from the clip's start.
         stride: take every `stride`-th frame.
         loop: begin again where a file is too short, for animations that repeat.
+        interval: frames between the starts of successive clips of one file, each called by its first frame,
+            "jelly @300"; 0 for one clip a file, from its first frame on.
         limit: take the first so many clips; None for all.
-        hold_out: leave out the last of every so many clips, to measure on; 0 for none.
+        hold_out: leave out the last of every so many clips, to measure on; 0 for none. Clips that share frames with
+            one of these are not trained on either, with a note.
         held: take those that are left out instead.
 
     Raises:
-        InputError: no clip has enough frames. Clips that are too short or cannot be decoded are left out, with a note
-        that names them.
+        InputError: no clip has enough frames, or none is left. Clips that are too short or cannot be decoded are left
+            out, with a note that names them; so are the ends of files that are too short for one more interval.
+        ConfigError: an interval below 0, or one with `loop`.
     """
 
     def __init__(
@@ -126,54 +131,107 @@ class WholeClips(ClipTable):
         stride: int = 1,
         *,
         loop: bool = False,
+        interval: int = 0,
         limit: int | None = None,
         hold_out: int = 0,
         held: bool = False,
     ) -> None:
+        _check(interval, loop)
         source = path if isinstance(path, Source) else open_source(path)
         self._cache = open_cached(source, CacheConfig(height=height, width=width, skip_broken=True))
-        needed = (frames - 1) * stride + 1
+        self._span, self._interval = (frames - 1) * stride + 1, interval
         lengths = [item.info.frames for item in self._cache]
-        self._keys = [i for i, n in enumerate(lengths) if n >= needed or (loop and n > 1)][:limit]
-        short = [self._cache[i].name for i, n in enumerate(lengths) if n < needed and not (loop and n > 1)]
-        if not self._keys:
+        playable = [max(n, self._span) if loop and n > 1 else n for n in lengths]
+        self._places = cut(playable, self._span, interval)[:limit]
+        if not self._places:
             raise InputError(
-                f"{source.path} has no clip of {needed} frames, "
+                f"{source.path} has no clip of {self._span} frames, "
                 f"which {frames} frames at a stride of {stride} need; "
-                f"its {len(lengths)} clips have {max(lengths, default=0)} at most"
+                f"its {len(lengths)} {self._kind} have {max(lengths, default=0)} at most"
             )
+        self._tell(playable)
         if hold_out:
-            every, self._keys = (
-                self._keys,
-                [k for n, k in enumerate(self._keys) if ((n + 1) % hold_out == 0) == held],
+            self._hold_out(hold_out, held, source.path)
+
+        rate = float(np.median([float(self._cache[place.video].info.fps) for place in self._places]))
+        super().__init__(frames, stride, loop, self._captions(), rate / stride)
+
+    @property
+    def _kind(self) -> str:
+        return "videos" if self._interval else "clips"
+
+    def _hold_out(self, every: int, held: bool, path: Path) -> None:
+        """Take the clips that are held out, or those to train on."""
+        count = len(self._places)
+        trained, out, shared = hold_out(self._places, every, self._span)
+        self._places = out if held else trained
+        if not self._places:
+            part = "holds out none" if held else "leaves none to train on"
+            why = f"; {shared} share frames with those, none would at data.interval={self._span}"
+            raise InputError(
+                f"{path} has {count} clips; to hold out one in {every} {part}{why if shared and not held else ''}"
             )
-            if not self._keys:
-                part = "holds out none" if held else "leaves none to train on"
-                raise InputError(
-                    f"{source.path} has {len(every)} clips; to hold out one in {hold_out} {part}"
-                )
-        if self._cache.skipped:
-            names = ", ".join(name for name, _ in self._cache.skipped[:5])
-            names += " ..." if len(self._cache.skipped) > 5 else ""
-            note(f"{len(self._cache.skipped)} clips cannot be decoded and are left out: {names}")
-        if short:
-            names = ", ".join(short[:5]) + (" ..." if len(short) > 5 else "")
+        if shared and not held:
             note(
-                f"{len(short)} of {len(lengths)} clips have fewer than {needed} frames and are left out: {names}"
+                f"{shared} of {count} clips share frames with the {len(out)} held out and are not trained on; "
+                f"none would at data.interval={self._span}"
             )
 
-        items = [self._cache[k] for k in self._keys]
-        captions = [item.caption or stem for item, stem in zip(items, _stems(items), strict=True)]
-        rate = float(np.median([float(item.info.fps) for item in items]))
-        super().__init__(frames, stride, loop, captions, rate / stride)
+    def _tell(self, lengths: Sequence[int]) -> None:
+        """Say what cannot be decoded and what is too short."""
+        if self._cache.skipped:
+            names = _listed([name for name, _ in self._cache.skipped])
+            note(f"{len(self._cache.skipped)} {self._kind} cannot be decoded and are left out: {names}")
+        short = [self._cache[i].name for i, n in enumerate(lengths) if n < self._span]
+        if short:
+            note(
+                f"{len(short)} of {len(lengths)} {self._kind} have fewer than {self._span} frames and are left out: "
+                f"{_listed(short)}"
+            )
+        if not self._interval:
+            return
+        ends = ends_left_out(self._places, lengths, self._span, self._interval)
+        if ends:
+            names = _listed([self._cache[video].name for video in ends])
+            note(
+                f"{sum(ends.values())} of {sum(lengths)} frames are left out, at the end of {names}: "
+                f"too few for a clip of {self._span}"
+            )
+
+    def _captions(self) -> list[str]:
+        """Return what each clip is called; unique where files are cut into intervals."""
+        videos = list(dict.fromkeys(place.video for place in self._places))
+        items = [self._cache[video] for video in videos]
+        stems = _stems(items)
+        names = [item.caption or stem for item, stem in zip(items, stems, strict=True)]
+        if self._interval:
+            count = Counter(names)
+            names = [n if count[n] == 1 else f"{n} ({stem})" for n, stem in zip(names, stems, strict=True)]
+        called = dict(zip(videos, names, strict=True))
+        return [f"{called[v]} @{start}" if self._interval else called[v] for v, start in self._places]
 
     def source(self, index: int) -> np.ndarray:
-        """See `ClipTable.source`."""
-        return self._cache.frames(self._keys[index])
+        """See `ClipTable.source`; of an interval, the frames that its clip reaches over."""
+        video, start = self._places[index]
+        frames = self._cache.frames(video)
+        return frames[start : start + self._span] if self._interval else frames
 
     def fingerprint(self) -> str:
         """See `ClipTable.fingerprint`."""
-        return f"{self._cache.path.name} {self._keys} {self.frames} {self.stride} {self.loop}"
+        places = [list(place) if self._interval else place.video for place in self._places]
+        return f"{self._cache.path.name} {places} {self.frames} {self.stride} {self.loop}"
+
+
+def _check(interval: int, loop: bool) -> None:
+    if interval < 0:
+        raise ConfigError(f"data.interval is {interval}; it is a number of frames, or 0 for one clip a file")
+    if interval and loop:
+        raise ConfigError("data.interval cuts long files and data.loop repeats short ones; set one of them")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first five names."""
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 DRAW_BITS = 53

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, WeightsError
+from moviola.core.errors import ConfigError, InputError, WeightsError
 from moviola.core.seeds import seeded
 from moviola.core.weights import start_from
 from moviola.data.loader import Samples
@@ -33,9 +33,12 @@ class TableConfig(Config):
         path: videos of any layout, or a list of paths, one a line; None for the toy `sinusoid`.
         stride: take every `stride`-th frame.
         loop: begin again where a file is too short, for animations that repeat; else such files are left out.
+        interval: frames between the starts of successive clips of one file, so that a long one gives many; 0 for one
+            clip a file, its first frames.
         limit: take the first so many clips; None for all.
-        hold_out: leave out the last of every so many clips, to measure on; 0 for none.
-        leave_out: patterns of names ("*" for anything) of clips that are not trained on.
+        hold_out: leave out the last of every so many clips, to measure on, and clips that share frames with those; 0
+            for none.
+        leave_out: patterns of names ("*" for anything) of files that are not trained on.
         embedder: what embeds the frames that a video is also told by ("VideoCLIP"): a folder or a hub name of a CLIP
             model, or "efficientnet-lite0"; empty for none. `model.condition` is the D of its embeddings.
         count: clips of the toy.
@@ -45,6 +48,7 @@ class TableConfig(Config):
     path: Path | None = None
     stride: int = Field(default=1, ge=1)
     loop: bool = False
+    interval: int = Field(default=0, ge=0)
     limit: int | None = Field(default=None, ge=1)
     hold_out: int = Field(default=0, ge=0)
     leave_out: tuple[str, ...] = ()
@@ -56,7 +60,8 @@ class TableConfig(Config):
         """Open the clips at H, W and T, or with `held` the ones held out.
 
         Raises:
-            ConfigError: no data at the path. InputError: no clip has enough frames.
+            ConfigError: no data at the path, or settings that do not fit together. InputError: no clip has enough
+                frames, or none is left.
         """
         if self.path is None:
             if height != width:
@@ -68,8 +73,11 @@ class TableConfig(Config):
         if self.leave_out:
             left = [any(fnmatch(name, pattern) for pattern in self.leave_out) for name in source.names]
             source = source.subset([k for k, out in enumerate(left) if out == held])
+            if not len(source):
+                part = "matches no file" if held else "leaves no file to train on"
+                raise InputError(f"data.leave_out={list(self.leave_out)} {part} of {self.path}")
         return WholeClips(
-            source, height, width, frames, self.stride, loop=self.loop, limit=self.limit,
+            source, height, width, frames, self.stride, loop=self.loop, interval=self.interval, limit=self.limit,
             hold_out=self.hold_out, held=held,
         )  # fmt: skip
 
