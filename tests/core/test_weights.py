@@ -15,7 +15,7 @@ from torch import nn
 from moviola.core import atomic
 from moviola.core.atomic import write_atomic
 from moviola.core.config import Config
-from moviola.core.errors import OutputError, WeightsError
+from moviola.core.errors import ConfigError, OutputError, WeightsError
 from moviola.core.weights import PretrainedMixin, load_tensors, read_config, sha256, start_from
 
 
@@ -191,6 +191,23 @@ def test_start_from_takes_what_fits(folder):
     assert start_from(other, folder) == ["extra.weight", "extra.bias"]
     assert torch.equal(other.line.weight, Net.from_pretrained(folder).line.weight)
     assert torch.equal(other.extra.weight, kept)
+
+
+def test_a_part_can_start_fresh(folder):
+    """A part that is named keeps its own values, as a whole; what begins alike but is another part does not."""
+
+    class Longer(Net):
+        def __init__(self, config: NetConfig) -> None:
+            super().__init__(config)
+            self.line2 = nn.Linear(2, 2)
+
+    other = Longer(NetConfig(width=4))
+    own = other.line.weight.clone()
+    assert start_from(other, folder, fresh=["line2"]) == ["line2.weight", "line2.bias"]
+    assert torch.equal(other.line.weight, Net.from_pretrained(folder).line.weight)
+    assert not torch.equal(other.line.weight, own)
+    with pytest.raises(ConfigError, match="no part 'lines' .*; its parts are count, line, line2$"):
+        start_from(other, folder, fresh=["lines"])
 
 
 def test_start_from_nothing_that_fits_is_an_error(folder):

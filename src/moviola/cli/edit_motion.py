@@ -86,10 +86,10 @@ _Codes = Annotated[
 
 
 @example(
-    "moviola edit motion trained --seed 3 --frames 64 --remove high --upscale 4 -o slow.mp4",
-    "moviola edit motion trained --seed 3 --frames 64 --alter low=7 -o altered.mp4",
-    "moviola edit motion trained --seed 3 --time 0:4 --fps 30 --loop -o loop.gif",
-    "moviola edit motion trained --codes clip.safetensors --remove high -o slow.mp4",
+    "moviola edit motion freqmotion-toy --seed 3 --frames 64 --remove high --upscale 4 -o slow.mp4",
+    "moviola edit motion freqmotion-toy --seed 3 --frames 64 --alter low=7 -o altered.mp4",
+    "moviola edit motion freqmotion-toy --seed 3 --time 0:4 --fps 30 --loop -o loop.gif",
+    "moviola edit motion freqmotion-toy --codes clip.safetensors --remove high -o slow.mp4",
 )
 def command(
     model: _Model,

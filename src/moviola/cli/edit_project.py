@@ -46,8 +46,8 @@ _COLUMNS = 8
 
 
 @example(
-    "moviola edit project clip.mp4 --model trained -o projected.mp4",
-    "moviola edit project clip.mp4 --model trained --save clip.safetensors --sheet clip.png -o projected.gif",
+    "moviola edit project clip.mp4 --model freqmotion-toy -o projected.mp4",
+    "moviola edit project clip.mp4 --model freqmotion-toy --save clip.safetensors --sheet clip.png -o projected.gif",
 )
 def command(
     clip: _Clip,

@@ -52,7 +52,7 @@ _Method = Annotated[
 @example(
     "moviola sample sprites -o samples --num 64",
     'moviola sample actions -o waving --num 8 --prompt "a person waves both hands" --frames 40 --format webp',
-    "moviola sample trained -o toys --time 0:4 --fps 30 --loop",
+    "moviola sample freqmotion-toy -o toys --time 0:4 --fps 30 --loop",
     "moviola sample inrv-smileys -o faces --num 8 --size 256x256 --method prior",
     "moviola sample sprites -o told --captions told.txt --sheet told.png",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -99,23 +100,33 @@ def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in tensors.items()}
 
 
-def start_from(module: torch.nn.Module, folder: str | Path) -> list[str]:
+def start_from(module: torch.nn.Module, folder: str | Path, fresh: Sequence[str] = ()) -> list[str]:
     """Copy into `module` every tensor of `folder/model.safetensors` that it has by name and shape.
 
     Args:
         module: a network; what finds no match keeps its value.
         folder: what `save_pretrained` wrote, of a network like this one.
+        fresh: names of parts of `module` that keep their values, such as "banks" or "banks.1".
 
     Returns:
-        Names of the tensors of `module` that found no match.
+        Names of the tensors of `module` that keep their values.
 
     Raises:
-        WeightsError: no weights there, or none that fits.
+        WeightsError: no weights there, or none that fits. ConfigError: no part of a name in `fresh`.
     """
     import torch
 
     found, own = load_tensors(Path(folder) / WEIGHTS_NAME), module.state_dict()
-    fits = {k: v for k, v in found.items() if k in own and own[k].shape == v.shape}
+    for part in fresh:
+        if not any(name.startswith(f"{part}.") for name in own):
+            parts = ", ".join(sorted({name.split(".")[0] for name in own}))
+            raise ConfigError(
+                f"the network has no part {part!r} that could start fresh; its parts are {parts}"
+            )
+    skipped = tuple(f"{part}." for part in fresh)
+    fits = {
+        k: v for k, v in found.items() if k in own and own[k].shape == v.shape and not k.startswith(skipped)
+    }
     if not fits:
         raise WeightsError(f"no tensor in {folder} fits the network; start from one of the same family")
     with torch.no_grad():

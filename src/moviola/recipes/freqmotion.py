@@ -61,6 +61,7 @@ class FreqMotionRun(Config):
         data, model, objective, trainer: its parts.
         critic: the discriminators, by name.
         start: folder of a trained model that the generator starts from; what it lacks starts fresh.
+        fresh: parts of the generator that start fresh all the same, such as "banks".
     """
 
     recipe: str
@@ -71,6 +72,7 @@ class FreqMotionRun(Config):
     objective: FreqMotionObjectiveConfig = FreqMotionObjectiveConfig()
     trainer: TrainerConfig
     start: Path | None = None
+    fresh: tuple[str, ...] = ()
 
     def build(self) -> tuple[Objective, Samples]:
         """Make the networks, seeded, and the samples."""
@@ -84,7 +86,7 @@ class FreqMotionRun(Config):
             generator = FreqMotionGenerator(self.model)
             critics = {name: make_discriminator(config) for name, config in self.critic.items()}
         if self.start is not None:
-            start_from(generator, self.start)
+            start_from(generator, self.start, self.fresh)
         samples = self.data.open(self.model.size, self.model.frames)
         shown = None
         if self.trainer.sample_every:
@@ -111,10 +113,10 @@ def freqmotion_debug(path: Path | None = None) -> FreqMotionRun:
 
 
 def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
-    """Three shapes at three speeds, 32x32, drawn as they are needed; hours on one CPU core."""
+    """Three shapes, a slow, a medium and a fast one, 32x32, drawn as they are needed; an hour of one CPU core."""
     return FreqMotionRun(
         recipe="freqmotion_toy",
-        data=WindowsConfig(path=path),
+        data=WindowsConfig(path=path, toy=sinusoid.Config(by_column=True)),
         model=FreqMotionConfig(
             size=32,
             fps=8,
@@ -129,8 +131,9 @@ def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
             shifts=True,
             stationary=True,
             activate=False,
-            ranges=((0.4, 1.35), (1.35, 2.7), (2.7, 4.5)),
+            ranges=((0.6, 1.2), (1.5, 2.2), (3.0, 4.2)),
             features=64,
+            learned=False,
             widths=(64, 64, 48, 32),
         ),
         critic={"time": DiscriminatorConfig(size=32, frames=4, absolute=True, widths=(32, 48, 64, 64))},
