@@ -206,7 +206,7 @@ def test_a_part_can_start_fresh(folder):
     assert start_from(other, folder, fresh=["line2"]) == ["line2.weight", "line2.bias"]
     assert torch.equal(other.line.weight, Net.from_pretrained(folder).line.weight)
     assert not torch.equal(other.line.weight, own)
-    with pytest.raises(ConfigError, match="no part 'lines' .*; its parts are count, line, line2$"):
+    with pytest.raises(ConfigError, match=r"no part 'lines' .*; its parts are count, line, line2$"):
         start_from(other, folder, fresh=["lines"])
 
 
