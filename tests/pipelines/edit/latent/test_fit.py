@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,10 @@ from moviola.core.video import Video
 from moviola.metrics.functional.paired import clip_psnr, ssim
 from moviola.pipelines.edit.latent.complete import fill, fill_volume, project_back
 from moviola.pipelines.edit.latent.fit import FitConfig, first_layers, fit
-from moviola.pipelines.edit.latent.observe import area, invert, upsample
+from moviola.pipelines.edit.latent.observe import area, invert, predict, upsample
 from moviola.pipelines.edit.latent.render import frame_numbers, render
 from moviola.pipelines.edit.latent.score import score_part
-from moviola.pipelines.edit.latent.starts import choose_starts, nearest_rows
+from moviola.pipelines.edit.latent.starts import choose_starts, nearest_rows, observed_errors
 from moviola.pipelines.edit.latent.tasks import TASKS, Task, diversity, run_task
 
 DECODERS = ("hyper", "low-rank", "mixture", "film-siren", "factorised", "conv")
@@ -117,6 +119,29 @@ def test_starts(space, frame_space):
     torch.testing.assert_close(codes[2], space.codes.mean(dim=0))
     codes, names = choose_starts(frame_space, invert(clip_of(frame_space).frames), 9, torch.Generator())
     assert len(names) == 9 and names[:2] == ["clip 2", "mean"] and len(codes.unique(dim=0)) == 9
+
+
+def test_samples_differ_where_nothing_is_observed(make):
+    """Each agrees with the observed frame, and further apart from the others than starts that go to one mean."""
+    model = make(latent=32, rows=12)
+    frames = clip_of(model).frames
+    observation = predict((0.7 * frames + 30).astype(np.uint8))
+    config = FitConfig(steps=60, prior=0.3, points=256)
+    alike = fit(model, observation, replace(config, starts=4))
+    many = fit(model, observation, replace(config, starts=4, samples=4))
+    assert len(many.codes) == 4 and many.starts[0] == alike.starts[0]
+    torch.testing.assert_close(many.code, alike.code, atol=1e-3, rtol=1e-3)
+    rows = [row for row in nearest_rows(model, observation) if f"clip {row}" != many.starts[0]][:3]
+    assert many.starts[1:] == [f"clip {row}" for row in rows]
+    assert bool((many.errors[1:] < observed_errors(model, model.codes[rows], observation)).all())
+    apart = [
+        diversity([drawn(model, code[None]) for code in codes], observation)
+        for codes in (alike.codes, many.codes)
+    ]
+    assert apart[1] > 1.2 * apart[0]
+    assert len(fit(model, observation, FitConfig(steps=0, samples=15)).codes.unique(dim=0)) == 15
+    with pytest.raises(ConfigError, match="one result"):
+        FitConfig(samples=2, free_steps=1)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
