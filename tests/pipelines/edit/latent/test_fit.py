@@ -200,6 +200,20 @@ def test_without_a_model_it_is_the_usual_baseline(make):
     assert np.abs(blocks - small).max() <= 2
 
 
+def test_what_has_moved_away_leaves_no_ghost(space):
+    """Predicted: where the model's picture has changed much, it stands alone; where not, the difference is held."""
+    frames = (255 - clip_of(space).frames).astype(np.uint8)
+    result = run_task(space, Video(frames, 8), Task("predict"), config=FitConfig(steps=0, starts=1))
+    plain = drawn(space, result.fit.code).astype(int)
+    added = result.frames().astype(int) - plain
+    change = np.abs(plain - plain[0]).mean(axis=-1)
+    assert np.array_equal(added[0] + plain[0], frames[0])
+    far, near = change > 110, change < 8
+    assert far.sum() > 10 and np.abs(added[far]).max() <= 1
+    held = np.clip(plain + added[0], 0, 255) - plain
+    assert near[1:].sum() > 10 and np.abs((added - held)[near]).max() <= 0.05 * 255
+
+
 def test_filled_pixels():
     """A plane whose border is given is found; constants stay; nothing leaves the range of what is observed."""
     y, x = torch.meshgrid(torch.linspace(-1, 1, 17), torch.linspace(-1, 1, 21), indexing="ij")
