@@ -1,17 +1,20 @@
 """Between the samples: what an INR-V model draws at twice the size and at all frames of the files, against the truth.
 
     python benchmarks/inrv_offgrid.py MODEL --data FOLDER [--clips 16] [--no-loop]
-    python benchmarks/inrv_offgrid.py --tiny --data FOLDER [--seconds 60]
+    python benchmarks/inrv_offgrid.py --tiny --data FOLDER [--strides 4] [--seconds 60]
 
 The model saw every `stride`-th frame of a file (its frame rate tells the stride) at its own size. Here its training
-clips are drawn at that size and those times ("on the grid"), at twice the size, at all frames of the file, and at both;
-the truth comes from the files. The reference is what is known without a model: the true clip at the model's size and
-frames, enlarged by bicubic interpolation, its frames blended linearly. Neither can know detail that only the larger
-truth has, so the reference's PSNR says how much of the gap is lost detail; a model whose space between the samples is
-undetermined falls far below it. PSNR in dB, the mean over clips.
+clips are drawn at that size and those times ("on the grid"), at all frames of the file, at those alone that the model
+never saw ("frames between"), at twice the size, and at twice the size and all frames; the truth comes from the files.
+The reference is what is known without a model: the true clip at the model's size and frames, enlarged by bicubic
+interpolation, its frames blended linearly. Neither can know detail that only the larger truth has, so the reference's
+PSNR says how much of the gap is lost detail; a model whose space between the samples is undetermined falls far below
+it. PSNR in dB, the mean over clips.
 
-With --tiny two small hypernetworks are trained on 8 clips at 32 px for the same CPU time, one with `nyquist` (octaves
-of an axis only up to what its samples determine) and one with the paper's 10 octaves, and both are measured alike.
+With --tiny small hypernetworks are trained on 18 frames of 8 clips at 32 px, every 4th frame of the files (so that all
+frames are 4 times the model's rate) or every one of --strides, for the same CPU time each: with `nyquist` (octaves of
+an axis only up to what its samples determine), and with the paper's 10 octaves. A third one, with `nyquist`, is trained
+on all frames of the same seconds: what such a network is worth at those frames where it has seen them.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from moviola.data.sources import open_source
 from moviola.data.whole_clips import WholeClips
 from moviola.models.inrv import InrvModel
 
-PLACES = ("on the grid", "all frames", "2x size", "2x size, all frames")
+PLACES = ("on the grid", "all frames", "frames between", "2x size", "2x size, all frames")
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -57,21 +60,35 @@ def blend(clip: np.ndarray, numbers: np.ndarray, scale: int) -> np.ndarray:
 
 
 def measure(
-    model: InrvModel, tables: dict[int, WholeClips], rows: list[tuple[int, int]], stride: int
+    model: InrvModel, tables: dict[int, WholeClips], rows: list[tuple[int, int]], stride: int, dense: int = 1
 ) -> None:
-    """Print the figures of clips, each a row of the model and a number in the tables (scale to table)."""
-    coarse = np.arange(model.config.frames, dtype=float)
-    fine = np.arange((model.config.frames - 1) * stride + 1) / stride
-    found: dict[str, list[tuple[float, float]]] = {place: [] for place in PLACES}
+    """Print the figures of clips.
+
+    Args:
+        model: whose training clips.
+        tables: scale to all frames of the clips at that scale.
+        rows: of each clip its row of the model and its number in the tables.
+        stride: frames of the tables from one frame of the grid to the next.
+        dense: frames of the model from one frame of the grid to the next; 1 for a model trained on the grid.
+    """
+    count = len(tables[1].read(0))
+    numbers = np.arange(count)
+    coarse = numbers % stride == 0
+    everywhere = coarse | True
+    spots = (coarse, 1), (everywhere, 1), (~coarse, 1), (coarse, 2), (everywhere, 2)
+    choices: dict[str, tuple[np.ndarray, int]] = dict(zip(PLACES, spots, strict=True))
+    found: dict[str, list[tuple[float, float]]] = {place: [] for place in PLACES if choices[place][0].any()}
     for row, number in rows:
         sources = {scale: table.read(number) for scale, table in tables.items()}
         known = sources[1][::stride]
-        for place, (numbers, scale) in zip(
-            PLACES, ((coarse, 1), (fine, 1), (coarse, 2), (fine, 2)), strict=True
-        ):
-            true = sources[scale][:: stride if numbers is coarse else 1]
-            found[place].append(
-                (psnr(draw(model, row, numbers, scale), true), psnr(blend(known, numbers, scale), true))
+        for place, pairs in found.items():
+            chosen, scale = choices[place]
+            true, instants = sources[scale][chosen], numbers[chosen] / stride
+            pairs.append(
+                (
+                    psnr(draw(model, row, instants * dense, scale), true),
+                    psnr(blend(known, instants, scale), true),
+                )
             )
     on_grid = float(np.mean([pair[0] for pair in found[PLACES[0]]]))
     for place, pairs in found.items():
@@ -104,22 +121,24 @@ def trained(given: argparse.Namespace) -> None:
     measure(model, tables, [rows[i] for i in picked], stride)
 
 
-def tiny(given: argparse.Namespace) -> None:
-    """Train two small models and measure them."""
-    size, frames, stride, count = 32, 18, given.stride or 4, 8
+def tiny(given: argparse.Namespace, stride: int) -> None:
+    """Train small models on every `stride`-th frame, and one on all frames, and measure them."""
+    size, frames, count = 32, 18, 8
     tables = open_tables(given.data, size, size, frames, stride, given.loop)
-    clips = torch.stack([torch.from_numpy(tables[1].read(i)[::stride]) for i in range(count)])
-    for nyquist in (True, False):
-        model = make_model("hyper", clips, tables[1].fps / stride, nyquist=nyquist)
+    everything = torch.stack([torch.from_numpy(tables[1].read(i)) for i in range(count)])
+    for nyquist, step in ((True, stride), (False, stride), (True, 1)):
+        clips = everything[:, ::step]
+        model = make_model("hyper", clips, tables[1].fps / step, nyquist=nyquist)
         run = start(model, 1e-3)
         train(run, clips, given.seconds, cosine)
         model.codes.copy_(model.codebook.detach())
         octaves = model.decoder.encoding.octaves
         print(
-            f"nyquist {nyquist}: octaves {octaves} of t, y, x; {run.steps} steps in {run.seconds:.0f} s",
+            f"every {step}. frame, nyquist {nyquist}: octaves {octaves} of t, y, x; "
+            f"{run.steps} steps in {run.seconds:.0f} s",
             flush=True,
         )
-        measure(model, tables, [(i, i) for i in range(count)], stride)
+        measure(model, tables, [(i, i) for i in range(count)], stride, stride // step)
 
 
 def main() -> None:
@@ -131,13 +150,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--clips", type=int, default=16)
-    parser.add_argument("--stride", type=int)
+    parser.add_argument("--stride", type=int, help="of MODEL; by the frame rates by default")
+    parser.add_argument("--strides", type=int, nargs="+", default=[4], help="of --tiny")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--no-loop", dest="loop", action="store_false")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.tiny:
-        tiny(given)
+        for stride in given.strides:
+            tiny(given, stride)
     elif given.model:
         trained(given)
     else:

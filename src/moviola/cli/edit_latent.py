@@ -29,7 +29,9 @@ _Mask = Annotated[
 _Known = Annotated[int, typer.Option("--known", metavar="K", help="So many first frames are observed.")]
 _Samples = Annotated[
     int,
-    typer.Option("--samples", metavar="K", help="Write K different results: OUT, then OUT with -2, -3 ..."),
+    typer.Option(
+        "--samples", metavar="K", help="Write K results, OUT, OUT-2 ..., each pulled towards another clip."
+    ),
 ]
 _Share = Annotated[float, typer.Option("--share", metavar="X", help="Share of the pixels that is observed.")]
 _Low = Annotated[
@@ -102,9 +104,7 @@ def _run(name: str, path: Path, options: TaskOptions, samples: int = 1, **settin
     from moviola.models.catalog import load_space
     from moviola.pipelines.edit.latent.tasks import run_task
 
-    config = options.fit_config()
-    if samples > config.starts:
-        config = replace(config, starts=samples)
+    config = replace(options.fit_config(), samples=samples)
     network = load_space(options.model, str(pick_device(options.device)))
     video = codec.read(path)
     task = _task(name, video, path, options.seed, settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,10 @@ from moviola.core.video import Video
 from moviola.metrics.functional.paired import clip_psnr, ssim
 from moviola.pipelines.edit.latent.complete import fill, fill_volume, project_back
 from moviola.pipelines.edit.latent.fit import FitConfig, first_layers, fit
-from moviola.pipelines.edit.latent.observe import area, invert, upsample
+from moviola.pipelines.edit.latent.observe import area, invert, predict, upsample
 from moviola.pipelines.edit.latent.render import frame_numbers, render
 from moviola.pipelines.edit.latent.score import score_part
-from moviola.pipelines.edit.latent.starts import choose_starts, nearest_rows
+from moviola.pipelines.edit.latent.starts import choose_starts, nearest_rows, observed_errors
 from moviola.pipelines.edit.latent.tasks import TASKS, Task, diversity, run_task
 
 DECODERS = ("hyper", "low-rank", "mixture", "film-siren", "factorised", "conv")
@@ -119,6 +121,29 @@ def test_starts(space, frame_space):
     assert len(names) == 9 and names[:2] == ["clip 2", "mean"] and len(codes.unique(dim=0)) == 9
 
 
+def test_samples_differ_where_nothing_is_observed(make):
+    """Each agrees with the observed frame, and further apart from the others than starts that go to one mean."""
+    model = make(latent=32, rows=12)
+    frames = clip_of(model).frames
+    observation = predict((0.7 * frames + 30).astype(np.uint8))
+    config = FitConfig(steps=60, prior=0.3, points=256)
+    alike = fit(model, observation, replace(config, starts=4))
+    many = fit(model, observation, replace(config, starts=4, samples=4))
+    assert len(many.codes) == 4 and many.starts[0] == alike.starts[0]
+    torch.testing.assert_close(many.code, alike.code, atol=1e-3, rtol=1e-3)
+    rows = [row for row in nearest_rows(model, observation) if f"clip {row}" != many.starts[0]][:3]
+    assert many.starts[1:] == [f"clip {row}" for row in rows]
+    assert bool((many.errors[1:] < observed_errors(model, model.codes[rows], observation)).all())
+    apart = [
+        diversity([drawn(model, code[None]) for code in codes], observation)
+        for codes in (alike.codes, many.codes)
+    ]
+    assert apart[1] > 1.2 * apart[0]
+    assert len(fit(model, observation, FitConfig(steps=0, samples=15)).codes.unique(dim=0)) == 15
+    with pytest.raises(ConfigError, match="one result"):
+        FitConfig(samples=2, free_steps=1)
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_freed_layers(make, decoder):
     """The last stage never makes the error larger, and leaves the model itself alone."""
@@ -173,6 +198,20 @@ def test_without_a_model_it_is_the_usual_baseline(make):
     small = low.observation.frames.astype(float)
     blocks = low.frames().reshape(8, 8, 2, 8, 2, 3).mean(axis=(2, 4))
     assert np.abs(blocks - small).max() <= 2
+
+
+def test_what_has_moved_away_leaves_no_ghost(space):
+    """Predicted: where the model's picture has changed much, it stands alone; where not, the difference is held."""
+    frames = (255 - clip_of(space).frames).astype(np.uint8)
+    result = run_task(space, Video(frames, 8), Task("predict"), config=FitConfig(steps=0, starts=1))
+    plain = drawn(space, result.fit.code).astype(int)
+    added = result.frames().astype(int) - plain
+    change = np.abs(plain - plain[0]).mean(axis=-1)
+    assert np.array_equal(added[0] + plain[0], frames[0])
+    far, near = change > 110, change < 8
+    assert far.sum() > 10 and np.abs(added[far]).max() <= 1
+    held = np.clip(plain + added[0], 0, 255) - plain
+    assert near[1:].sum() > 10 and np.abs((added - held)[near]).max() <= 0.05 * 255
 
 
 def test_filled_pixels():

@@ -2,7 +2,9 @@
 
 The difference between the observation and the model's own picture is carried from the observed pixels to the others by
 the method that is usual without a model (the last frame held, frames blended, diffusion from the border, bicubic
-enlargement) and added. Where the model explains what moves, only the small remainder is left to that method.
+enlargement) and added. Where the model explains what moves, only the small remainder is left to that method. The
+difference at a whole observed frame belongs to what stands there in the model's picture of it: in other frames it fades
+where that picture has changed, else it would stay behind as a ghost of what has moved away.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ _TIME_SWEEPS, _TIME_WEIGHT = (
 _REACH = 1 / 8  # of the frame's height: so far a difference is carried into what is hidden
 _AT_ONCE = 1 << 23  # pixels of all frames that are relaxed together; beyond, each frame alone
 _ROUNDS = 8  # of back-projection
+_CHANGE = 0.3  # of the model's picture, values in [-1, 1], at which a whole frame's difference fades by a factor of e
 
 
 def complete(
@@ -68,7 +71,7 @@ def complete(
     for piece in render(model, code, numbers, size, pixels):
         instants = numbers[first : first + len(piece)].tolist()
         first += len(piece)
-        whole = torch.stack([f + rest.at(n) for f, n in zip(piece, instants, strict=True)])
+        whole = torch.stack([f + rest.at(n, f) for f, n in zip(piece, instants, strict=True)])
         yield _keep(whole.clamp(-1, 1), instants, observation, size)
 
 
@@ -100,32 +103,55 @@ class _Remainder:
         self._frame = lru_cache(maxsize=2)(self._fill)
         self._together: Tensor | None = None
 
-    def at(self, instant: float) -> Tensor:
-        """Return (C, H, W): linear between the nearest frames that hold observed pixels, held beyond them."""
+    def at(self, instant: float, drawn: Tensor) -> Tensor:
+        """Return what is added to a frame of the model, (C, H, W).
+
+        Linear between the nearest frames that hold observed pixels, held beyond them.
+
+        Args:
+            instant: a frame number, any real one.
+            drawn: the model's picture of it, (C, H, W).
+        """
         after = int(np.searchsorted(self.numbers, instant))
         low, high = self.numbers[max(after - 1, 0)], self.numbers[min(after, len(self.numbers) - 1)]
         if after < len(self.numbers) and self.numbers[after] == instant:
             low = high
         if low == high:
-            return self._frame(int(low))
-        return torch.lerp(self._frame(int(low)), self._frame(int(high)), (instant - low) / (high - low))
+            return self._faded(int(low), drawn)
+        share = (instant - low) / (high - low)
+        return torch.lerp(self._faded(int(low), drawn), self._faded(int(high), drawn), share)
 
-    def _fill(self, number: int) -> Tensor:
-        """Return what is added at a frame that holds observed pixels, (C, H, W)."""
+    def _faded(self, number: int, drawn: Tensor) -> Tensor:
+        """Return what is added at a frame, as far as the model's picture of it is that of another frame."""
+        added, picture = self._frame(number)
+        if picture is None:
+            return added
+        change = (drawn - picture).abs().mean(dim=0, keepdim=True)
+        return added * (-((change / _CHANGE) ** 2)).exp()
+
+    def _fill(self, number: int) -> tuple[Tensor, Tensor | None]:
+        """Return what is added at a frame that holds observed pixels, and of a whole one the model's picture.
+
+        Both (C, H, W) at the size of the result.
+        """
         values, mask = self.observation.values(np.array([number]))
         instant = torch.tensor([float(number)])
         if self.observation.is_low:
             drawn = next(render(self.model, self.code, instant, self.size))
-            return project_back(drawn, values)[0] - drawn[0]
-        own = self.observation.size
+            return project_back(drawn, values)[0] - drawn[0], None
+        own, picture = self.observation.size, None
         if self._is_partial and len(self.numbers) * own[0] * own[1] <= _AT_ONCE:
             filled = self._volume()[int(np.searchsorted(self.numbers, number))][None]
         else:
             drawn = next(render(self.model, self.code, instant, own))
             filled = fill((values - drawn) * mask, mask, self.reach)
+            if not self._is_partial:
+                picture = (
+                    drawn if own == self.size else next(render(self.model, self.code, instant, self.size))
+                )[0]
         if own != self.size:
             filled = F.interpolate(filled, self.size, mode="bilinear", align_corners=False, antialias=True)
-        return filled[0]
+        return filled[0], picture
 
     def _volume(self) -> Tensor:
         """Return what is added at all frames that hold observed pixels, (F, C, H, W)."""

@@ -1,7 +1,9 @@
 """Fitting a code to an observation.
 
 Source: INR-V, section 5.3: a latent is optimised, the networks held, until what it decodes to agrees with what is
-observed. Ours: several starts at once, an encoder's code among them; and a last stage that frees a few weights.
+observed. Ours: several starts at once, an encoder's code among them; results that differ, each pulled towards another
+clip (after Oliver et al. 1996, "Conditioning permeability fields to pressure data": randomised maximum likelihood, with
+the nearest clips for draws from the prior); and a last stage that frees a few weights.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from moviola.core.errors import ConfigError
 from moviola.core.seeds import derive, torch_generator
 from moviola.models.inrv import InrvModel
 from moviola.pipelines.edit.latent.observe import Observation
-from moviola.pipelines.edit.latent.starts import choose_starts, encode, observed_errors
+from moviola.pipelines.edit.latent.starts import choose_starts, encode, nearest_clips, observed_errors
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,10 @@ class FitConfig:
 
     Attributes:
         steps: of Adam on the codes; 0 for the best start as it is.
-        starts: codes that are fitted at once.
+        starts: codes that are fitted at once, of which the best is kept.
+        samples: results; each after the first begins at another clip and is pulled towards it, not towards the mean.
         rate: learning rate, in standard deviations of the model's codes; it falls to 0 as a half cosine.
-        prior: weight of the mean square of the standardised code.
+        prior: weight of the mean square of the standardised code, or of its difference from the clip of a sample.
         points: observed pixels that a step sees, of decoders that draw single points.
         frames: observed frames that a step sees, of decoders that draw whole frames.
         free_steps: of the last stage, which also frees the first layers behind the code, in a copy; 0 for none.
@@ -41,6 +44,7 @@ class FitConfig:
 
     steps: int = 200
     starts: int = 4
+    samples: int = 1
     rate: float = 0.1
     prior: float = 1e-2
     points: int = 2048
@@ -50,10 +54,14 @@ class FitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"steps": 0, "starts": 1, "points": 1, "frames": 1, "free_steps": 0}
+        least = {"steps": 0, "starts": 1, "samples": 1, "points": 1, "frames": 1, "free_steps": 0}
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {value}")
+        if self.samples > 1 and self.free_steps:
+            raise ConfigError(
+                "the last stage frees the weights for one result; set samples to 1, or free_steps to 0"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +70,8 @@ class Fit:
 
     Attributes:
         model: that they belong to; a copy with other weights after the last stage.
-        codes: (S, code), the one with the smallest error first.
+        codes: (S, code), the one with the smallest error first; of several samples that one, then the others, the one
+            whose clip is nearest to the observation first.
         errors: (S,), mean absolute error at observed pixels, values in [-1, 1].
         starts: what each began at, such as "encoder" or "clip 12".
         encoded: the encoder's code without any steps, (1, code); None without an encoder.
@@ -88,6 +97,9 @@ def fit(
 ) -> Fit:
     """Fit codes to an observation: L1 at observed pixels and a small L2 on the standardised code, by Adam.
 
+    Where little is observed, that L2 alone decides about the rest, and all starts end alike. So samples have their own:
+    what their clip shows, as far as the observation allows.
+
     Args:
         model: the space; it is not changed.
         observation: at the model's frames and size.
@@ -104,8 +116,22 @@ def fit(
             f"the model's are {model.num_frames} of {model.width}x{model.height}"
         )
     starts, names = choose_starts(model, observation, config.starts, torch_generator(config.seed, "starts"))
-    fitted = _descend(model, starts, observation, config, [], tick) if config.steps else starts
-    codes, errors, names = _best(model, observation, starts, fitted, names)
+    wanted = (
+        config.samples if config.samples > 1 else 0
+    )  # one more than needed: the best code may be of one of them
+    clips, clip_names = nearest_clips(model, observation, wanted, torch_generator(config.seed, "samples"))
+    fitted = torch.cat([starts, clips])
+    if config.steps:
+        centres = torch.cat([_range(model)[0].expand_as(starts), clips])
+        fitted = _descend(model, fitted, observation, config, [], tick, centres)
+    count = len(starts)
+    codes, errors, names = _best(model, observation, starts, fitted[:count], names)
+    if config.samples > 1:
+        same = clip_names.index(names[0]) if names[0] in clip_names else len(clip_names) - 1
+        others = [k for k in range(len(clip_names)) if k != same]
+        samples = fitted[count:][others]
+        codes, names = torch.cat([codes[:1], samples]), [names[0], *(clip_names[k] for k in others)]
+        errors = torch.cat([errors[:1], observed_errors(model, samples, observation)])
     result = Fit(model, codes, errors, names, encode(model, observation))
     return _free(result, observation, config, tick) if config.free_steps else result
 
@@ -128,9 +154,14 @@ def _descend(
     config: FitConfig,
     weights: list[nn.Parameter],
     tick: Callable[[int], object],
+    centres: Tensor | None = None,
 ) -> Tensor:
-    """Return codes (S, code) after Adam, all at once; `weights` of the decoder are changed, too."""
+    """Return codes (S, code) after Adam, all at once; `weights` of the decoder are changed, too.
+
+    `centres` (S, code) are what the L2 pulls each to; None for the mean code.
+    """
     mean, spread = _range(model)
+    centre = 0.0 if centres is None else (centres - mean) / spread
     place = ((codes - mean) / spread).detach().requires_grad_(True)
     groups = [{"params": [place], "lr": config.rate, "most": config.rate}]
     if weights:
@@ -142,7 +173,7 @@ def _descend(
             for group in optimizer.param_groups:
                 group["lr"] = group["most"] * (1 + math.cos(math.pi * step / config.steps)) / 2
             loss = _loss(model, mean + spread * place, observation, next(batches))
-            loss = loss + config.prior * place.square().mean(dim=1).sum()
+            loss = loss + config.prior * (place - centre).square().mean(dim=1).sum()
             parameters = [place, *weights]
             gradients = torch.autograd.grad(loss, parameters)
             for parameter, gradient in zip(parameters, gradients, strict=True):

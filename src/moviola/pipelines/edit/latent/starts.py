@@ -46,21 +46,34 @@ def choose_starts(
         count: S, at least 1; where the codebook has fewer clips, codes beside them are drawn.
         generator: of those.
     """
-    starts: list[tuple[Tensor, str]] = []
+    clips, names = nearest_clips(model, observation, count, generator)
+    starts = list(zip(clips, names, strict=True))
+    starts.insert(1, (model.codes.mean(dim=0), "mean"))
     own = encode(model, observation)
     if own is not None:
-        starts.append((own[0], "encoder"))
-    rows = nearest_rows(model, observation)
-    starts.append((model.codes[rows[0]], f"clip {rows[0]}"))
-    starts.append((model.codes.mean(dim=0), "mean"))
-    starts += [(model.codes[row], f"clip {row}") for row in rows[1:count]]
-    spread = model.codes.std(dim=0, unbiased=False)
-    while len(starts) < count:
-        row = rows[len(starts) % len(rows)]
-        noise = torch.randn(model.config.code, generator=generator).to(spread)
-        starts.append((model.codes[row] + 0.5 * spread * noise, f"near clip {row}"))
+        starts.insert(0, (own[0], "encoder"))
     chosen = starts[:count]
     return torch.stack([code for code, _ in chosen]), [name for _, name in chosen]
+
+
+def nearest_clips(
+    model: InrvModel, observation: Observation, count: int, generator: torch.Generator
+) -> tuple[Tensor, list[str]]:
+    """Return the codes of the nearest clips of the codebook, (count, code), the nearest first, and what each is.
+
+    Where there are fewer clips, the others are drawn beside them with `generator`.
+    """
+    if not count:
+        return model.codes[:0], []
+    rows = nearest_rows(model, observation)
+    codes, names = [model.codes[row] for row in rows[:count]], [f"clip {row}" for row in rows[:count]]
+    spread = model.codes.std(dim=0, unbiased=False)
+    while len(codes) < count:
+        row = rows[len(codes) % len(rows)]
+        noise = torch.randn(model.config.code, generator=generator).to(spread)
+        codes.append(model.codes[row] + 0.5 * spread * noise)
+        names.append(f"near clip {row}")
+    return torch.stack(codes), names
 
 
 @torch.no_grad()
