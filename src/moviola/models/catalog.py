@@ -43,6 +43,11 @@ _EMBEDDED = {
         "a refiner for the clips of sprites",
         "CC-BY-SA-3.0, research use (LPC sprites, Weizmann actions)",
     ),
+    "freqmotion-toy": _Entry(
+        "freqmotion",
+        "three bouncing dots, 32x32, a slow, a medium and a fast one, whose motion is edited by bands of speed",
+        "MIT",
+    ),
     "inrv-smileys": _Entry(
         "inrv",
         "a space of 75 animated faces, of any size and rate, to walk in and to complete clips with",

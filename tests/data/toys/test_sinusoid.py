@@ -113,7 +113,8 @@ def test_a_column_of_its_own_speed():
     config = Config(columns=4, speeds=(2.0, 4.0, 8.0), by_column=True)
     for index in range(4):
         drawn, fixed = (
-            make(index, 3, c).truth["elements"] for c in (config.model_copy(update={"by_column": False}), config)
+            make(index, 3, c).truth["elements"]
+            for c in (config.model_copy(update={"by_column": False}), config)
         )
         assert [e["speed"] for e in fixed] == [2.0, 4.0, 8.0, 2.0]
         assert [(e["name"], e["colour"], e["phase"]) for e in fixed] == [
