@@ -285,6 +285,11 @@ def _says(folder: Path) -> str:
     lines = [f"class: {', '.join(config['classes'])}"] if config.get("classes") else []
     lines += ["text: any caption"] if config.get("text") else []
     lines += [f"clips: {', '.join(config['captions'])}"] if config.get("captions") else []
+    if config.get("ranges"):
+        ranges = [f"{low:g} to {high:g}" for low, high in config["ranges"]]
+        lines.append(
+            f"bands of motion: {', '.join(ranges)} radians a time unit ({config['frames'] / 2:g} frames)"
+        )
     for slot in grammar["slots"]:
         names = [v["name"] or (v["phrases"] or ["-"])[0] for v in slot["values"]]
         lines.append(f"{slot['name']}: {', '.join(names)}")
