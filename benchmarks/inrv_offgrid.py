@@ -32,6 +32,7 @@ from moviola.core.ranges import from_network
 from moviola.core.resample import resize_frames
 from moviola.data.sources import open_source
 from moviola.data.whole_clips import WholeClips
+from moviola.models.catalog import load_space
 from moviola.models.inrv import InrvModel
 
 PLACES = ("on the grid", "all frames", "frames between", "2x size", "2x size, all frames")
@@ -74,7 +75,7 @@ def measure(
     count = len(tables[1].read(0))
     numbers = np.arange(count)
     coarse = numbers % stride == 0
-    everywhere = coarse | True
+    everywhere = np.ones_like(coarse)
     spots = (coarse, 1), (everywhere, 1), (~coarse, 1), (coarse, 2), (everywhere, 2)
     choices: dict[str, tuple[np.ndarray, int]] = dict(zip(PLACES, spots, strict=True))
     found: dict[str, list[tuple[float, float]]] = {place: [] for place in PLACES if choices[place][0].any()}
@@ -107,7 +108,7 @@ def open_tables(
 
 def trained(given: argparse.Namespace) -> None:
     """Measure a model folder."""
-    model = InrvModel.from_pretrained(given.model)
+    model = load_space(given.model)
     c = model.config
     rate = float(np.median([float(item.info.fps) for item in open_source(given.data)]))
     stride = given.stride or max(1, round(rate / c.fps))

@@ -32,6 +32,7 @@ from moviola.metrics.catalog import Metric, build
 from moviola.metrics.functional.nearest import nearest_distance
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol
+from moviola.models.catalog import load_space
 from moviola.models.inrv import InrvModel
 from moviola.pipelines.evaluate.reduce import Draws, Table, score_set
 
@@ -141,7 +142,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    model = InrvModel.from_pretrained(given.model)
+    model = load_space(given.model)
     if model.prior is None:
         given.methods = [m for m in given.methods if m != "prior"]
     clips = training_clips(model, given.data, given.loop)

@@ -169,6 +169,22 @@ def test_discriminators_must_fit():
             run.with_overrides([change, *widths]).build()
 
 
+def test_a_second_run_can_begin_the_motion_anew(tmp_path):
+    """With `start` the generator is the trained one, but for the parts named `fresh`; without it they are refused."""
+    first = find("freqmotion_debug")(None)
+    trained = first.build()[0].generator
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(1.0)
+    trained.save_pretrained(tmp_path / "first")
+    second = first.model_copy(update={"start": tmp_path / "first", "fresh": ("banks",)})
+    own, untrained = second.build()[0].generator.state_dict(), first.build()[0].generator.state_dict()
+    for name, value in trained.state_dict().items():
+        assert torch.equal(own[name], (untrained[name] if name.startswith("banks.") else value)), name
+    with pytest.raises(ConfigError, match="set start to its folder"):
+        first.model_copy(update={"fresh": ("banks",)}).build()
+
+
 def test_settings_of_the_paper(tmp_path):
     """Batch 8, Adam 2e-3 (in the objective's defaults), EMA 0.5^(8 / 10000), R1 10 every 16, latents of 512."""
     run = freqmotion_paper(tmp_path)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 _Names = list[str] | None
 
 _Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A folder that moviola train freqmotion_toy filled.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="freqmotion-toy, or a folder that moviola train freqmotion_... filled."
+    ),
 ]
 _Frames = Annotated[int | None, typer.Option("--frames", metavar="T", help="Number of frames, any.")]
 _Fps = Annotated[

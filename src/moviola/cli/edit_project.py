@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video, or a folder of frames.")]
 _Model = Annotated[
     str,
-    typer.Option("--model", "-m", metavar="MODEL", help="A folder that moviola train freqmotion_toy filled."),
+    typer.Option(
+        "--model", "-m", metavar="MODEL", help="freqmotion-toy, or a folder of moviola train freqmotion_..."
+    ),
 ]
 _Save = Annotated[
     Path | None,

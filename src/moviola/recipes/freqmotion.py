@@ -75,7 +75,13 @@ class FreqMotionRun(Config):
     fresh: tuple[str, ...] = ()
 
     def build(self) -> tuple[Objective, Samples]:
-        """Make the networks, seeded, and the samples."""
+        """Make the networks, seeded, and the samples.
+
+        Raises:
+            ConfigError: settings that do not fit together, or no data. WeightsError: nothing to start from.
+        """
+        if self.fresh and self.start is None:
+            raise ConfigError("fresh names what is not taken from a trained model; set start to its folder")
         for name, critic in self.critic.items():
             if name == GENERATOR or critic.size != self.model.size or critic.frames > self.model.frames:
                 raise ConfigError(
@@ -113,7 +119,7 @@ def freqmotion_debug(path: Path | None = None) -> FreqMotionRun:
 
 
 def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
-    """Three shapes, a slow, a medium and a fast one, 32x32, drawn as they are needed; an hour of one CPU core."""
+    """Three shapes, a slow, a medium and a fast one, 32x32, drawn as they are needed; hours of one CPU core."""
     return FreqMotionRun(
         recipe="freqmotion_toy",
         data=WindowsConfig(path=path, toy=sinusoid.Config(by_column=True)),

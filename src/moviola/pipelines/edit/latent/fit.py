@@ -116,10 +116,8 @@ def fit(
             f"the model's are {model.num_frames} of {model.width}x{model.height}"
         )
     starts, names = choose_starts(model, observation, config.starts, torch_generator(config.seed, "starts"))
-    wanted = (
-        config.samples if config.samples > 1 else 0
-    )  # one more than needed: the best code may be of one of them
-    clips, clip_names = nearest_clips(model, observation, wanted, torch_generator(config.seed, "samples"))
+    own = config.samples if config.samples > 1 else 0  # one to spare: the best code may begin at one of them
+    clips, clip_names = nearest_clips(model, observation, own, torch_generator(config.seed, "samples"))
     fitted = torch.cat([starts, clips])
     if config.steps:
         centres = torch.cat([_range(model)[0].expand_as(starts), clips])
