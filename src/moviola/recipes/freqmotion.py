@@ -18,6 +18,7 @@ from moviola.models.freqmotion import (
     DiscriminatorConfig,
     FreqMotionConfig,
     FreqMotionGenerator,
+    MotionReader,
     make_discriminator,
 )
 from moviola.training.loop import Objective, TrainerConfig
@@ -91,13 +92,16 @@ class FreqMotionRun(Config):
         with seeded(self.trainer.seed, "weights"):
             generator = FreqMotionGenerator(self.model)
             critics = {name: make_discriminator(config) for name, config in self.critic.items()}
+            first = next(iter(self.critic.values()))
+            informed = self.objective.information > 0
+            reader = MotionReader(first, self.model.style, len(self.model.ranges)) if informed else None
         if self.start is not None:
             start_from(generator, self.start, self.fresh)
         samples = self.data.open(self.model.size, self.model.frames)
         shown = None
         if self.trainer.sample_every:
             shown = collate([samples.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
-        return FreqMotionObjective(generator, critics, self.objective, shown), samples
+        return FreqMotionObjective(generator, critics, self.objective, shown, reader), samples
 
     def manifest(self) -> None:
         """A generator is a model folder by itself."""

@@ -13,6 +13,7 @@ from moviola.models.freqmotion import (
     DiscriminatorConfig,
     FreqMotionConfig,
     FreqMotionGenerator,
+    MotionReader,
     make_discriminator,
 )
 from moviola.training.loop import Context
@@ -46,7 +47,9 @@ def objective(critics=("time",), shown=None, **settings) -> FreqMotionObjective:
     )
     discriminators = {name: make_discriminator(CRITICS[name]) for name in critics}
     config = FreqMotionObjectiveConfig(**{"augment": "", **settings})
-    return FreqMotionObjective(FreqMotionGenerator(model), discriminators, config, shown)
+    generator = FreqMotionGenerator(model)
+    reader = MotionReader(CRITICS["time"], model.style, len(model.ranges)) if config.information else None
+    return FreqMotionObjective(generator, discriminators, config, shown, reader)
 
 
 def run(toys, folder, made, **settings) -> list[dict]:
@@ -178,3 +181,17 @@ def test_previews(toys, tmp_path):
     run(toys, tmp_path, objective(shown=shown), steps=1, sample_every=1)
     picture = Image.open(tmp_path / "samples" / "clips-000001.png")
     assert picture.size == (8 * FRAMES, 8 * (2 + 8))
+
+
+def test_reader_is_trained_with_the_generator(toys, tmp_path):
+    """The reader moves; its loss of each bank, weighted, counts once, for the first discriminator."""
+    made = objective(["time", "image"], information=0.5)
+    before = [p.detach().clone() for p in made.modules["reader"].parameters()]
+    log = run(toys, tmp_path, made, steps=1, log_every=1)
+    banks = [value for key, value in log[0].items() if key.startswith("generator/bank")]
+    assert len(banks) == len(made.generator.banks)
+    terms = log[0]["generator/time"] + log[0]["generator/image"] + sum(banks)
+    assert log[0]["generator/loss"] == pytest.approx(terms, rel=1e-5)
+    after = made.modules["reader"].parameters()
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert "reader" not in made.averaged

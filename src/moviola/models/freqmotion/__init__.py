@@ -4,6 +4,7 @@ from moviola.models.freqmotion.bands import Bands
 from moviola.models.freqmotion.config import DiscriminatorConfig, FreqMotionConfig
 from moviola.models.freqmotion.discriminators import make_discriminator
 from moviola.models.freqmotion.network import Codes, FreqMotionGenerator
+from moviola.models.freqmotion.reader import MotionReader
 
 __all__ = [
     "Bands",
@@ -11,5 +12,6 @@ __all__ = [
     "DiscriminatorConfig",
     "FreqMotionConfig",
     "FreqMotionGenerator",
+    "MotionReader",
     "make_discriminator",
 ]

@@ -67,7 +67,7 @@ class FrameDiscriminator(Discriminator):
         self.stem = EqualizedConv2d(
             config.pack * config.channels * config.frames, widths[0], 1, activate=True
         )
-        self.blocks = nn.ModuleList(_Down(a, b) for a, b in itertools.pairwise(widths))
+        self.blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
         self.conv = EqualizedConv2d(top + (config.group > 1), top, 3, activate=True)
         self.hidden = EqualizedLinear(top * 16, top, activate=True)
         self.score = EqualizedLinear(top, 1)
@@ -102,7 +102,7 @@ class PatchDiscriminator(Discriminator):
         self.stem = EqualizedConv2d(
             config.pack * config.channels * config.frames, widths[0], 1, activate=True
         )
-        self.blocks = nn.ModuleList(_Down(a, b) for a, b in itertools.pairwise(widths))
+        self.blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
         self.score = EqualizedConv2d(widths[-1], 1, 1)
 
     def forward(self, clips: Tensor, delta: Tensor, start: Tensor | None = None) -> Tensor:
@@ -177,7 +177,7 @@ class TimeEmbedding(nn.Module):
         return self.out(self.hidden(torch.cat([delta[:, None], angles.sin(), angles.cos()], dim=1)))
 
 
-class _Down(nn.Module):
+class DownBlock(nn.Module):
     """Residual block that halves H and W: (B, C_in, H, W) to (B, C_out, H/2, W/2)."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:

@@ -152,9 +152,16 @@ class FreqMotionGenerator(PretrainedMixin, nn.Module):
     def trajectory(self, times: Tensor, codes: Codes, omega: Sequence[Tensor] | None = None) -> Tensor:
         """Return w(t) (B, T, style) at times (B, T); `omega` replaces the frequencies of each bank."""
         style = codes.content[:, None, :]
-        for k, bank in enumerate(self.banks):
-            style = style + bank(times, codes.scales[k], None if omega is None else omega[k])
+        for motion in self.motions(times, codes, omega):
+            style = style + motion
         return style
+
+    def motions(self, times: Tensor, codes: Codes, omega: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Return mu_k(t) (B, T, style) of each bank; arguments as `trajectory`."""
+        return [
+            bank(times, codes.scales[k], None if omega is None else omega[k])
+            for k, bank in enumerate(self.banks)
+        ]
 
     def render(self, styles: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """Draw frames of styles w(t) (B, T, style): (B, T, C, H, W), about [-1, 1]."""

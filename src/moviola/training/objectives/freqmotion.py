@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from moviola.core.config import Config
 from moviola.core.ranges import to_network
 from moviola.data.loader import Batch
-from moviola.models.freqmotion import Codes, FreqMotionGenerator
+from moviola.models.freqmotion import Codes, FreqMotionGenerator, MotionReader
 from moviola.models.freqmotion.discriminators import Discriminator
 from moviola.training.augment import diff_augment_clips
 from moviola.training.loop import Context, Terms
 from moviola.training.losses import logistic_critic, logistic_generator, r1_penalty
 from moviola.training.previews import preview_clips
 
-GENERATOR = "generator"
+GENERATOR, READER = "generator", "reader"
 _SHOWN = 8
 
 
@@ -38,6 +38,8 @@ class FreqMotionObjectiveConfig(Config):
         augment: DiffAugment policy for clips; empty for none.
         span: time units that generated windows may begin in, from -1 on; 0 is the paper's one window [-1, 1). Beyond
             it, the discriminator also sees what a longer video will hold (ours).
+        information: weight of the loss of `MotionReader`, which keeps every bank in use; 0 for none (the paper). Needs
+            a reader.
     """
 
     learning_rate: float = Field(default=2e-3, gt=0)
@@ -49,6 +51,7 @@ class FreqMotionObjectiveConfig(Config):
     path_every: int = Field(default=4, ge=1)
     augment: str = "color,translation,cutout,flip"
     span: float = Field(default=0.0, ge=0)
+    information: float = Field(default=0.0, ge=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,21 @@ class Window:
     delta: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What the generator makes in a step.
+
+    Attributes:
+        clips: (B, T, C, H, W), about [-1, 1].
+        styles: w(t), (B, T, style).
+        motions: mu_k(t) of each bank, (B, T, style).
+    """
+
+    clips: Tensor
+    styles: Tensor
+    motions: list[Tensor]
+
+
 class FreqMotionObjective:
     """Alternating steps: each discriminator (and, when due, its penalty), then the generator against all of them.
 
@@ -74,6 +92,7 @@ class FreqMotionObjective:
         discriminators: by name; the names must not be "generator".
         config: settings.
         shown: a batch for the preview picture.
+        reader: of the motion in frames, trained with the generator; None where `information` is 0.
     """
 
     averaged: tuple[str, ...] = (GENERATOR,)
@@ -84,10 +103,14 @@ class FreqMotionObjective:
         discriminators: dict[str, Discriminator],
         config: FreqMotionObjectiveConfig,
         shown: Batch | None = None,
+        reader: MotionReader | None = None,
     ) -> None:
         self.generator, self.discriminators = generator, discriminators
         self.config, self.shown = config, shown
+        self.reader = reader
         self.modules: dict[str, nn.Module] = {GENERATOR: generator, **discriminators}
+        if reader is not None:
+            self.modules[READER] = reader
         if config.path_length:
             self.modules["path_mean"] = _Mean()
 
@@ -95,8 +118,9 @@ class FreqMotionObjective:
         """Adam for each network; where the discriminators' penalty is lazy, corrected as the config says."""
         c = self.config
         ratio = c.r1_every / (c.r1_every + 1) if c.lazy_adam and c.r1 else 1.0
+        generating = [*self.generator.parameters(), *(self.reader.parameters() if self.reader else ())]
         return {
-            GENERATOR: torch.optim.Adam(self.generator.parameters(), lr=c.learning_rate, betas=(0.0, 0.99)),
+            GENERATOR: torch.optim.Adam(generating, lr=c.learning_rate, betas=(0.0, 0.99)),
             **{
                 name: torch.optim.Adam(d.parameters(), lr=c.critic_rate * ratio, betas=(0.0, 0.99**ratio))
                 for name, d in self.discriminators.items()
@@ -145,16 +169,17 @@ class FreqMotionObjective:
         delta = torch.full((batch,), stride * step)
         return Window(offsets + frames, times.to(context.device), delta.to(context.device))
 
-    def _fake(self, times: Tensor, context: Context, *key: int | str) -> tuple[Tensor, Tensor]:
-        """Draw codes and render times (B, T): clips (B, T, C, H, W) and styles."""
+    def _fake(self, times: Tensor, context: Context, *key: int | str) -> Drawn:
+        """Draw codes and render times (B, T)."""
         random, g = context.generator("codes", *key), self.generator
         batch = len(times)
         content = g.map_content(torch.randn(batch, g.config.content, generator=random).to(context.device))
         motion = g.map_motion(torch.randn(batch, g.config.motion_latent, generator=random).to(context.device))
         noise = [torch.randn(batch, 1, s, s, generator=random) for s in g.synthesis.noise_sides]
         codes = Codes(content, g.scales(motion), tuple(n.to(context.device) for n in noise))
-        styles = g.trajectory(times, codes)
-        return g.render(styles, codes.noise), styles
+        motions = g.motions(times, codes)
+        styles = codes.content[:, None] + torch.stack(motions).sum(dim=0)
+        return Drawn(g.render(styles, codes.noise), styles, motions)
 
     def _real(self, micro: Batch, frames: Tensor) -> Tensor:
         """Return frames (B, T) of the batch's clips, float (B, T, C, H, W)."""
@@ -169,7 +194,7 @@ class FreqMotionObjective:
     def _critic_loss(self, name: str, micro: Batch, context: Context, number: int) -> Terms:
         window = self._windows(name, micro, context, "critic", number)
         with torch.no_grad():
-            fake = self._fake(window.times, context, "critic", name, number)[0].float()
+            fake = self._fake(window.times, context, "critic", name, number).clips.float()
         real = self._real(micro, window.frames)
         clips = self._augment(torch.cat([real, fake]), context, "critic", name, number)
         on_real, on_fake = (self._score(name, part, window) for part in clips.chunk(2))
@@ -190,19 +215,23 @@ class FreqMotionObjective:
         terms: Terms = {}
         for name in self.discriminators:
             window = self._windows(name, micro, context, "generator", number)
-            fake = self._fake(window.times, context, "generator", name, number)[0].float()
-            fake = self._augment(fake, context, "generator", name, number)
-            terms[name] = logistic_generator(self._score(name, fake, window))
+            fake = self._fake(window.times, context, "generator", name, number)
+            scored = self._augment(fake.clips.float(), context, "generator", name, number)
+            terms[name] = logistic_generator(self._score(name, scored, window))
+            if self.reader is not None and name == next(iter(self.discriminators)):
+                # the first frames stand at one time; mu_k(t) is what is read, so it gets no gradient from it
+                banks = self.reader(fake.clips[:, 0].float(), [m[:, 0].detach() for m in fake.motions])
+                terms |= {f"bank{k}": self.config.information * value for k, value in enumerate(banks)}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
     def _path_loss(self, micro: Batch, context: Context, number: int) -> Terms:
         """Path-length penalty of Karras et al. 2020, eq. 4, on the styles w(t)."""
         random, batch = context.generator("path-noise", number), len(micro["frames"])
         times = (2 * torch.rand(batch, 1, generator=random) - 1).to(context.device)
-        picture, styles = self._fake(times, context, "path", number)
-        noise = torch.randn(picture.shape, generator=random).to(picture)
-        noise = noise / math.sqrt(picture.shape[-1] * picture.shape[-2])
-        (grad,) = torch.autograd.grad((picture * noise).sum(), styles, create_graph=True)
+        drawn = self._fake(times, context, "path", number)
+        noise = torch.randn(drawn.clips.shape, generator=random).to(drawn.clips)
+        noise = noise / math.sqrt(noise.shape[-1] * noise.shape[-2])
+        (grad,) = torch.autograd.grad((drawn.clips * noise).sum(), drawn.styles, create_graph=True)
         lengths = grad.float().square().sum(dim=-1).mean(dim=1).sqrt()
         mean: Tensor = self.modules["path_mean"].value  # type: ignore[assignment]
         mean.lerp_(lengths.detach().mean(), 0.01)
