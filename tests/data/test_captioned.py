@@ -71,6 +71,35 @@ def test_drawn_clips_that_cannot_be_said(monkeypatch):
             clips.others(seed)
 
 
+@pytest.mark.parametrize("toy", ["digits", "icons"])
+def test_scene_clips(toy):
+    """A clip says in its slots what its caption says, repeats for ever, and is made once."""
+    clips = captioned.SceneClips(toy, 8, size=32, frames=8, periods=(8,), scale=0.36, travel=(0.1, 0.1))
+    for index in range(8):
+        clip = clips.of(index)
+        caption = clips.module.make(index, 0, clips.config).caption
+        assert clips.grammar.caption(clip.slots) == caption
+        assert clip.cyclic and clip.length == 8 and clip.latent.shape == (4,)
+        assert np.array_equal(clip.read(np.array([1, 9, 81])), clip.read(np.array([1, 1, 1])))
+    assert clips.draw(np.random.default_rng(0)) is clips.draw(np.random.default_rng(0))
+
+
+def test_scene_latents_say_where():
+    """The further right a digit stands, the larger its first number; lower, its second; about N(0, 1) over clips."""
+    clips = captioned.SceneClips("digits", 1, size=32, frames=1, elements=(1, 1), motions=("spin-clockwise",))
+    latents, centres = [], []
+    for index in range(200):
+        clip = clips.of(index)
+        y, x = np.nonzero(clip.read(np.array([0]))[0, :, :, 0] > 99)
+        latents.append(clip.latent[:2])
+        centres.append((x.mean(), y.mean()))
+    where, seen = np.array(latents), np.array(centres)
+    for axis in (0, 1):
+        ranks = [np.argsort(np.argsort(v[:, axis])) for v in (where, seen)]
+        assert np.corrcoef(*ranks)[0, 1] > 0.98
+    assert abs(where.mean()) < 0.15 and abs(where.std() - 1) < 0.15
+
+
 def write_clips(folder, captions: list[str], frames: int = 4) -> None:
     """Frame folders with a captions.jsonl beside them."""
     for k, _ in enumerate(captions):

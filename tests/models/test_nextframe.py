@@ -131,7 +131,7 @@ def test_stream_holds_no_more_than_its_history(monkeypatch):
     sizes = []
     forward = net.forward
     monkeypatch.setattr(
-        net, "forward", lambda h, c, s: (sizes.append((h.shape[1], int(c))), forward(h, c, s))[1]
+        net, "forward", lambda h, c, s, f: (sizes.append((h.shape[1], int(c))), forward(h, c, s, f))[1]
     )
     made = stream(net, frames(1), torch.tensor([[1, 1]]))
     yielded = [weakref.ref(next(made)) for _ in range(30)]

@@ -15,11 +15,13 @@ import numpy as np
 from moviola.core.errors import FormatError
 from moviola.data.grammar import Grammar, Rule, Slot, Value
 from moviola.data.loader import Clip
+from moviola.data.loops import find_loop
 
 FOLDERS = ("wave-one-hand", "wave-two-hands", "jumping-jack", "bend")
 HELD_OUT_PERSON = "a grey jacket"
 MOMENTS = 4
 _MOMENT_STRIDE = 6
+LEAST_LOOP = 16  # frames after taking every second one
 STRIDE = 2  # every second frame: 25 to 12.5 frames a second
 
 _CLOTHES = (
@@ -131,14 +133,22 @@ class ActionClips:
         moments: clips begin at one of the first moments (0, 6, 12 or 18 frames in), and the caption's slot "moment"
             says at which; otherwise they begin at frame 0 or 1 and do not say.
         unsaid: chance that a clip leaves its visible slots unsaid, as a given image does.
+        loops: cut every clip to the whole cycles after its start, which repeat without end (`find_loop`).
     """
 
     grammar: Grammar = GRAMMAR
 
     def __init__(
-        self, folder: str | Path, *, held: bool = False, moments: bool = False, unsaid: float = 0.0
+        self,
+        folder: str | Path,
+        *,
+        held: bool = False,
+        moments: bool = False,
+        unsaid: float = 0.0,
+        loops: bool = False,
     ) -> None:
-        self.strips, self.moments, self.unsaid = _strips(str(folder)), moments, unsaid
+        self.strips, self.moments, self.unsaid, self.loops = _strips(str(folder)), moments, unsaid, loops
+        self._loops: dict[tuple[str, int, int], np.ndarray] = {}
         self.keys = [
             (name, number) for name, number in self.strips if (_WEARS[name][number // 2] is None) == held
         ]
@@ -162,6 +172,11 @@ class ActionClips:
         frames = self.strips[name, number][start::STRIDE]
         wears = _WEARS[name][number // 2]
         slots = [0 if wears is None else wears + 1, FOLDERS.index(name) + 1, number % 2 + 1, moment]
-        return Clip(
-            np.array(slots, dtype=np.int64), len(frames), cyclic=False, read=partial(np.take, frames, axis=0)
-        )
+        row = np.array(slots, dtype=np.int64)
+        if not self.loops:
+            return Clip(row, len(frames), cyclic=False, read=partial(np.take, frames, axis=0))
+        key = (name, number, start)
+        if key not in self._loops:
+            self._loops[key] = frames[slice(*find_loop(frames, LEAST_LOOP))]
+        loop = self._loops[key]
+        return Clip(row, len(loop), cyclic=True, read=partial(np.take, loop, axis=0, mode="wrap"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from moviola.core.errors import InputError, PromptError
-from moviola.core.seeds import derive
+from moviola.core.seeds import derive, numpy_generator
 from moviola.data.cache import CacheConfig, open_cached
 from moviola.data.grammar import Grammar
 from moviola.data.loader import Clip
@@ -93,6 +94,61 @@ class DrawnClips:
         k = int(rng.integers(len(self._frames)))
         frames = self._frames[k]
         return Clip(self._slots[k], len(frames), cyclic=False, read=partial(np.take, frames, axis=0))
+
+
+class SceneClips:
+    """Drawn digits or icons, one or two a clip, each clip made when it is first asked for and kept.
+
+    Args:
+        toy: "digits" or "icons".
+        count: number of different clips.
+        seed: of the set.
+        config: settings of the toy, as its `Config` takes them.
+    """
+
+    def __init__(self, toy: str, count: int, seed: int = 0, **config: Any) -> None:
+        from moviola.data.toys.scene_words import scene_grammar
+
+        self.module, self.count, self.seed = load_toy(toy), count, seed
+        self._clips: dict[int, Clip] = {}
+        self.config = self.module.Config.make({"apart": True, **config})
+        self.grammar = scene_grammar(toy)
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        """Draw one of the clips."""
+        index = int(rng.integers(self.count))
+        if index not in self._clips:
+            self._clips[index] = self.of(index)
+        return self._clips[index]
+
+    def of(self, index: int) -> Clip:
+        """Make clip `index`, one period of it."""
+        clip = self.module.make(index, self.seed, self.config)
+        period, frames = int(clip.truth["period"]), clip.video.frames
+        slots = np.zeros(len(self.grammar.sizes), np.int64)
+        said = _slots(self.grammar, clip.caption)
+        slots[: len(said)] = said
+
+        def read(numbers: np.ndarray) -> np.ndarray:
+            return frames[numbers % period]
+
+        latent = places(clip.truth, self.grammar.elements, numpy_generator(self.seed, "places", index))
+        return Clip(slots, period, cyclic=True, read=read, latent=latent)
+
+
+def places(truth: dict[str, Any], count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return where the elements of a scene stand, as standard normal numbers, float32 (2 count,): x and y of each.
+
+    Args:
+        truth: of a scene whose elements stand apart.
+        count: most elements; those that are not there are drawn, as are places without room.
+    """
+    out = rng.standard_normal(2 * count)
+    for k, spot in enumerate(element["spot"] for element in truth["elements"]):
+        for axis, value in enumerate(spot):
+            if value is not None:
+                out[2 * k + axis] = NormalDist().inv_cdf(min(max((value + 1) / 2, 1e-4), 1 - 1e-4))
+    return out.astype(np.float32)
 
 
 class VideoClips:

@@ -16,6 +16,7 @@ from pydantic import Field
 from moviola.core.config import Config
 from moviola.core.errors import PromptError, nearest
 from moviola.core.words import split_words
+from moviola.data.elements import join_elements, split_elements, split_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,12 +82,16 @@ class Grammar(Config):
         slots: in the order of the networks' inputs.
         rules: combinations that do not exist.
         ignore: words that say nothing ("a", "person").
+        elements: how many things one caption may speak of ("a 3 spins clockwise and a 7 moves up and down"). The
+            networks' inputs are the slots of the first, then those of the second, and so on; all are 0 for a thing
+            that is not there.
     """
 
     template: str = ""
     slots: tuple[Slot, ...]
     rules: tuple[Rule, ...] = ()
     ignore: tuple[str, ...] = ()
+    elements: int = Field(default=1, ge=1)
 
     @classmethod
     def from_captions(cls, captions: Iterable[str]) -> Grammar:
@@ -107,8 +112,8 @@ class Grammar(Config):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of values of each slot."""
-        return tuple(len(slot.values) for slot in self.slots)
+        """Number of values of each slot, of each thing that a caption may speak of."""
+        return tuple(len(slot.values) for slot in self.slots) * self.elements
 
     def vocabulary(self) -> list[str]:
         """Every word that means something, sorted."""
@@ -123,6 +128,9 @@ class Grammar(Config):
 
     def caption(self, slots: np.ndarray | list[int]) -> str:
         """Return the caption of a row of slots; a slot that is 0 is not said."""
+        if self.elements > 1:
+            parts = split_rows(slots, self.elements)
+            return join_elements([self.single.caption(part) for part in parts if any(part)])
         names = {
             s.name: s.values[int(k) - 1].name if k else "" for s, k in zip(self.slots, slots, strict=True)
         }
@@ -141,6 +149,34 @@ class Grammar(Config):
             raise PromptError("the prompt is empty; say for example: " + self.example())
         if not self.template:
             return self._parse_words(tokens)
+        if self.elements > 1:
+            return self._parse_elements(split_elements(tokens, self._openers()))
+        return self._parse_tokens(tokens)
+
+    @property
+    def single(self) -> Grammar:
+        """The grammar of one thing."""
+        return self.model_copy(update={"elements": 1})
+
+    def _openers(self) -> frozenset[str]:
+        values = [value for slot in self.slots if slot.visible for value in slot.values]
+        return frozenset(phrase.split()[0] for value in values for phrase in value.phrases)
+
+    def _parse_elements(self, pieces: list[list[str]]) -> Parse:
+        if len(pieces) > self.elements:
+            raise PromptError(
+                f"the prompt speaks of {len(pieces)} things; this model draws up to {self.elements}"
+            )
+        whole = Parse([None] * len(self.sizes))
+        for k, piece in enumerate(pieces):
+            parse, first = self.single._parse_tokens(piece), k * len(self.slots)
+            whole.allowed[first : first + len(self.slots)] = parse.allowed
+            whole.unknown += parse.unknown
+            whole.notes += parse.notes
+            whole.said |= {first + index for index in parse.said}
+        return whole
+
+    def _parse_tokens(self, tokens: list[str]) -> Parse:
         used = [False] * len(tokens)
         parse = Parse([None] * len(self.slots))
         for index in range(len(self.slots)):
@@ -163,6 +199,8 @@ class Grammar(Config):
 
         if not self.template:
             return np.array([min(a) + 1 if a else 0 for a in parse.allowed], dtype=np.int64)
+        if self.elements > 1:
+            return self._fill_elements(parse, rng, seen)
         # One draw a slot, said or not, so that saying one thing more does not change the others.
         draws = rng.random(len(self.slots))
         picks = [_pick(float(d), n, a) for d, n, a in zip(draws, self.sizes, parse.allowed, strict=True)]
@@ -175,6 +213,19 @@ class Grammar(Config):
             row[np.array(open_)] = 0
         return row
 
+    def _fill_elements(self, parse: Parse, rng: np.random.Generator, seen: bool) -> np.ndarray:
+        """Fill thing by thing: those spoken of, or as many as are drawn where nothing is said."""
+        import numpy as np
+
+        size, drawn = len(self.slots), 1 + int(rng.random() * self.elements)
+        rows = []
+        for k in range(self.elements):
+            places = range(k * size, (k + 1) * size)
+            said = {i - k * size for i in parse.said if i in places}
+            row = self.single.fill(Parse([parse.allowed[i] for i in places], said=said), rng, seen=seen)
+            rows.append(row if said or (not parse.said and k < drawn) else np.zeros_like(row))
+        return np.concatenate(rows)
+
     def example(self) -> str:
         """A caption to show: the first value of every slot, or the first words."""
         if not self.template:
@@ -183,7 +234,7 @@ class Grammar(Config):
         for s, v, t, only in self._rule_indices():
             if row[s] == v + 1 and row[t] - 1 not in only:
                 row[t] = only[0] + 1
-        return self.caption(row)
+        return self.single.caption(row)
 
     def allows(self, slots: np.ndarray | list[int]) -> bool:
         """Whether a full row of slots breaks no rule."""

@@ -33,6 +33,8 @@ class Clip:
         read: frame numbers, int (N,), to uint8 (N, H, W, 3).
         differing: frame numbers and a random generator to where those frames would differ, bool (N, H, W), if one
             slot of the caption, drawn at random, were another; None where that cannot be known.
+        latent: float32 (L,), each about N(0, 1): what of the first frame the caption leaves open, such as a place; None
+            where that is not known.
     """
 
     slots: np.ndarray
@@ -40,6 +42,7 @@ class Clip:
     cyclic: bool
     read: Callable[[np.ndarray], np.ndarray]
     differing: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
+    latent: np.ndarray | None = None
 
 
 class Clips(Protocol):
@@ -72,7 +75,7 @@ class FirstFrames:
         self.clips, self.any_phase = clips, any_phase
 
     def sample(self, rng: np.random.Generator) -> Sample:
-        """Return frame uint8 (H, W, 3), slots int64 (S,), other int64 (S,); where clips know it, detail bool (H, W)."""
+        """Return frame uint8 (H, W, 3), slots and other int64 (S,); where known, detail bool (H, W), latent (L,)."""
         clip = self.clips.draw(rng)
         index = int(rng.integers(clip.length)) if self.any_phase else 0
         other = clip.slots.copy()
@@ -83,6 +86,8 @@ class FirstFrames:
         made: Sample = {"frame": clip.read(np.array([index]))[0], "slots": clip.slots, "other": other}
         if clip.differing:
             made["detail"] = clip.differing(np.array([index]), rng)[0]
+        if clip.latent is not None:
+            made["latent"] = clip.latent
         return made
 
 
@@ -98,6 +103,8 @@ class Histories:
             uniform over 1..K. A clip with too few frames holds its last one.
         restart: share of the single and partial histories that begin at the first frame of the clip's cycle, as
             they do when generating; the others, and all full ones, begin anywhere.
+        cycle: longest cycle, in frames, that is handed out whole, for roll-outs of any length; 0 for none.
+        begin: share of the samples that hand one out.
     """
 
     def __init__(
@@ -108,12 +115,19 @@ class Histories:
         single: float = 0.3,
         full: float = 0.35,
         restart: float = 0.8,
+        cycle: int = 0,
+        begin: float = 1 / 64,
     ) -> None:
         self.clips, self.history, self.future = clips, history, future
+        self.cycle, self.begin = cycle, begin
         self.single, self.full, self.restart = single, full, restart
 
     def sample(self, rng: np.random.Generator) -> Sample:
-        """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots."""
+        """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots, first.
+
+        `first` is the frame that the history's roll-out would have begun with, uint8 (H, W, 3). With `cycle`, also the
+        frames of a whole cycle, uint8 (cycle, H, W, 3), and their number (0 where none is handed out) as `period`.
+        """
         clip = self.clips.draw(rng)
         room = clip.length if clip.cyclic else max(1, clip.length - self.future)
         most = self.history if clip.cyclic else min(self.history, room)
@@ -135,7 +149,26 @@ class Histories:
         made = {"history": history, "count": np.array(count), "future": frames[count:], "slots": clip.slots}
         if clip.differing:
             made["detail"] = clip.differing(index[count:], rng)
-        return made
+        made["first"] = frames[0] if count < self.history else clip.read(self._first(clip, start, rng))[0]
+        return made | self._whole(clip, rng) if self.cycle else made
+
+    def _begins(self, clip: Clip, rng: np.random.Generator) -> int:
+        """Return where in its cycle a roll-out of a cyclic clip begins."""
+        return 0 if rng.random() < self.restart else int(rng.integers(clip.length))
+
+    def _first(self, clip: Clip, start: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the number of a first frame from which a roll-out may have come to frame `start`, int (1,)."""
+        return np.array([self._begins(clip, rng) if clip.cyclic else int(rng.integers(start + 1))])
+
+    def _whole(self, clip: Clip, rng: np.random.Generator) -> Sample:
+        """Return the cycle of a clip, now and then."""
+        period = clip.length if clip.cyclic and clip.length <= self.cycle and rng.random() < self.begin else 0
+        shape = clip.read(np.array([0])).shape[1:]
+        frames = np.zeros((self.cycle, *shape), np.uint8)
+        if period:
+            begin = self._begins(clip, rng)
+            frames[:period] = clip.read(np.arange(begin, begin + period))
+        return {"cycle": frames, "period": np.array(period)}
 
 
 def collate(samples: list[Sample]) -> Batch:

@@ -14,23 +14,31 @@ from moviola.data.loader import Clips, Samples
 from moviola.models.textvideo import TextVideoConfig
 from moviola.training.loop import Objective, TrainerConfig
 
+DRAWN = ("digits", "icons")
+
 
 class DataConfig(Config):
     """Which clips to train on.
 
     Attributes:
-        kind: "sprites" (part sheets), "actions" (Weizmann strips), "digits" (drawn), "videos" (captioned videos of
-            any layout).
-        path: the data; not needed for digits.
-        size: H = W in pixels of videos and digits.
-        count: number of drawn digits clips.
+        kind: "sprites" (part sheets), "actions" (Weizmann strips), "digits" and "icons" (drawn), "videos" (captioned
+            videos of any layout).
+        path: the data; not needed for what is drawn.
+        size: H = W in pixels of videos and of what is drawn.
+        count: number of different drawn clips.
+        elements: fewest and most digits or icons a drawn clip.
+        period: frames after which a drawn motion repeats.
+        loops: cut the strips of "actions" to whole cycles, which repeat without end.
         unsaid: chance that a caption leaves visible slots unsaid, so that a given image can answer for them.
     """
 
-    kind: Literal["sprites", "actions", "digits", "videos"]
+    kind: Literal["sprites", "actions", "digits", "icons", "videos"]
     path: Path | None = None
     size: int = Field(default=64, ge=16, multiple_of=16)
     count: int = Field(default=256, ge=1)
+    elements: tuple[int, int] = (1, 2)
+    period: int = Field(default=24, ge=2)
+    loops: bool = False
     unsaid: float = Field(default=0.0, ge=0, le=1)
 
     def open(self, *, held: bool = False, moments: bool = False) -> Clips:
@@ -42,9 +50,11 @@ class DataConfig(Config):
         from moviola.data import captioned
         from moviola.data.actions import ActionClips
 
-        if self.kind == "digits":
-            words = captioned.DrawnClips("digits", self.count, 0, size=self.size, frames=16, elements=(1, 1))
-            return words.others(seed=1) if held else words
+        if self.kind in DRAWN:
+            return captioned.SceneClips(
+                self.kind, self.count, int(held), size=self.size, frames=self.period, elements=self.elements,
+                periods=(self.period,), scale=0.36, travel=(0.1, 0.11),
+            )  # fmt: skip
         if self.path is None:
             raise ConfigError(f"the {self.kind} data need a path; give --data PATH")
         if not self.path.exists():
@@ -52,7 +62,7 @@ class DataConfig(Config):
         if self.kind == "sprites":
             return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid)
         if self.kind == "actions":
-            return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid)
+            return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid, loops=self.loops)
         return captioned.VideoClips(self.path, self.size, held=held)
 
     def open_for(self, slots: tuple[int, ...], size: int, **options: bool) -> Clips:
@@ -62,7 +72,7 @@ class DataConfig(Config):
             ConfigError: when the captions or frames do not fit the network.
         """
         clips = self.open(**options)
-        mine = self.size if self.kind in ("digits", "videos") else 64
+        mine = self.size if self.kind in (*DRAWN, "videos") else 64
         if clips.grammar.sizes != tuple(slots):
             raise ConfigError(
                 f"the captions of the data have the slots {list(clips.grammar.sizes)} and the network {list(slots)}; "
@@ -108,7 +118,7 @@ class Run(Protocol):
 
 Recipe = Callable[[Path | None], Run]
 
-_FPS = {"sprites": 8.0, "actions": 12.5, "digits": 8.0, "videos": 25.0}
+_FPS = {"sprites": 8.0, "actions": 12.5, "digits": 12.0, "icons": 12.0, "videos": 25.0}
 
 
 def manifest(data: DataConfig, size: int) -> TextVideoConfig:

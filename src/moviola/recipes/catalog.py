@@ -10,9 +10,12 @@ from typing import Any
 from moviola.core.errors import UnknownNameError
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "textgan": ("textgan_debug", "textgan_sprites", "textgan_actions", "textgan_videos"),
+    "textgan": (
+        "textgan_debug", "textgan_sprites", "textgan_actions", "textgan_digits", "textgan_icons", "textgan_videos",
+    ),
     "nextframe": (
-        "nextframe_debug", "nextframe_sprites", "nextframe_sprites_concat", "nextframe_actions", "nextframe_videos",
+        "nextframe_debug", "nextframe_sprites", "nextframe_sprites_concat", "nextframe_actions", "nextframe_digits",
+        "nextframe_icons", "nextframe_videos",
     ),
     "regis": tuple(f"regis_{kind}_{size}" for kind in ("u", "vq", "fuse") for size in ("debug", "pairs", "videos")),
     "freqmotion": ("freqmotion_debug", "freqmotion_toy", "freqmotion_paper", "freqmotion_videos"),

@@ -16,6 +16,7 @@ from moviola.models.textvideo import NEXT, TextVideoConfig
 from moviola.recipes.base import DataConfig, manifest
 from moviola.training.loop import Objective, TrainerConfig
 from moviola.training.objectives.nextframe import NextFrameObjective, NextFrameObjectiveConfig
+from moviola.training.rollout_pool import RolloutPool
 from moviola.training.schedule import Schedule
 
 _SHOWN = 6
@@ -31,6 +32,8 @@ class NextFrameRun(Config):
         single: share of single-frame histories.
         full: share of histories without an empty place.
         restart: share of the other histories that begin at a cycle's first frame.
+        cycle: longest cycle for the pool of roll-outs, frames.
+        begin: share of the pool's roll-outs that begin anew whenever their turn comes.
         start: folder of a trained part (`MODEL/next`) to start from; what it lacks starts fresh.
     """
 
@@ -43,6 +46,8 @@ class NextFrameRun(Config):
     single: float = Field(default=0.3, ge=0, le=1)
     full: float = Field(default=0.35, ge=0, le=1)
     restart: float = Field(default=0.8, ge=0, le=1)
+    cycle: int = Field(default=64, ge=1)
+    begin: float = Field(default=1 / 64, gt=0, le=1)
     start: Path | None = None
 
     def build(self) -> tuple[Objective, Samples]:
@@ -53,9 +58,21 @@ class NextFrameRun(Config):
             start_from(network, self.start)
         history, objective = self.model.history, self.objective
         clips = self.data.open_for(self.model.slots, self.model.size)
-        samples = Histories(clips, history, objective.unroll, self.single, self.full, self.restart)
+        cycle = self.cycle if objective.pool else 0
+        samples = Histories(
+            clips, history, objective.unroll, self.single, self.full, self.restart, cycle, self.begin
+        )
         shown = _shown(self.data.open_shown(), history) if self.trainer.sample_every else None
-        return NextFrameObjective(network, objective, shown), samples
+        return NextFrameObjective(network, objective, shown, self._pool()), samples
+
+    def _pool(self) -> RolloutPool | None:
+        """Make the pool of roll-outs that the objective asks for."""
+        objective, model, trainer = self.objective, self.model, self.trainer
+        if not objective.pool:
+            return None
+        size = round(trainer.batch // trainer.accumulate * objective.pool_share)
+        shape = (model.size, model.size)
+        return RolloutPool(objective.pool, size, model.history, self.cycle, shape, len(model.slots))
 
     def manifest(self) -> TextVideoConfig:
         """What the model folder says of itself."""
@@ -136,6 +153,36 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
     )
 
 
+def _drawn(kind: Literal["digits", "icons"]) -> NextFrameRun:
+    data = DataConfig(kind=kind, count=4096)
+    return NextFrameRun(
+        recipe=f"nextframe_{kind}",
+        data=data,
+        model=NextFrameConfig(slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64),
+        objective=NextFrameObjectiveConfig(
+            learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=2000, pool=4, pool_from=2000
+        ),
+        trainer=TrainerConfig(
+            steps=12000,
+            batch=16,
+            precision="bf16",
+            channels_last=True,
+            threads=1,
+            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+        ),
+    )
+
+
+def nextframe_digits(path: Path | None = None) -> NextFrameRun:
+    """The embedded model `digits`, next frame; drawn, needs no data."""
+    return _drawn("digits")
+
+
+def nextframe_icons(path: Path | None = None) -> NextFrameRun:
+    """The embedded model `icons`, next frame; drawn, needs no data."""
+    return _drawn("icons")
+
+
 def nextframe_videos(path: Path | None = None) -> NextFrameRun:
     """Anyone's captioned videos."""
     data = DataConfig(kind="videos", path=path)
@@ -147,4 +194,12 @@ def nextframe_videos(path: Path | None = None) -> NextFrameRun:
     )
 
 
-RECIPES = (nextframe_debug, nextframe_sprites, nextframe_sprites_concat, nextframe_actions, nextframe_videos)
+RECIPES = (
+    nextframe_debug,
+    nextframe_sprites,
+    nextframe_sprites_concat,
+    nextframe_actions,
+    nextframe_digits,
+    nextframe_icons,
+    nextframe_videos,
+)

@@ -121,6 +121,36 @@ def textgan_actions(path: Path | None = None) -> TextGANRun:
     )
 
 
+def _drawn(kind: Literal["digits", "icons"]) -> TextGANRun:
+    data = DataConfig(kind=kind, count=8192)
+    slots = _slots(data)
+    return TextGANRun(
+        recipe=f"textgan_{kind}",
+        data=data,
+        model=TextGANConfig(slots=slots, latent=4, widths=(128, 96, 64, 32), condition=128),
+        critic=CriticConfig(slots=slots),
+        objective=TextGANObjectiveConfig(paired=20.0, edges=1.0, adversarial=0.0),
+        trainer=TrainerConfig(
+            steps=8000,
+            batch=32,
+            precision="bf16",
+            channels_last=True,
+            threads=1,
+            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+        ),
+    )
+
+
+def textgan_digits(path: Path | None = None) -> TextGANRun:
+    """The embedded model `digits`, first frame; drawn, needs no data."""
+    return _drawn("digits")
+
+
+def textgan_icons(path: Path | None = None) -> TextGANRun:
+    """The embedded model `icons`, first frame; drawn, needs no data."""
+    return _drawn("icons")
+
+
 def textgan_videos(path: Path | None = None) -> TextGANRun:
     """First frames of anyone's captioned videos; a plain GAN, since one caption may fit many frames."""
     data = DataConfig(kind="videos", path=path)
@@ -135,4 +165,4 @@ def textgan_videos(path: Path | None = None) -> TextGANRun:
     )
 
 
-RECIPES = (textgan_debug, textgan_sprites, textgan_actions, textgan_videos)
+RECIPES = (textgan_debug, textgan_sprites, textgan_actions, textgan_digits, textgan_icons, textgan_videos)

@@ -21,6 +21,8 @@ def preview_frames(generator: FrameGenerator, shown: Batch, path: Path) -> None:
     """Write one row of real frames over one row of generated frames of the same captions."""
     device = next(generator.parameters()).device
     noise = torch.zeros(shown["slots"].shape[0], generator.config.latent, device=device)
+    if "latent" in shown:
+        noise[:, : shown["latent"].shape[1]] = shown["latent"]
     made = from_network(generator(shown["slots"].to(device), noise)).cpu().numpy()
     _write([shown["frame"].numpy(), made], path)
 

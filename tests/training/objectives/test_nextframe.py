@@ -25,7 +25,7 @@ class Recorder(nn.Module):
         self.level = nn.Parameter(torch.tensor(0.5))
         self.seen = []
 
-    def forward(self, history, count, slots):
+    def forward(self, history, count, slots, first=None):
         self.seen.append((history.detach().clone(), count.clone()))
         return self.level * torch.ones_like(history[:, -1])
 

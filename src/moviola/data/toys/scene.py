@@ -7,6 +7,8 @@ The truth of a clip is a dict::
     elements  in drawing order, the last on top, as the caption says them:
         name, colour (None for digits), motion, period, radius (px of one glyph unit), travel (px),
         centres   float64 (T, 2), x and y in px, the pixel in row 0 and column 0 being centred at (0.5, 0.5)
+        spot      x and y of the anchor in the element's share of the width, -1 to 1; None where there is no room, or
+                  the elements are not `apart`
         angles    float64 (T,), radians clockwise on the screen
 """
 
@@ -56,6 +58,7 @@ class SceneConfig(Config):
         0.2,
         0.2,
     )  # least and most way from the anchor, as a part of the shorter side
+    apart: bool = False  # give each element its own share of the width, in caption order, and any place in it
     any_phase: bool = False  # begin anywhere in the period (a spin always begins upright)
     background: tuple[
         Annotated[int, Field(ge=0, le=255)],
@@ -139,6 +142,9 @@ def _place(
     import numpy as np
 
     height, width = config.shape
+    if config.apart:
+        middle, room = _shares(config, motions, radius)
+        return middle + (2 * rng.random(room.shape) - 1) * room
     reach = np.array([motion.reach() for motion in motions]) + radius
     middle = np.array([width, height]) / 2
     room = np.maximum(0.0, middle - reach)
@@ -153,6 +159,17 @@ def _place(
     return tries[int(np.argmax(gaps))]
 
 
+def _shares(config: SceneConfig, motions: Sequence[Motion], radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the middle of each element's share of the width and how far its anchor may be from it, (elements, 2)."""
+    import numpy as np
+
+    height, width = config.shape
+    share = width / len(motions)
+    middle = np.stack([(np.arange(len(motions)) + 0.5) * share, np.full(len(motions), height / 2)], axis=1)
+    reach = np.array([motion.reach() for motion in motions]) + radius
+    return middle, np.maximum(0.0, np.array([share, height]) / 2 - reach)
+
+
 def _truth(
     config: SceneConfig,
     chosen: Sequence[Element],
@@ -163,6 +180,9 @@ def _truth(
     import numpy as np
 
     time = np.arange(config.frames)
+    middle, room = _shares(config, motions, radius)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spots = (anchors - middle) / np.where((room > 0) & config.apart, room, np.nan)
     elements = [
         {
             "name": element.name,
@@ -171,10 +191,11 @@ def _truth(
             "period": motion.period,
             "radius": radius,
             "travel": motion.travel,
+            "spot": [float(v) if np.isfinite(v) else None for v in spot],
             "centres": (anchor + motion.offsets())[time % motion.period],
             "angles": motion.angles()[time % motion.period],
         }
-        for element, motion, anchor in zip(chosen, motions, anchors, strict=True)
+        for element, motion, anchor, spot in zip(chosen, motions, anchors, spots, strict=True)
     ]
     period = lcm(*(motion.period for motion in motions))
     return {

@@ -22,6 +22,8 @@ class NextFrameConfig(Config):
             form of the source document, kept for comparison.
         reach: how many pixels, each way, a part of the newest frame may move in one step; 0 to 4. Above 0 the
             network copies through a soft choice of (2 reach + 1)^2 shifts, so that what moves stays sharp.
+        memory: D of the keys by which every part of the next frame looks up a part of the first frame, which stays in
+            view for the whole roll-out; 0 for none.
     """
 
     family: Literal["nextframe"] = "nextframe"
@@ -32,3 +34,4 @@ class NextFrameConfig(Config):
     condition: int = Field(default=128, ge=8)
     caption: Literal["film", "concat"] = "film"
     reach: int = Field(default=0, ge=0, le=4)
+    memory: int = Field(default=0, ge=0)

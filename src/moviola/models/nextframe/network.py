@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from moviola.core.weights import PretrainedMixin
 from moviola.models.nextframe.config import NextFrameConfig
 from moviola.nn.conv import DownBlock3d, FiLMBlock
+from moviola.nn.memory import PictureMemory
 from moviola.nn.norm import FiLM
 from moviola.nn.slots import SlotEmbedding
 
@@ -105,14 +106,17 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         self.last = nn.Conv2d(w1, w1, 3, padding=1)
         self.head = nn.Conv2d(w1, 16, 3, padding=1)
         self.moves = _Moves(w1, config.reach) if config.reach else None
+        self.memory = PictureMemory(w1, 48, config.memory) if config.memory else None
 
-    def forward(self, history: Tensor, count: Tensor, slots: Tensor) -> Tensor:
+    def forward(self, history: Tensor, count: Tensor, slots: Tensor, first: Tensor | None = None) -> Tensor:
         """Predict one frame.
 
         Args:
             history: float32 (B, K, 3, H, W) in [-1, 1], newest frame last.
             count: int64 (B,), how many of the K frames are real (the last `count`), 1..K.
             slots: int64 (B, S).
+            first: float32 (B, 3, H, W) in [-1, 1], the first frame of the roll-out, looked at with `config.memory`;
+                None for the oldest real frame of the history.
 
         Returns:
             float32 (B, 3, H, W); in [-1, 1] up to the last layer's overshoot.
@@ -133,6 +137,9 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         x = self.mid(x, steer)
         x = self.fuse2(torch.cat([self.up2(x, steer), s2[:, :, -1]], dim=1))
         x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))
+        if self.memory is not None:
+            first = oldest(history, count) if first is None else first
+            x = self.memory(x, F.pixel_unshuffle(first.to(x.dtype), 4))
         x = self.fuse0(torch.cat([self.up0(x, steer), s0[:, :, -1], newest], dim=1))
         x = x + self.last(F.silu(self.film(x, steer)))
         x = F.silu(x)
@@ -148,6 +155,11 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         pixels = pixels.unflatten(0, (b, k)).transpose(1, 2)
         mask = real[:, None, :, None, None].expand(b, 1, k, *pixels.shape[3:])
         return torch.cat([pixels, mask], dim=1)
+
+
+def oldest(history: Tensor, count: Tensor) -> Tensor:
+    """Return the oldest real frame (B, 3, H, W) of each history (B, K, 3, H, W)."""
+    return history[torch.arange(len(history), device=count.device), history.shape[1] - count]
 
 
 def _squash(x: Tensor) -> Tensor:

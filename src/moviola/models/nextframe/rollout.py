@@ -34,7 +34,7 @@ def stream(network: NextFrameUNet, first: Tensor, slots: Tensor) -> Iterator[Ten
     while True:
         yield frame
         history, count = push(history, count, frame)
-        frame = network(history, count, slots).clamp(-1, 1)
+        frame = network(history, count, slots, first).clamp(-1, 1)
 
 
 def rollout(network: NextFrameUNet, first: Tensor, slots: Tensor, frames: int) -> Tensor:

@@ -16,6 +16,7 @@ from moviola.models.nextframe import NextFrameUNet, push
 from moviola.training.loop import Context, Terms
 from moviola.training.losses import detail_l1, edge_l1
 from moviola.training.previews import preview_rollouts
+from moviola.training.rollout_pool import RolloutPool
 
 
 class NextFrameObjectiveConfig(Config):
@@ -33,6 +34,9 @@ class NextFrameObjectiveConfig(Config):
             inverted at random, so that colours have to come from the caption.
         unroll: frames predicted in a row, each from the ones before, once `unroll_from` steps are done.
         unroll_from: first step with more than one.
+        pool: groups of roll-outs that go on from step to step (see `RolloutPool`); 0 for none.
+        pool_share: share of a batch that comes from the pool.
+        pool_from: first step with it.
     """
 
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -44,6 +48,9 @@ class NextFrameObjectiveConfig(Config):
     recolor: float = Field(default=0.0, ge=0, le=1)
     unroll: int = Field(default=1, ge=1)
     unroll_from: int = Field(default=0, ge=0)
+    pool: int = Field(default=0, ge=0)
+    pool_share: float = Field(default=0.5, ge=0, le=1)
+    pool_from: int = Field(default=0, ge=0)
 
 
 class NextFrameObjective:
@@ -56,15 +63,23 @@ class NextFrameObjective:
         network: to train.
         config: settings.
         shown: batches of samples for the preview videos.
+        pool: of roll-outs, where the config has one.
     """
 
     averaged: tuple[str, ...] = ("next",)
 
     def __init__(
-        self, network: NextFrameUNet, config: NextFrameObjectiveConfig, shown: Batch | None = None
+        self,
+        network: NextFrameUNet,
+        config: NextFrameObjectiveConfig,
+        shown: Batch | None = None,
+        pool: RolloutPool | None = None,
     ) -> None:
         self.network, self.config, self.shown = network, config, shown
         self.modules: dict[str, nn.Module] = {"next": network}
+        self.pool = pool
+        if pool is not None:
+            self.modules["pool"] = pool
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """One AdamW."""
@@ -80,28 +95,31 @@ class NextFrameObjective:
         return context.update("next", lambda micro, i: self._loss(micro, context, i), micros)
 
     def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
+        pool = self.pool if context.step >= self.config.pool_from else None
+        rows = None if pool is None else pool.rows(micro, context.step)
+        micro = micro if rows is None else rows.put(micro)
         history = self._recolored(
             to_network(micro["history"]), micro["slots"], context.generator("color", number)
         )
         history = self._noisy(history, context.generator("noise", number))
         future, count = to_network(micro["future"]), micro["count"]
+        first = to_network(micro["first"]) if "first" in micro else None
         unroll = self.config.unroll if context.step >= self.config.unroll_from else 1
         pixel, edges, square, detail = (history.new_zeros(()) for _ in range(4))
+        drawn: list[Tensor] = []
         for k in range(min(unroll, future.shape[1])):
-            frame = self.network(history, count, micro["slots"])
+            frame = self.network(history, count, micro["slots"], first)
             pixel = pixel + (frame - future[:, k]).abs().mean() / unroll
             square = square + (frame - future[:, k]).square().mean() / unroll
             edges = edges + edge_l1(frame, future[:, k]) / unroll
             if self.config.detail and "detail" in micro:
                 detail = detail + detail_l1(frame, future[:, k], micro["detail"][:, k]) / unroll
-            history, count = push(history, count, frame.detach().clamp(-1, 1))
+            drawn.append(frame.detach().clamp(-1, 1))
+            history, count = push(history, count, drawn[-1])
+        if pool is not None and rows is not None:
+            pool.go_on(rows, drawn)
         loss = pixel + self.config.edges * edges + self.config.square * square + self.config.detail * detail
-        return {
-            "loss": loss,
-            "l1": pixel,
-            "mse": square,
-            "detail": detail,
-        }
+        return {"loss": loss, "l1": pixel, "mse": square, "detail": detail}
 
     def _recolored(self, history: Tensor, slots: Tensor, generator: torch.Generator) -> Tensor:
         if not self.config.recolor:

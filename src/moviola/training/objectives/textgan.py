@@ -92,8 +92,11 @@ class TextGANObjective:
         return scalars
 
     def _noise(self, micro: Batch, context: Context, *names: int | str) -> Tensor:
+        """Draw z (B, latent); its first numbers are those that the clips know."""
         size = (micro["slots"].shape[0], self.generator.config.latent)
-        return torch.randn(size, generator=context.generator(*names)).to(context.device)
+        noise = torch.randn(size, generator=context.generator(*names)).to(context.device)
+        known = micro.get("latent", noise[:, :0])
+        return torch.cat([known, noise[:, known.shape[1] :]], dim=1)
 
     def _augment(self, frames: Tensor, context: Context, *names: int | str) -> Tensor:
         return diff_augment(frames, context.generator(*names), self.config.augment)
