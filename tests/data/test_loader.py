@@ -134,3 +134,60 @@ def test_first_frames(any_phase):
     assert phases == (set(range(1, 21)) if any_phase else {1})
     assert all(not np.array_equal(s["slots"], s["other"]) for s in drawn)
     assert drawn[0]["frame"].shape == (2, 2, 3)
+
+
+def numbers(frames: np.ndarray) -> list[int]:
+    """The number of each frame of (T, H, W, 3)."""
+    return frames[:, 0, 0, 0].tolist()
+
+
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_first_frame_of_the_roll_out(cyclic):
+    """A history with empty places holds the whole roll-out, so its oldest frame is the first; a full one may not."""
+    samples = Histories(Counting(20, cyclic), history=4, restart=0.5)
+    earlier = 0
+    for i in range(200):
+        made = samples.sample(np.random.default_rng(i))
+        oldest, first = int(made["history"][4 - made["count"], 0, 0, 0]), int(made["first"][0, 0, 0])
+        if made["count"] < 4:
+            assert first == oldest
+        elif not cyclic:
+            assert first <= oldest
+        earlier += first != oldest
+    assert earlier > 40
+
+
+class Looped(Counting):
+    """Frames 3 to 7 (numbers 4 to 8) may be repeated."""
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        return Clip(np.array([1]), self.length, cyclic=False, read=self.read, loop=(3, 8))
+
+
+def test_frames_up_to_the_end_of_the_first_period():
+    """What comes before the loop comes once; a roll-out may begin anywhere in what is left of it."""
+    samples = Histories(Looped(), restart=0.3, cycle=10, begin=1.0)
+    seen = set()
+    for i in range(100):
+        made = samples.sample(np.random.default_rng(i))
+        lead, period = int(made["lead"]), int(made["period"])
+        shown = numbers(made["cycle"])
+        assert period == 5 and not any(shown[lead + period :])
+        first = shown[0]
+        assert shown[:lead] == list(range(first, 4))
+        assert shown[lead : lead + period] == [4 + (max(first, 4) - 4 + k) % 5 for k in range(5)]
+        seen.add(first)
+    assert seen == set(range(1, 9))
+
+
+def test_cycles_that_are_not_handed_out():
+    """None where the clip has no loop, or a longer one; seldom where few are wanted."""
+    for samples in (
+        Histories(Counting(), cycle=30, begin=1.0),
+        Histories(Counting(20, cyclic=True), cycle=19, begin=1.0),
+    ):
+        made = samples.sample(np.random.default_rng(0))
+        assert made["period"] == 0 and not made["cycle"].any()
+    few = Histories(Counting(5, cyclic=True), cycle=5, begin=0.1)
+    handed = sum(few.sample(np.random.default_rng(i))["period"] > 0 for i in range(400))
+    assert 20 < handed < 70

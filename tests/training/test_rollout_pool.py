@@ -21,6 +21,7 @@ def batch(begin: bool, rows: int = 4) -> dict[str, torch.Tensor]:
         "first": torch.zeros(rows, 2, 2, 3, dtype=torch.uint8),
         "future": torch.full((rows, 2, 2, 2, 3), 200, dtype=torch.uint8),
         "cycle": cycle[:, :, None, None, None].expand(-1, -1, 2, 2, 3).contiguous(),
+        "lead": torch.zeros(rows, dtype=torch.int64),
         "period": torch.full((rows,), PERIOD if begin else 0),
     }
 
@@ -88,3 +89,16 @@ def test_what_is_drawn_is_kept_in_eight_bits():
     frame = torch.rand(4, 3, 2, 2) * 2 - 1
     pool.go_on(rows, [frame])
     assert torch.equal(pool.history[0, -1], from_network(frame[0]))
+
+
+def test_a_lead_is_played_once():
+    """Frames before the loop come once, those of the loop again and again."""
+    pool, data = RolloutPool(1, 1, K, CYCLE, (2, 2), 1), batch(begin=True)
+    data["lead"][:], data["period"][:] = 3, 2
+    futures = []
+    for turn in range(4):
+        rows = pool.rows(data, step=turn)
+        futures += values(rows.put(data)["future"][0])
+        pool.go_on(rows, [to_network(torch.zeros(4, 2, 2, 3, dtype=torch.uint8))] * 2)
+        data = batch(begin=False)
+    assert futures == [2, 3, 4, 5, 4, 5, 4, 5]

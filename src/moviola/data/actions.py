@@ -133,7 +133,6 @@ class ActionClips:
         moments: clips begin at one of the first moments (0, 6, 12 or 18 frames in), and the caption's slot "moment"
             says at which; otherwise they begin at frame 0 or 1 and do not say.
         unsaid: chance that a clip leaves its visible slots unsaid, as a given image does.
-        loops: cut every clip to the whole cycles after its start, which repeat without end (`find_loop`).
     """
 
     grammar: Grammar = GRAMMAR
@@ -145,10 +144,9 @@ class ActionClips:
         held: bool = False,
         moments: bool = False,
         unsaid: float = 0.0,
-        loops: bool = False,
     ) -> None:
-        self.strips, self.moments, self.unsaid, self.loops = _strips(str(folder)), moments, unsaid, loops
-        self._loops: dict[tuple[str, int, int], np.ndarray] = {}
+        self.strips, self.moments, self.unsaid = _strips(str(folder)), moments, unsaid
+        self._loops: dict[tuple[str, int, int], tuple[int, int]] = {}
         self.keys = [
             (name, number) for name, number in self.strips if (_WEARS[name][number // 2] is None) == held
         ]
@@ -173,10 +171,8 @@ class ActionClips:
         wears = _WEARS[name][number // 2]
         slots = [0 if wears is None else wears + 1, FOLDERS.index(name) + 1, number % 2 + 1, moment]
         row = np.array(slots, dtype=np.int64)
-        if not self.loops:
-            return Clip(row, len(frames), cyclic=False, read=partial(np.take, frames, axis=0))
         key = (name, number, start)
         if key not in self._loops:
-            self._loops[key] = frames[slice(*find_loop(frames, LEAST_LOOP))]
-        loop = self._loops[key]
-        return Clip(row, len(loop), cyclic=True, read=partial(np.take, loop, axis=0, mode="wrap"))
+            self._loops[key] = find_loop(frames, LEAST_LOOP)
+        read = partial(np.take, frames, axis=0)
+        return Clip(row, len(frames), cyclic=False, read=read, loop=self._loops[key])

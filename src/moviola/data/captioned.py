@@ -132,8 +132,12 @@ class SceneClips:
         def read(numbers: np.ndarray) -> np.ndarray:
             return frames[numbers % period]
 
+        def covered(numbers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            """Where something is drawn: there the frames would differ if the caption were another."""
+            return (read(numbers) != np.array(self.config.background)).any(axis=-1)
+
         latent = places(clip.truth, self.grammar.elements, numpy_generator(self.seed, "places", index))
-        return Clip(slots, period, cyclic=True, read=read, latent=latent)
+        return Clip(slots, period, cyclic=True, read=read, differing=covered, latent=latent)
 
 
 def places(truth: dict[str, Any], count: int, rng: np.random.Generator) -> np.ndarray:

@@ -33,6 +33,8 @@ class Clip:
         read: frame numbers, int (N,), to uint8 (N, H, W, 3).
         differing: frame numbers and a random generator to where those frames would differ, bool (N, H, W), if one
             slot of the caption, drawn at random, were another; None where that cannot be known.
+        loop: (start, stop) of frames that may follow one another again and again, in a clip that is not `cyclic`;
+            None where it has none.
         latent: float32 (L,), each about N(0, 1): what of the first frame the caption leaves open, such as a place; None
             where that is not known.
     """
@@ -42,6 +44,7 @@ class Clip:
     cyclic: bool
     read: Callable[[np.ndarray], np.ndarray]
     differing: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
+    loop: tuple[int, int] | None = None
     latent: np.ndarray | None = None
 
 
@@ -103,8 +106,9 @@ class Histories:
             uniform over 1..K. A clip with too few frames holds its last one.
         restart: share of the single and partial histories that begin at the first frame of the clip's cycle, as
             they do when generating; the others, and all full ones, begin anywhere.
-        cycle: longest cycle, in frames, that is handed out whole, for roll-outs of any length; 0 for none.
-        begin: share of the samples that hand one out.
+        cycle: most frames of a clip that repeats, up to its end, that are handed out for roll-outs of any length; 0 for
+            none.
+        begin: share of the samples that hand them out.
     """
 
     def __init__(
@@ -126,7 +130,8 @@ class Histories:
         """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots, first.
 
         `first` is the frame that the history's roll-out would have begun with, uint8 (H, W, 3). With `cycle`, also the
-        frames of a whole cycle, uint8 (cycle, H, W, 3), and their number (0 where none is handed out) as `period`.
+        frames of a roll-out up to the end of its first period, `cycle` uint8 (cycle, H, W, 3); how many stand before
+        that period, `lead`; and its length, `period` (0 where none are handed out).
         """
         clip = self.clips.draw(rng)
         room = clip.length if clip.cyclic else max(1, clip.length - self.future)
@@ -152,23 +157,24 @@ class Histories:
         made["first"] = frames[0] if count < self.history else clip.read(self._first(clip, start, rng))[0]
         return made | self._whole(clip, rng) if self.cycle else made
 
-    def _begins(self, clip: Clip, rng: np.random.Generator) -> int:
-        """Return where in its cycle a roll-out of a cyclic clip begins."""
-        return 0 if rng.random() < self.restart else int(rng.integers(clip.length))
-
     def _first(self, clip: Clip, start: int, rng: np.random.Generator) -> np.ndarray:
         """Return the number of a first frame from which a roll-out may have come to frame `start`, int (1,)."""
-        return np.array([self._begins(clip, rng) if clip.cyclic else int(rng.integers(start + 1))])
+        if clip.cyclic:
+            return np.array([0 if rng.random() < self.restart else int(rng.integers(clip.length))])
+        return np.array([int(rng.integers(start + 1))])
 
     def _whole(self, clip: Clip, rng: np.random.Generator) -> Sample:
-        """Return the cycle of a clip, now and then."""
-        period = clip.length if clip.cyclic and clip.length <= self.cycle and rng.random() < self.begin else 0
-        shape = clip.read(np.array([0])).shape[1:]
-        frames = np.zeros((self.cycle, *shape), np.uint8)
+        """Return the frames of a roll-out up to the end of its first period, now and then."""
+        start, stop = (0, clip.length) if clip.cyclic else clip.loop or (0, 0)
+        begin = 0 if rng.random() < self.restart else int(rng.integers(max(stop, 1)))
+        lead, period = max(0, start - begin), stop - start
+        if rng.random() >= self.begin or lead + period > self.cycle:
+            lead = period = 0
+        frames = np.zeros((self.cycle, *clip.read(np.array([0])).shape[1:]), np.uint8)
         if period:
-            begin = self._begins(clip, rng)
-            frames[:period] = clip.read(np.arange(begin, begin + period))
-        return {"cycle": frames, "period": np.array(period)}
+            index = begin + np.arange(lead + period)
+            frames[: lead + period] = clip.read(np.where(index < stop, index, index - period))
+        return {"cycle": frames, "lead": np.array(lead), "period": np.array(period)}
 
 
 def collate(samples: list[Sample]) -> Batch:

@@ -28,7 +28,6 @@ class DataConfig(Config):
         count: number of different drawn clips.
         elements: fewest and most digits or icons a drawn clip.
         period: frames after which a drawn motion repeats.
-        loops: cut the strips of "actions" to whole cycles, which repeat without end.
         unsaid: chance that a caption leaves visible slots unsaid, so that a given image can answer for them.
     """
 
@@ -38,7 +37,6 @@ class DataConfig(Config):
     count: int = Field(default=256, ge=1)
     elements: tuple[int, int] = (1, 2)
     period: int = Field(default=24, ge=2)
-    loops: bool = False
     unsaid: float = Field(default=0.0, ge=0, le=1)
 
     def open(self, *, held: bool = False, moments: bool = False) -> Clips:
@@ -62,7 +60,7 @@ class DataConfig(Config):
         if self.kind == "sprites":
             return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid)
         if self.kind == "actions":
-            return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid, loops=self.loops)
+            return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid)
         return captioned.VideoClips(self.path, self.size, held=held)
 
     def open_for(self, slots: tuple[int, ...], size: int, **options: bool) -> Clips:

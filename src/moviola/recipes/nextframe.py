@@ -32,7 +32,7 @@ class NextFrameRun(Config):
         single: share of single-frame histories.
         full: share of histories without an empty place.
         restart: share of the other histories that begin at a cycle's first frame.
-        cycle: longest cycle for the pool of roll-outs, frames.
+        cycle: most frames of a clip, up to the end of its first period, for the pool of roll-outs.
         begin: share of the pool's roll-outs that begin anew whenever their turn comes.
         start: folder of a trained part (`MODEL/next`) to start from; what it lacks starts fresh.
     """
@@ -140,10 +140,12 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
     return NextFrameRun(
         recipe="nextframe_actions",
         data=data,
-        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160)),
-        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=3500),
+        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), memory=64),
+        objective=NextFrameObjectiveConfig(
+            learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=1500, pool=4, pool_from=1500
+        ),
         trainer=TrainerConfig(
-            steps=5000,
+            steps=9000,
             batch=16,
             precision="bf16",
             channels_last=True,

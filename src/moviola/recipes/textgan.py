@@ -127,9 +127,9 @@ def _drawn(kind: Literal["digits", "icons"]) -> TextGANRun:
     return TextGANRun(
         recipe=f"textgan_{kind}",
         data=data,
-        model=TextGANConfig(slots=slots, latent=4, widths=(128, 96, 64, 32), condition=128),
+        model=TextGANConfig(slots=slots, latent=4, widths=(128, 96, 64, 32), condition=128, octaves=4),
         critic=CriticConfig(slots=slots),
-        objective=TextGANObjectiveConfig(paired=20.0, edges=1.0, adversarial=0.0),
+        objective=TextGANObjectiveConfig(paired=20.0, edges=1.0, detail=0.5, adversarial=0.0),
         trainer=TrainerConfig(
             steps=8000,
             batch=32,

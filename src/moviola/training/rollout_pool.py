@@ -51,7 +51,7 @@ class RolloutPool(nn.Module):
         groups: number of groups; group g is used at the steps s with s mod groups = g.
         size: roll-outs a group.
         history: K.
-        cycle: longest cycle, frames.
+        cycle: most frames of a clip, up to the end of its first period.
         shape: (H, W) of a frame.
         slots: S.
     """
@@ -66,6 +66,7 @@ class RolloutPool(nn.Module):
             "history": torch.zeros(n, history, *frame, dtype=torch.uint8),
             "cycle": torch.zeros(n, cycle, *frame, dtype=torch.uint8),
             "count": torch.zeros(n, dtype=torch.int64),
+            "lead": torch.zeros(n, dtype=torch.int64),  # frames before the first period
             "period": torch.zeros(n, dtype=torch.int64),  # 0: empty
             "time": torch.zeros(n, dtype=torch.int64),  # number of the next frame
             "age": torch.zeros(n, dtype=torch.int64),  # frames made so far
@@ -76,6 +77,7 @@ class RolloutPool(nn.Module):
     history: Tensor
     cycle: Tensor
     count: Tensor
+    lead: Tensor
     period: Tensor
     time: Tensor
     age: Tensor
@@ -94,7 +96,7 @@ class RolloutPool(nn.Module):
         live = torch.zeros(b, dtype=torch.bool, device=self.period.device)
         live[: self.size] = self.period[at][:b] > 0
         steps = torch.arange(batch["future"].shape[1], device=self.time.device)
-        numbers = (self.time[at, None] + steps) % self.period[at, None].clamp(min=1)
+        numbers = self._wrapped(at, self.time[at, None] + steps)
         future = self.cycle[at][torch.arange(self.size)[:, None], numbers]
         own = {
             "history": self.history[at],
@@ -114,15 +116,21 @@ class RolloutPool(nn.Module):
             drawn = from_network(frame[live].float()[:, None])
             self.history[at] = torch.cat([self.history[at][:, 1:], drawn], dim=1)
         self.count[at] = (self.count[at] + len(frames)).clamp(max=self.history.shape[1])
-        self.time[at] = (self.time[at] + len(frames)) % self.period[at]
+        self.time[at] = self._wrapped(at, self.time[at, None] + len(frames))[:, 0]
         self.age[at] += len(frames)
+
+    def _wrapped(self, at: slice | Tensor, times: Tensor) -> Tensor:
+        """Return which of their clips' frames stand at `times`, int64 (N, T)."""
+        lead, period = self.lead[at, None], self.period[at, None].clamp(min=1)
+        return torch.where(times < lead, times, lead + (times - lead) % period)
 
     def _begin(self, batch: Batch, at: slice) -> None:
         """Put the clips that the batch hands out in place of as many roll-outs, by the row of the batch."""
         chosen = (batch["period"][: self.size] > 0).nonzero()[:, 0]
         index = chosen + at.start
         cycle = batch["cycle"][chosen]
-        self.cycle[index], self.period[index] = cycle, batch["period"][chosen]
+        self.cycle[index] = cycle
+        self.lead[index], self.period[index] = batch["lead"][chosen], batch["period"][chosen]
         self.history[index] = 0
         self.history[index, -1] = cycle[:, 0]
         self.slots[index] = batch["slots"][chosen]

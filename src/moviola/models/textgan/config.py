@@ -18,6 +18,8 @@ class TextGANConfig(Config):
         latent: size of the noise vector z.
         widths: C at 1/16, 1/8, 1/4 and 1/2 of the size.
         condition: D of the joint caption and noise vector.
+        octaves: sinusoids of each noise number that are given beside it, each twice as fast as the one before, so that
+            a number can mean a place; 0 for none.
     """
 
     family: Literal["textgan"] = "textgan"
@@ -26,6 +28,7 @@ class TextGANConfig(Config):
     latent: int = Field(default=32, ge=1)
     widths: tuple[int, int, int, int] = (160, 128, 96, 48)
     condition: int = Field(default=160, ge=8)
+    octaves: int = Field(default=0, ge=0, le=8)
 
 
 class CriticConfig(Config):

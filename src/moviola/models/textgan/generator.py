@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,7 +34,7 @@ class FrameGenerator(PretrainedMixin, nn.Module):
         w0, w1, w2, w3 = config.widths
         d = config.condition
         self.caption = SlotEmbedding(config.slots, d)
-        self.mix = nn.Linear(d + config.latent, d)
+        self.mix = nn.Linear(d + config.latent * (1 + 2 * config.octaves), d)
         self.seed = nn.Linear(d, w0 * (config.size // 16) ** 2)
         self.block0 = FiLMBlock(w0, w0, d)
         self.block1 = FiLMBlock(w0, w1, d, upsample=True)
@@ -52,9 +54,18 @@ class FrameGenerator(PretrainedMixin, nn.Module):
             float32 (B, 3, size, size); in [-1, 1] up to the last layer's overshoot.
         """
         caption = self.caption(slots)
-        condition = caption + F.silu(self.mix(torch.cat([caption, noise], dim=1)))
+        condition = caption + F.silu(self.mix(torch.cat([caption, self._encoded(noise)], dim=1)))
         side = self.config.size // 16
         x = self.seed(condition).view(-1, self.config.widths[0], side, side)
         for block in (self.block0, self.block1, self.block2, self.block3):
             x = block(x, condition)
         return F.pixel_shuffle(self.head(F.silu(self.film(x, condition))), 2)
+
+    def _encoded(self, noise: Tensor) -> Tensor:
+        """Append sin and cos of 2^k pi u, u the uniform of the noise (Tancik et al. 2020, Fourier features)."""
+        if not self.config.octaves:
+            return noise
+        uniform = torch.erf(noise.float() / math.sqrt(2))
+        rates = math.pi * 2.0 ** torch.arange(self.config.octaves, device=noise.device)
+        angles = (uniform[:, :, None] * rates).flatten(1)
+        return torch.cat([noise, angles.sin(), angles.cos()], dim=1)
