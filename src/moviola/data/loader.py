@@ -131,7 +131,7 @@ class Histories:
 
         `first` is the frame that the history's roll-out would have begun with, uint8 (H, W, 3). With `cycle`, also the
         frames of a roll-out up to the end of its first period, `cycle` uint8 (cycle, H, W, 3); how many stand before
-        that period, `lead`; and its length, `period` (0 where none are handed out).
+        that period, `lead`; its length, `period` (0 where none are handed out); and where known `cycle_detail`, bool.
         """
         clip = self.clips.draw(rng)
         room = clip.length if clip.cyclic else max(1, clip.length - self.future)
@@ -171,10 +171,16 @@ class Histories:
         if rng.random() >= self.begin or lead + period > self.cycle:
             lead = period = 0
         frames = np.zeros((self.cycle, *clip.read(np.array([0])).shape[1:]), np.uint8)
+        index = begin + np.arange(lead + period)
+        index = np.where(index < stop, index, index - period)
         if period:
-            index = begin + np.arange(lead + period)
-            frames[: lead + period] = clip.read(np.where(index < stop, index, index - period))
-        return {"cycle": frames, "lead": np.array(lead), "period": np.array(period)}
+            frames[: lead + period] = clip.read(index)
+        made: Sample = {"cycle": frames, "lead": np.array(lead), "period": np.array(period)}
+        if clip.differing:
+            made["cycle_detail"] = np.zeros(frames.shape[:3], bool)
+            if period:
+                made["cycle_detail"][: lead + period] = clip.differing(index, rng)
+        return made
 
 
 def collate(samples: list[Sample]) -> Batch:

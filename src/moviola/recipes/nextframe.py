@@ -141,9 +141,7 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
         recipe="nextframe_actions",
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), memory=64),
-        objective=NextFrameObjectiveConfig(
-            learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=1500, pool=4, pool_from=1500
-        ),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, pool=4, pool_from=1500),
         trainer=TrainerConfig(
             steps=9000,
             batch=16,
@@ -162,10 +160,10 @@ def _drawn(kind: Literal["digits", "icons"]) -> NextFrameRun:
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64),
         objective=NextFrameObjectiveConfig(
-            learning_rate=1.5e-3, noise=0.1, unroll=2, unroll_from=2000, pool=4, pool_from=2000
+            learning_rate=1.5e-3, noise=0.1, detail=0.5, pool=4, pool_from=1500
         ),
         trainer=TrainerConfig(
-            steps=12000,
+            steps=8000,
             batch=16,
             precision="bf16",
             channels_last=True,

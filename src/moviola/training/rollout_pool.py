@@ -32,8 +32,6 @@ class Rows:
         for key, value in self.batch.items():
             where = self.places.view(-1, *[1] * (value.ndim - 1))
             out[key] = torch.where(where, value, batch[key])
-        if "detail" in batch:  # where the frames of another clip would differ is not known
-            out["detail"] = batch["detail"] & ~self.places.view(-1, *[1] * (batch["detail"].ndim - 1))
         return out
 
 
@@ -65,6 +63,7 @@ class RolloutPool(nn.Module):
         for name, value in {
             "history": torch.zeros(n, history, *frame, dtype=torch.uint8),
             "cycle": torch.zeros(n, cycle, *frame, dtype=torch.uint8),
+            "detail": torch.zeros(n, cycle, *shape, dtype=torch.bool),
             "count": torch.zeros(n, dtype=torch.int64),
             "lead": torch.zeros(n, dtype=torch.int64),  # frames before the first period
             "period": torch.zeros(n, dtype=torch.int64),  # 0: empty
@@ -76,6 +75,7 @@ class RolloutPool(nn.Module):
 
     history: Tensor
     cycle: Tensor
+    detail: Tensor
     count: Tensor
     lead: Tensor
     period: Tensor
@@ -97,14 +97,16 @@ class RolloutPool(nn.Module):
         live[: self.size] = self.period[at][:b] > 0
         steps = torch.arange(batch["future"].shape[1], device=self.time.device)
         numbers = self._wrapped(at, self.time[at, None] + steps)
-        future = self.cycle[at][torch.arange(self.size)[:, None], numbers]
+        row = torch.arange(self.size)[:, None]
         own = {
             "history": self.history[at],
             "count": self.count[at].clamp(min=1),
             "slots": self.slots[at],
             "first": self.cycle[at][:, 0],
-            "future": future,
+            "future": self.cycle[at][row, numbers],
+            "detail": self.detail[at][row, numbers],
         }
+        own = {key: value for key, value in own.items() if key in batch}
         return Rows(group, live, {key: _fill(value, batch[key]) for key, value in own.items()})
 
     def go_on(self, rows: Rows, frames: Sequence[Tensor]) -> None:
@@ -130,6 +132,8 @@ class RolloutPool(nn.Module):
         index = chosen + at.start
         cycle = batch["cycle"][chosen]
         self.cycle[index] = cycle
+        if "cycle_detail" in batch:
+            self.detail[index] = batch["cycle_detail"][chosen]
         self.lead[index], self.period[index] = batch["lead"][chosen], batch["period"][chosen]
         self.history[index] = 0
         self.history[index, -1] = cycle[:, 0]
