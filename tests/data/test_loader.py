@@ -134,3 +134,25 @@ def test_first_frames(any_phase):
     assert phases == (set(range(1, 21)) if any_phase else {1})
     assert all(not np.array_equal(s["slots"], s["other"]) for s in drawn)
     assert drawn[0]["frame"].shape == (2, 2, 3)
+
+
+class Pairs(Counting):
+    """Clips of two slots, one of which is sometimes not said."""
+
+    def draw(self, rng):
+        clip = super().draw(rng)
+        slots = np.array([rng.integers(0, 3), rng.integers(1, 3)])
+        return Clip(slots, clip.length, clip.cyclic, clip.read)
+
+
+def test_captions_that_contradict():
+    """With `other`, a caption of another clip that says another thing, not one that only says less; else none."""
+    plain, made = Histories(Pairs()), Histories(Pairs(), other=True)
+    right = 0
+    for i in range(200):
+        sample, without = made.sample(np.random.default_rng(i)), plain.sample(np.random.default_rng(i))
+        assert sample.keys() - without.keys() == {"other"}
+        assert all(np.array_equal(sample[key], without[key]) for key in without)
+        a, b = sample["slots"], sample["other"]
+        right += any(x != y and x and y for x, y in zip(a, b, strict=True))
+    assert right >= 198  # each of eight draws contradicts in more than half of the cases

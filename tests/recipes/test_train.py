@@ -40,7 +40,7 @@ def test_catalog():
         find("nextframe_debgu")
 
 
-@pytest.mark.parametrize("name", [n for n in CATALOG if not n.endswith(("_debug", "_toy"))])
+@pytest.mark.parametrize("name", [n for n in CATALOG if not n.endswith(("_debug", "_toy", "_digits"))])
 def test_recipes_name_missing_data(name, tmp_path):
     """No path, or one that is not there: said before anything is built."""
     with pytest.raises(ConfigError, match="--data"):
@@ -57,6 +57,10 @@ def test_recipes_name_missing_data(name, tmp_path):
         "nextframe_sprites_concat",
         "textgan_actions",
         "nextframe_actions",
+        "nextframe_faithful",
+        "nextframe_unet3d",
+        "nextframe_gan_actions",
+        "nextframe_gan_authors",
     ],
 )
 def test_recipes_on_real_data(name, shared):

@@ -75,15 +75,27 @@ class FirstFrames:
         """Return frame uint8 (H, W, 3), slots int64 (S,), other int64 (S,); where clips know it, detail bool (H, W)."""
         clip = self.clips.draw(rng)
         index = int(rng.integers(clip.length)) if self.any_phase else 0
-        other = clip.slots.copy()
-        for _ in range(8):
-            other = self.clips.draw(rng).slots
-            if not np.array_equal(other, clip.slots):
-                break
+        other = _other_slots(self.clips, rng, lambda slots: not np.array_equal(slots, clip.slots))
         made: Sample = {"frame": clip.read(np.array([index]))[0], "slots": clip.slots, "other": other}
         if clip.differing:
             made["detail"] = clip.differing(np.array([index]), rng)[0]
         return made
+
+
+def _other_slots(
+    clips: Clips, rng: np.random.Generator, differs: Callable[[np.ndarray], bool], tries: int = 8
+) -> np.ndarray:
+    """Return the caption of a clip for which `differs`, or of the last one drawn where none was in so many tries."""
+    for _ in range(tries):
+        slots = clips.draw(rng).slots
+        if differs(slots):
+            break
+    return slots
+
+
+def contradicts(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return whether two captions, slots (S,), say another thing in a slot that both say."""
+    return bool(((a != b) & (a > 0) & (b > 0)).any())
 
 
 class Histories:
@@ -98,6 +110,7 @@ class Histories:
             uniform over 1..K. A clip with too few frames holds its last one.
         restart: share of the single and partial histories that begin at the first frame of the clip's cycle, as
             they do when generating; the others, and all full ones, begin anywhere.
+        other: also draw a caption that contradicts the clip's (one of another clip, where eight draws find none).
     """
 
     def __init__(
@@ -108,12 +121,17 @@ class Histories:
         single: float = 0.3,
         full: float = 0.35,
         restart: float = 0.8,
+        *,
+        other: bool = False,
     ) -> None:
         self.clips, self.history, self.future = clips, history, future
-        self.single, self.full, self.restart = single, full, restart
+        self.single, self.full, self.restart, self.other = single, full, restart, other
 
     def sample(self, rng: np.random.Generator) -> Sample:
-        """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots."""
+        """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots int64 (S,).
+
+        With `other` that as well, int64 (S,); where clips know it, detail bool (F, H, W).
+        """
         clip = self.clips.draw(rng)
         room = clip.length if clip.cyclic else max(1, clip.length - self.future)
         most = self.history if clip.cyclic else min(self.history, room)
@@ -135,6 +153,8 @@ class Histories:
         made = {"history": history, "count": np.array(count), "future": frames[count:], "slots": clip.slots}
         if clip.differing:
             made["detail"] = clip.differing(index[count:], rng)
+        if self.other:
+            made["other"] = _other_slots(self.clips, rng, lambda slots: contradicts(slots, clip.slots))
         return made
 
 
