@@ -191,6 +191,8 @@ def test_folders_that_cannot_be_made(tmp_path):
         ("textgan_debug", ["critic.slots=[3]"], "critic"),
         ("textgan_debug", ["critic.size=64"], "critic"),
         ("textgan_debug", ["trainer.accumulate=3"], "accumulate"),
+        ("nextframe_gan_debug", ["critic.size=64"], "critic.size is 64 and model.size 32"),
+        ("nextframe_gan_debug", ["objective.critic_steps=3"], "critic_steps 3"),
     ],
 )
 def test_settings_that_do_not_fit(name, changes, words, tmp_path):

@@ -169,7 +169,7 @@ def nextframe_videos(path: Path | None = None) -> NextFrameRun:
 
 def nextframe_digits(path: Path | None = None) -> NextFrameRun:
     """Drawn digits at 64x64 that move as they are told; needs no data."""
-    data = DataConfig(kind="digits", path=path, count=2048)
+    data = DataConfig(kind="digits", path=path, count=512)
     return NextFrameRun(
         recipe="nextframe_digits",
         data=data,
