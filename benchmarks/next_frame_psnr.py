@@ -25,7 +25,7 @@ from moviola.data.actions import ActionClips
 from moviola.data.captioned import SpriteClips
 from moviola.data.toys import sprites
 from moviola.models.catalog import model_folder
-from moviola.models.nextframe import NextFrameUNet, rollout
+from moviola.models.nextframe import NextFrame, NextFrameNetwork, rollout
 
 STEPS = (1, 4, 8)
 
@@ -57,7 +57,7 @@ def action_clips(strips: Path, count: int) -> dict[str, tuple[np.ndarray, np.nda
     return found
 
 
-def rolled(network: NextFrameUNet, slots: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def rolled(network: NextFrameNetwork, slots: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Roll out from the first true frames; uint8 (N, T, H, W, 3)."""
     made = []
     for start in range(0, len(slots), 32):
@@ -84,7 +84,7 @@ def main() -> None:
     for name, (slots, truth) in sets.items():
         table[f"copy last, {name}"] = {f"step {k}": psnr(truth[:, 0], truth[:, k]) for k in STEPS}
         for model in args.model:
-            network = NextFrameUNet.from_pretrained(model_folder(model) / "next")
+            network = NextFrame.from_pretrained(model_folder(model) / "next")
             frames = rolled(network, slots, truth)
             table[f"{model}, {name}"] = {f"step {k}": psnr(frames[:, k], truth[:, k]) for k in STEPS}
     print(f"{args.clips} clips; dB at steps {STEPS}")

@@ -191,3 +191,25 @@ def test_cycles_that_are_not_handed_out():
     few = Histories(Counting(5, cyclic=True), cycle=5, begin=0.1)
     handed = sum(few.sample(np.random.default_rng(i))["period"] > 0 for i in range(400))
     assert 20 < handed < 70
+
+
+class Pairs(Counting):
+    """Clips of two slots, one of which is sometimes not said."""
+
+    def draw(self, rng):
+        clip = super().draw(rng)
+        slots = np.array([rng.integers(0, 3), rng.integers(1, 3)])
+        return Clip(slots, clip.length, clip.cyclic, clip.read)
+
+
+def test_captions_that_contradict():
+    """With `other`, a caption of another clip that says another thing, not one that only says less; else none."""
+    plain, made = Histories(Pairs()), Histories(Pairs(), other=True)
+    right = 0
+    for i in range(200):
+        sample, without = made.sample(np.random.default_rng(i)), plain.sample(np.random.default_rng(i))
+        assert sample.keys() - without.keys() == {"other"}
+        assert all(np.array_equal(sample[key], without[key]) for key in without)
+        a, b = sample["slots"], sample["other"]
+        right += any(x != y and x and y for x, y in zip(a, b, strict=True))
+    assert right >= 198  # each of eight draws contradicts in more than half of the cases

@@ -59,6 +59,10 @@ def test_recipes_name_missing_data(name, tmp_path):
         "nextframe_sprites_concat",
         "textgan_actions",
         "nextframe_actions",
+        "nextframe_faithful",
+        "nextframe_unet3d",
+        "nextframe_gan_actions",
+        "nextframe_gan_authors",
     ],
 )
 def test_recipes_on_real_data(name, shared):
@@ -189,6 +193,8 @@ def test_folders_that_cannot_be_made(tmp_path):
         ("textgan_debug", ["critic.slots=[3]"], "critic"),
         ("textgan_debug", ["critic.size=64"], "critic"),
         ("textgan_debug", ["trainer.accumulate=3"], "accumulate"),
+        ("nextframe_gan_debug", ["critic.size=64"], "critic.size is 64 and model.size 32"),
+        ("nextframe_gan_debug", ["objective.critic_steps=3"], "critic_steps 3"),
     ],
 )
 def test_settings_that_do_not_fit(name, changes, words, tmp_path):

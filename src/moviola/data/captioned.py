@@ -110,6 +110,7 @@ class SceneClips:
         from moviola.data.toys.scene_words import scene_grammar
 
         self.module, self.count, self.seed = load_toy(toy), count, seed
+        self.background = config.get("background", (0, 0, 0))
         self._clips: dict[int, Clip] = {}
         self.config = self.module.Config.make({"apart": True, **config})
         self.grammar = scene_grammar(toy)
@@ -134,7 +135,7 @@ class SceneClips:
 
         def covered(numbers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             """Where something is drawn: there the frames would differ if the caption were another."""
-            return (read(numbers) != np.array(self.config.background)).any(axis=-1)
+            return (read(numbers) != np.array(self.background)).any(axis=-1)
 
         latent = places(clip.truth, self.grammar.elements, numpy_generator(self.seed, "places", index))
         return Clip(slots, period, cyclic=True, read=read, differing=covered, latent=latent)

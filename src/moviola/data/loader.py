@@ -81,17 +81,29 @@ class FirstFrames:
         """Return frame uint8 (H, W, 3), slots and other int64 (S,); where known, detail bool (H, W), latent (L,)."""
         clip = self.clips.draw(rng)
         index = int(rng.integers(clip.length)) if self.any_phase else 0
-        other = clip.slots.copy()
-        for _ in range(8):
-            other = self.clips.draw(rng).slots
-            if not np.array_equal(other, clip.slots):
-                break
+        other = _other_slots(self.clips, rng, lambda slots: not np.array_equal(slots, clip.slots))
         made: Sample = {"frame": clip.read(np.array([index]))[0], "slots": clip.slots, "other": other}
         if clip.differing:
             made["detail"] = clip.differing(np.array([index]), rng)[0]
         if clip.latent is not None:
             made["latent"] = clip.latent
         return made
+
+
+def _other_slots(
+    clips: Clips, rng: np.random.Generator, differs: Callable[[np.ndarray], bool], tries: int = 8
+) -> np.ndarray:
+    """Return the caption of a clip for which `differs`, or of the last one drawn where none was in so many tries."""
+    for _ in range(tries):
+        slots = clips.draw(rng).slots
+        if differs(slots):
+            break
+    return slots
+
+
+def contradicts(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return whether two captions, slots (S,), say another thing in a slot that both say."""
+    return bool(((a != b) & (a > 0) & (b > 0)).any())
 
 
 class Histories:
@@ -109,6 +121,7 @@ class Histories:
         cycle: most frames of a clip that repeats, up to its end, that are handed out for roll-outs of any length; 0 for
             none.
         begin: share of the samples that hand them out.
+        other: also draw a caption that contradicts the clip's (one of another clip, where eight draws find none).
     """
 
     def __init__(
@@ -121,17 +134,20 @@ class Histories:
         restart: float = 0.8,
         cycle: int = 0,
         begin: float = 1 / 64,
+        *,
+        other: bool = False,
     ) -> None:
         self.clips, self.history, self.future = clips, history, future
         self.cycle, self.begin = cycle, begin
-        self.single, self.full, self.restart = single, full, restart
+        self.single, self.full, self.restart, self.other = single, full, restart, other
 
     def sample(self, rng: np.random.Generator) -> Sample:
-        """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots, first.
+        """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots int64 (S,).
 
-        `first` is the frame that the history's roll-out would have begun with, uint8 (H, W, 3). With `cycle`, also the
-        frames of a roll-out up to the end of its first period, `cycle` uint8 (cycle, H, W, 3); how many stand before
-        that period, `lead`; its length, `period` (0 where none are handed out); and where known `cycle_detail`, bool.
+        Also `first`, the frame that the history's roll-out would have begun with, uint8 (H, W, 3); where clips know it,
+        detail bool (F, H, W); with `other` that as well, int64 (S,). With `cycle` also the frames of a roll-out up to
+        the end of its first period, `cycle` uint8 (cycle, H, W, 3); how many stand before that period, `lead`; its
+        length, `period` (0 where none are handed out); and where known `cycle_detail`, bool.
         """
         clip = self.clips.draw(rng)
         room = clip.length if clip.cyclic else max(1, clip.length - self.future)
@@ -155,6 +171,8 @@ class Histories:
         if clip.differing:
             made["detail"] = clip.differing(index[count:], rng)
         made["first"] = frames[0] if count < self.history else clip.read(self._first(clip, start, rng))[0]
+        if self.other:
+            made["other"] = _other_slots(self.clips, rng, lambda slots: contradicts(slots, clip.slots))
         return made | self._whole(clip, rng) if self.cycle else made
 
     def _first(self, clip: Clip, start: int, rng: np.random.Generator) -> np.ndarray:

@@ -90,7 +90,7 @@ FAMILIES: dict[str, Family] = {
     "freqmotion": Family(GENERATOR, "moviola.models.freqmotion:FreqMotionGenerator"),
     "inrv": Family(GENERATOR, "moviola.models.inrv:InrvModel"),
     "textgan": Family("first-frame network", "moviola.models.textgan:FrameGenerator"),
-    "nextframe": Family("next-frame network", "moviola.models.nextframe:NextFrameUNet"),
+    "nextframe": Family("next-frame network", "moviola.models.nextframe:NextFrame"),
 }
 
 

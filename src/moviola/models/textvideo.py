@@ -25,7 +25,7 @@ from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.core.weights import CONFIG_NAME, read_config
 from moviola.data.grammar import Grammar, Parse
 from moviola.models import nextframe
-from moviola.models.nextframe import NextFrameUNet
+from moviola.models.nextframe import NextFrame, NextFrameNetwork
 from moviola.models.protocols import Description
 from moviola.models.textgan import FrameGenerator
 
@@ -95,7 +95,7 @@ class TextToVideo:
 
     config: TextVideoConfig
     first: FrameGenerator | None
-    next: NextFrameUNet
+    next: NextFrameNetwork
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -111,7 +111,7 @@ class TextToVideo:
                 f"{folder} has no next-frame network yet; train one into it with moviola train nextframe_..."
             )
         first = FrameGenerator.from_pretrained(folder / FIRST) if (folder / FIRST).is_dir() else None
-        return cls(config, first, NextFrameUNet.from_pretrained(folder / NEXT))
+        return cls(config, first, NextFrame.from_pretrained(folder / NEXT))
 
     def to(self, device: str) -> Self:
         """Move the networks to `device`; return the model."""

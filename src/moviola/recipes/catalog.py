@@ -15,8 +15,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "nextframe": (
         "nextframe_debug", "nextframe_sprites", "nextframe_sprites_concat", "nextframe_actions", "nextframe_digits",
-        "nextframe_icons", "nextframe_videos",
+        "nextframe_icons", "nextframe_videos", "nextframe_faithful", "nextframe_unet3d",
     ),
+    "nextframe_gan": ("nextframe_gan_debug", "nextframe_gan_actions", "nextframe_gan_authors"),
     "regis": tuple(f"regis_{kind}_{size}" for kind in ("u", "vq", "fuse") for size in ("debug", "pairs", "videos")),
     "freqmotion": ("freqmotion_debug", "freqmotion_toy", "freqmotion_paper", "freqmotion_videos"),
     "inrv": ("inrv_debug", "inrv_smileys", "inrv_actions", "inrv_videos", "inrv_paper"),

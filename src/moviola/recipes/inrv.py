@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, InputError, WeightsError
+from moviola.core.errors import ConfigError, InputError
 from moviola.core.seeds import seeded
 from moviola.core.weights import start_from
 from moviola.data.loader import Samples
@@ -18,7 +18,7 @@ from moviola.data.toys import sinusoid
 from moviola.data.whole_clips import ClipTable, DrawnTable, Draws, WholeClips
 from moviola.models.inrv import InrvConfig, InrvModel
 from moviola.models.inrv.config import POINTWISE
-from moviola.nn.pretrained.lpips import LPIPS, PUBLISHED, SMALLEST, find_backbone, load_lpips
+from moviola.recipes.perceptual import PerceptualConfig
 from moviola.training.frame_embeddings import embed_clips
 from moviola.training.fvd import BEST, read_best
 from moviola.training.loop import Objective, TrainerConfig
@@ -80,40 +80,6 @@ class TableConfig(Config):
             source, height, width, frames, self.stride, loop=self.loop, interval=self.interval, limit=self.limit,
             hold_out=self.hold_out, held=held,
         )  # fmt: skip
-
-
-class PerceptualConfig(Config):
-    """The frozen network of the perceptual loss, where `objective.lpips` is not 0.
-
-    Attributes:
-        net: "alex" or "vgg".
-        backbone: file of its ImageNet weights (torchvision's); None for the one that torchvision has downloaded.
-        heads: file of the learned heads; None for the fetched ones.
-    """
-
-    net: Literal["alex", "vgg"] = "alex"
-    backbone: Path | None = None
-    heads: Path | None = None
-
-    def load(self, height: int, width: int) -> LPIPS:
-        """Load it for frames of H and W.
-
-        Raises:
-            ConfigError: frames that are too small for it. WeightsError: a part is missing; one line that says which.
-        """
-        if min(height, width) < SMALLEST[self.net]:
-            raise ConfigError(
-                f"objective.lpips ({self.net}) needs frames of at least {SMALLEST[self.net]} px, "
-                f"not {height}x{width}; set it to 0"
-            )
-        try:
-            backbone = find_backbone(self.net, self.backbone)
-        except WeightsError:
-            raise WeightsError(
-                f"objective.lpips needs the backbone {PUBLISHED[self.net]} (torchvision's ImageNet weights): "
-                "give the file with --set perceptual.backbone=FILE, or set objective.lpips=0"
-            ) from None
-        return load_lpips(self.net, backbone, self.heads)[0]
 
 
 class InrvRun(Config):

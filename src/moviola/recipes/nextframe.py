@@ -1,4 +1,4 @@
-"""Training runs of the next-frame U-Net."""
+"""Training runs of the next-frame networks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from moviola.core.config import Config
 from moviola.core.seeds import numpy_generator, seeded
 from moviola.core.weights import start_from
 from moviola.data.loader import Batch, Clips, Histories, Samples, collate
-from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
+from moviola.models.nextframe import NextFrameConfig, NextFrameNetwork, make_next_frame
 from moviola.models.textvideo import NEXT, TextVideoConfig
+from moviola.nn.pretrained.lpips import LPIPS
 from moviola.recipes.base import DataConfig, manifest
+from moviola.recipes.perceptual import PerceptualConfig
 from moviola.training.loop import Objective, TrainerConfig
 from moviola.training.objectives.nextframe import NextFrameObjective, NextFrameObjectiveConfig
 from moviola.training.rollout_pool import RolloutPool
@@ -22,18 +24,19 @@ from moviola.training.schedule import Schedule
 _SHOWN = 6
 
 
-class NextFrameRun(Config):
-    """A run that trains `NextFrameUNet`.
+class NextFrameBase(Config):
+    """What the runs of next-frame networks, plain and adversarial, share.
 
     Attributes:
         recipe: which recipe made it.
         part: the model folder's part that it fills.
-        data, model, objective, trainer: its parts.
+        data, model, trainer: its parts.
         single: share of single-frame histories.
         full: share of histories without an empty place.
         restart: share of the other histories that begin at a cycle's first frame.
         cycle: most frames of a clip, up to the end of its first period, for the pool of roll-outs.
         begin: share of the pool's roll-outs that begin anew whenever their turn comes.
+        perceptual: the network of the perceptual loss, where that has a weight.
         start: folder of a trained part (`MODEL/next`) to start from; what it lacks starts fresh.
     """
 
@@ -41,42 +44,78 @@ class NextFrameRun(Config):
     part: Literal["next"] = NEXT
     data: DataConfig
     model: NextFrameConfig
-    objective: NextFrameObjectiveConfig = NextFrameObjectiveConfig()
     trainer: TrainerConfig
     single: float = Field(default=0.3, ge=0, le=1)
     full: float = Field(default=0.35, ge=0, le=1)
     restart: float = Field(default=0.8, ge=0, le=1)
     cycle: int = Field(default=64, ge=1)
     begin: float = Field(default=1 / 64, gt=0, le=1)
+    perceptual: PerceptualConfig = PerceptualConfig()
     start: Path | None = None
 
-    def build(self) -> tuple[Objective, Samples]:
-        """Make the network, seeded, and the samples."""
+    def network(self) -> NextFrameNetwork:
+        """Make the network, seeded, or with the weights of `start`."""
         with seeded(self.trainer.seed, "weights"):
-            network = NextFrameUNet(self.model)
+            network = make_next_frame(self.model)
         if self.start is not None:
             start_from(network, self.start)
-        history, objective = self.model.history, self.objective
-        clips = self.data.open_for(self.model.slots, self.model.size)
-        cycle = self.cycle if objective.pool else 0
-        samples = Histories(
-            clips, history, objective.unroll, self.single, self.full, self.restart, cycle, self.begin
-        )
-        shown = _shown(self.data.open_shown(), history) if self.trainer.sample_every else None
-        return NextFrameObjective(network, objective, shown, self._pool()), samples
+        return network
 
-    def _pool(self) -> RolloutPool | None:
-        """Make the pool of roll-outs that the objective asks for."""
-        objective, model, trainer = self.objective, self.model, self.trainer
-        if not objective.pool:
+    def samples(self, pixel: NextFrameObjectiveConfig, *, other: bool = False) -> Histories:
+        """Open the training samples, with as many futures as `pixel` needs; `other`: with a contradicting caption."""
+        clips = self.data.open_for(self.model.slots, self.model.size)
+        return Histories(
+            clips,
+            self.model.history,
+            pixel.future,
+            self.single,
+            self.full,
+            self.restart,
+            self.cycle if pixel.pool else 0,
+            self.begin,
+            other=other,
+        )
+
+    def pool(self, pixel: NextFrameObjectiveConfig) -> RolloutPool | None:
+        """Make the pool of roll-outs that `pixel` asks for."""
+        if not pixel.pool:
             return None
-        size = round(trainer.batch // trainer.accumulate * objective.pool_share)
-        shape = (model.size, model.size)
-        return RolloutPool(objective.pool, size, model.history, self.cycle, shape, len(model.slots))
+        size = round(self.trainer.batch // self.trainer.accumulate * pixel.pool_share)
+        shape = (self.model.size, self.model.size)
+        return RolloutPool(pixel.pool, size, self.model.history, self.cycle, shape, len(self.model.slots))
+
+    def shown(self) -> Batch | None:
+        """Read the samples of the previews, None where there are none."""
+        return _shown(self.data.open_shown(), self.model.history) if self.trainer.sample_every else None
+
+    def lpips(self, pixel: NextFrameObjectiveConfig) -> LPIPS | None:
+        """Load the network of the perceptual loss; None where its weight is 0.
+
+        Raises:
+            ConfigError, WeightsError: see `PerceptualConfig.load`.
+        """
+        return self.perceptual.load(self.model.size, self.model.size) if pixel.lpips else None
 
     def manifest(self) -> TextVideoConfig:
         """What the model folder says of itself."""
         return manifest(self.data, self.model.size)
+
+
+class NextFrameRun(NextFrameBase):
+    """A run that trains a next-frame network of any form.
+
+    Attributes:
+        objective: its losses.
+    """
+
+    objective: NextFrameObjectiveConfig = NextFrameObjectiveConfig()
+
+    def build(self) -> tuple[Objective, Samples]:
+        """Make the network, seeded, and the samples."""
+        network, lpips = self.network(), self.lpips(self.objective)
+        samples = self.samples(self.objective)
+        pool = self.pool(self.objective)
+        return NextFrameObjective(network, self.objective, self.shown(), lpips, pool), samples
 
 
 def _shown(clips: Clips, history: int) -> Batch:
@@ -109,14 +148,7 @@ def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
         objective=NextFrameObjectiveConfig(
             learning_rate=1.5e-3, noise=0.1, recolor=0.3, detail=0.3, unroll=2, unroll_from=24000
         ),
-        trainer=TrainerConfig(
-            steps=30000,
-            batch=16,
-            precision="bf16",
-            channels_last=True,
-            threads=1,
-            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
-        ),
+        trainer=_trainer(steps=30000),
     )
 
 
@@ -142,14 +174,7 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), memory=64),
         objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, pool=4, pool_from=1500),
-        trainer=TrainerConfig(
-            steps=9000,
-            batch=16,
-            precision="bf16",
-            channels_last=True,
-            threads=1,
-            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
-        ),
+        trainer=_trainer(steps=7000),
     )
 
 
@@ -194,6 +219,49 @@ def nextframe_videos(path: Path | None = None) -> NextFrameRun:
     )
 
 
+def nextframe_faithful(path: Path | None = None) -> NextFrameRun:
+    """The network of the source document's code, 2-D with frames as channels, as it is trained there, on the actions.
+
+    Mean squared error, Adam at 1e-4, dropout at the deepest skip, histories of all lengths alike, nothing else.
+    """
+    data = DataConfig(kind="actions", path=path)
+    return NextFrameRun(
+        recipe="nextframe_faithful",
+        data=data,
+        model=NextFrameConfig(form="faithful2d", slots=_slots(data), dropout=0.5),
+        objective=NextFrameObjectiveConfig(
+            learning_rate=1e-4, weight_decay=0, absolute=0, edges=0, square=1, noise=0
+        ),
+        trainer=TrainerConfig(steps=20000, batch=16, clip=0, ema=0, threads=1, channels_last=True),
+        single=0,
+        full=0,
+        restart=0,
+    )
+
+
+def nextframe_unet3d(path: Path | None = None) -> NextFrameRun:
+    """The volumes that the source document's text announces, trained as ours are, on the actions."""
+    run = nextframe_actions(path)
+    return run.model_copy(
+        update={
+            "recipe": "nextframe_unet3d",
+            "model": NextFrameConfig(form="unet3d", slots=run.model.slots),
+            "objective": run.objective.model_copy(update={"learning_rate": 5e-4}),
+        }
+    )
+
+
+def _trainer(steps: int) -> TrainerConfig:
+    return TrainerConfig(
+        steps=steps,
+        batch=16,
+        precision="bf16",
+        channels_last=True,
+        threads=1,
+        schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+    )
+
+
 RECIPES = (
     nextframe_debug,
     nextframe_sprites,
@@ -202,4 +270,6 @@ RECIPES = (
     nextframe_digits,
     nextframe_icons,
     nextframe_videos,
+    nextframe_faithful,
+    nextframe_unet3d,
 )

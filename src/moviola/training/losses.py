@@ -47,6 +47,20 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     return grad.square().flatten(1).sum(dim=1).mean()
 
 
+def pixel_cross_entropy(a: Tensor, b: Tensor, margin: float = 1e-3) -> Tensor:
+    """Mean binary cross-entropy in nats of images `a` for images `b`, both in [-1, 1] and taken as shares in [0, 1].
+
+    The shares of `a` are clamped to [margin, 1 - margin], so that an overshoot costs no more than the margin; where
+    they are, no gradient flows.
+
+    Args:
+        a, b: of one shape; `a` may overshoot.
+        margin: below half of 1/255, the smallest step of a stored frame.
+    """
+    share, target = (a.float() * 0.5 + 0.5).clamp(margin, 1 - margin), b.float() * 0.5 + 0.5
+    return -(target * share.log() + (1 - target) * (1 - share).log()).mean()
+
+
 def detail_l1(a: Tensor, b: Tensor, detail: Tensor) -> Tensor:
     """Mean absolute difference of (B, C, H, W) images inside the masks `detail`, bool (B, H, W).
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from moviola.core.atomic import staged
 from moviola.core.ranges import from_network, to_network
 from moviola.data.loader import Batch
-from moviola.models.nextframe import NextFrameUNet, rollout
+from moviola.models.nextframe import NextFrameNetwork, rollout
 from moviola.models.protocols import Condition, Refiner
 from moviola.models.textgan import FrameGenerator
 
@@ -27,7 +27,7 @@ def preview_frames(generator: FrameGenerator, shown: Batch, path: Path) -> None:
     _write([shown["frame"].numpy(), made], path)
 
 
-def preview_rollouts(network: NextFrameUNet, shown: Batch, path: Path) -> None:
+def preview_rollouts(network: NextFrameNetwork, shown: Batch, path: Path) -> None:
     """Write, for every shown clip, a row of real frames over a row of frames rolled out from the first."""
     device = next(network.parameters()).device
     real = shown["future"].numpy()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import permutations, product
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
 from moviola.core.ranges import to_network
 from moviola.core.seeds import torch_generator
-from moviola.models.nextframe import NextFrameConfig, NextFrameUNet
-from moviola.training.losses import edge_l1
+from moviola.models.nextframe import NextFrameConfig, NextFrameUNet, make_next_frame
+from moviola.training.losses import edge_l1, pixel_cross_entropy
 from moviola.training.objectives.nextframe import NextFrameObjective, NextFrameObjectiveConfig
 
 
@@ -80,6 +82,110 @@ def test_unroll_feeds_back_its_own_frames():
     assert (net.seen[2][0][:, -2:] == 0.5).all()
     expected = (0.5 - to_network(data["future"])).abs().mean().item()
     assert scalars["loss"] == scalars["l1"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_by_weight():
+    """Each error alone, against PyTorch's own; a perceptual network is asked where its weight is not 0."""
+    net, data = Recorder(), batch()
+    frame, target = torch.full((4, 3, 16, 16), 0.5), to_network(data["future"])[:, 0]
+    expected = {
+        "absolute": F.l1_loss(frame, target),
+        "square": F.mse_loss(frame, target),
+        "cross_entropy": F.binary_cross_entropy(frame / 2 + 0.5, target / 2 + 0.5),
+        "lpips": (frame - target).abs().amax(),
+    }
+    zero = dict.fromkeys(("absolute", "square", "edges", "noise"), 0)
+
+    class Distance(nn.Module):
+        def forward(self, x, y):
+            return (x - y).abs().amax().expand(len(x))
+
+    for key, value in expected.items():
+        config = NextFrameObjectiveConfig.make({**zero, key: 2.0})
+        scalars = NextFrameObjective(net, config, lpips=Distance()).step([data], FakeContext())
+        assert scalars["loss"] == pytest.approx(2 * value.item(), rel=1e-5)
+
+
+def test_cross_entropy_of_overshooting_frames():
+    """Finite, and at the margin's value: a right overshoot costs what the margin does."""
+    ones = torch.ones(1, 3, 4, 4)
+    assert pixel_cross_entropy(5 * ones, ones, 1e-3).item() == pytest.approx(-math.log(0.999), rel=1e-4)
+    assert pixel_cross_entropy(-5 * ones, ones, 1e-3).item() == pytest.approx(-math.log(0.001), rel=1e-4)
+
+
+def test_gradients_through_the_rollout():
+    """With `through` the second frame's error reaches the first prediction; without, it does not."""
+
+    class Chain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gain = nn.Parameter(torch.tensor(0.5))
+
+        def forward(self, history, count, slots):
+            return self.gain * history[:, -1]
+
+    data = batch()
+    data["future"] = torch.full_like(data["future"], 255)  # every error is 1 - frame
+    newest = to_network(data["history"])[:, -1].mean().item()
+    for through, slope in ((False, 1 + 0.5), (True, 1 + 2 * 0.5)):  # d/dg of g x, and of g (g x)
+        net = Chain()
+        config = NextFrameObjectiveConfig(noise=0, unroll=2, edges=0, square=0, through=through)
+        NextFrameObjective(net, config).predict(data, FakeContext(), 0).terms["loss"].backward()
+        assert net.gain.grad.item() == pytest.approx(-slope * newest / 2, rel=1e-3)
+
+
+def test_the_share_of_own_histories_grows():
+    """Nothing up to the first step, all from the second on, evenly between; at once where they are the same."""
+    config = NextFrameObjectiveConfig(self_history=0.8, self_from=10, self_until=20)
+    assert [config.share_at(s) for s in (0, 10, 15, 20, 99)] == pytest.approx([0, 0, 0.4, 0.8, 0.8])
+    assert [NextFrameObjectiveConfig(self_history=0.8, self_from=3).share_at(s) for s in (2, 3)] == [0, 0.8]
+    assert (NextFrameObjectiveConfig().share_at(99), NextFrameObjectiveConfig().future) == (0, 1)
+    assert NextFrameObjectiveConfig(self_history=0.1, self_frames=3, unroll=2).future == 5
+
+
+def test_histories_of_its_own():
+    """About the share that is due is continued by its own frames; the true frame after those is then the target."""
+    config = NextFrameObjectiveConfig(
+        noise=0, edges=0, square=0, self_history=0.6, self_frames=3, self_until=10
+    )
+    data = {k: v.repeat(50, *[1] * (v.dim() - 1)) for k, v in batch(4).items()}
+    shares, depths = [], set()
+    for step in (5, 10):
+        for draw in range(8):
+            net, context = Recorder(), FakeContext(step)
+            context.generator = lambda *names, draw=draw: torch_generator(draw, *names)
+            prediction = NextFrameObjective(net, config).predict(data, context, 0)
+            depth = len(net.seen) - 1
+            depths.add(depth)
+            before, (seen, count) = to_network(data["history"]), net.seen[-1]
+            own = (seen[:, -1] == 0.5).flatten(1).all(dim=1)
+            assert torch.equal(seen[~own], before[~own]) and torch.equal(count[~own], data["count"][~own])
+            assert (seen[own][:, -depth:] == 0.5).all()
+            assert torch.equal(seen[own][:, :-depth], before[own][:, depth:])
+            assert torch.equal(count[own], (data["count"][own] + depth).clamp(max=4))
+            future = to_network(data["future"])
+            assert torch.equal(prediction.target[own], future[own, depth])
+            assert torch.equal(prediction.target[~own], future[~own, 0])
+            shares.append((step, own.float().mean().item()))
+    assert depths == {1, 2, 3}
+    for step, expected in ((5, 0.3), (10, 0.6)):
+        # 1,600 draws: four standard deviations are below 0.05
+        assert sum(s for at, s in shares if at == step) / 8 == pytest.approx(expected, abs=0.05)
+
+
+def test_own_histories_teach_and_leave_no_trace():
+    """No gradient reaches them, dropout is off in making them, and the network is left as it was."""
+    net = make_next_frame(
+        NextFrameConfig(form="faithful2d", slots=(2, 2), size=16, history=4, filters=2, hidden=8, dropout=0.5)
+    ).train()
+    modes = []
+    net.dropout.register_forward_pre_hook(
+        lambda module, _: modes.append((module.training, torch.is_grad_enabled()))
+    )
+    config = NextFrameObjectiveConfig(noise=0, self_history=1.0, self_frames=2)
+    NextFrameObjective(net, config).predict(batch(3), FakeContext(), 0)
+    assert modes[-1] == (True, True) and set(modes[:-1]) == {(False, False)}
+    assert net.training and net.dropout.training
 
 
 def test_noise_on_half_of_the_histories():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from moviola.models.nextframe.network import NextFrameUNet
+from moviola.models.nextframe.forms import NextFrameNetwork
 
 
 def push(history: Tensor, count: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
@@ -17,7 +17,7 @@ def push(history: Tensor, count: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
-def stream(network: NextFrameUNet, first: Tensor, slots: Tensor) -> Iterator[Tensor]:
+def stream(network: NextFrameNetwork, first: Tensor, slots: Tensor) -> Iterator[Tensor]:
     """Yield frames without end, `first` included; memory does not grow with their number.
 
     Args:
@@ -37,7 +37,7 @@ def stream(network: NextFrameUNet, first: Tensor, slots: Tensor) -> Iterator[Ten
         frame = network(history, count, slots, first).clamp(-1, 1)
 
 
-def rollout(network: NextFrameUNet, first: Tensor, slots: Tensor, frames: int) -> Tensor:
+def rollout(network: NextFrameNetwork, first: Tensor, slots: Tensor, frames: int) -> Tensor:
     """Return `frames` frames, float32 (B, frames, 3, H, W), the first being `first`; see `stream`."""
     made = stream(network, first, slots)
     return torch.stack([next(made) for _ in range(frames)], dim=1)

@@ -1,7 +1,10 @@
-"""Training the next-frame U-Net: pixel and edge differences, noisy histories, short roll-outs."""
+"""Training the next-frame networks: pixel losses, noisy histories, short roll-outs, histories of their own making."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,9 +15,10 @@ from torch import Tensor, nn
 from moviola.core.config import Config
 from moviola.core.ranges import to_network
 from moviola.data.loader import Batch
-from moviola.models.nextframe import NextFrameUNet, push
+from moviola.models.nextframe import NextFrameNetwork, push
+from moviola.nn.pretrained.lpips import LPIPS
 from moviola.training.loop import Context, Terms
-from moviola.training.losses import detail_l1, edge_l1
+from moviola.training.losses import detail_l1, edge_l1, pixel_cross_entropy
 from moviola.training.previews import preview_rollouts
 from moviola.training.rollout_pool import RolloutPool
 
@@ -25,8 +29,11 @@ class NextFrameObjectiveConfig(Config):
     Attributes:
         learning_rate: of AdamW.
         weight_decay: of AdamW.
+        absolute: weight of the mean absolute error.
         edges: weight of the edge term.
         square: weight of the mean squared error beside the absolute one.
+        cross_entropy: weight of the binary cross-entropy of frames in [0, 1].
+        lpips: weight of the perceptual distance; needs its network (see the recipes' `perceptual`).
         detail: weight of the absolute error where one part of the caption shows (see `Clip.differing`), so that what
             takes few pixels is not lost.
         noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
@@ -37,12 +44,20 @@ class NextFrameObjectiveConfig(Config):
         pool: groups of roll-outs that go on from step to step (see `RolloutPool`); 0 for none.
         pool_share: share of a batch that comes from the pool.
         pool_from: first step with it.
+        through: let gradients flow through the frames of `unroll`; else each counts as given.
+        self_history: share of samples that are continued by frames of the network's own making, without a gradient,
+            before the true next frame is asked for; 0 for none.
+        self_frames: most frames of its own; so many more futures are read. A micro-batch draws 1 to so many.
+        self_from, self_until: the share is 0 up to the first step and grows evenly to `self_history` at the second.
     """
 
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
+    absolute: float = Field(default=1.0, ge=0)
     edges: float = Field(default=0.5, ge=0)
     square: float = Field(default=1.0, ge=0)
+    cross_entropy: float = Field(default=0.0, ge=0)
+    lpips: float = Field(default=0.0, ge=0)
     detail: float = Field(default=0.0, ge=0)
     noise: float = Field(default=0.15, ge=0)
     recolor: float = Field(default=0.0, ge=0, le=1)
@@ -51,31 +66,70 @@ class NextFrameObjectiveConfig(Config):
     pool: int = Field(default=0, ge=0)
     pool_share: float = Field(default=0.5, ge=0, le=1)
     pool_from: int = Field(default=0, ge=0)
+    through: bool = False
+    self_history: float = Field(default=0.0, ge=0, le=1)
+    self_frames: int = Field(default=4, ge=1)
+    self_from: int = Field(default=0, ge=0)
+    self_until: int = Field(default=0, ge=0)
+
+    @property
+    def future(self) -> int:
+        """Frames that a sample needs after its history."""
+        return self.unroll + (self.self_frames if self.self_history else 0)
+
+    def share_at(self, step: int) -> float:
+        """Return the share of samples with frames of the network's own at `step`.
+
+        Source: Bengio et al. 2015, "Scheduled sampling for sequence prediction with recurrent neural networks",
+        section 2.4, the linear schedule (theirs is the share of true frames).
+        """
+        span = self.self_until - self.self_from
+        grown = (step - self.self_from) / span if span > 0 else float(step >= self.self_from)
+        return self.self_history * min(1.0, max(0.0, grown))
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a forward pass of the objective gives.
+
+    Attributes:
+        terms: of the loss; "loss" is their weighted sum.
+        history, count: what the network saw before the last frame it predicted, (B, K, 3, H, W) and (B,).
+        frame, target: that frame and the true one, (B, 3, H, W) in [-1, 1].
+    """
+
+    terms: Terms
+    history: Tensor
+    count: Tensor
+    frame: Tensor
+    target: Tensor
 
 
 class NextFrameObjective:
-    """Mean absolute error of the next frames.
+    """Mean absolute, squared and other errors of the next frames, by weight.
 
-    The captions' effect comes from single-frame histories (see `moviola.data.loader.Histories`); noise and roll-outs
-    teach the network to mend its own mistakes.
+    The captions' effect comes from single-frame histories (see `moviola.data.loader.Histories`); noise, roll-outs and
+    histories of its own teach the network to mend its own mistakes.
 
     Args:
-        network: to train.
+        network: to train, of any form.
         config: settings.
         shown: batches of samples for the preview videos.
         pool: of roll-outs, where the config has one.
+        lpips: the frozen network of the perceptual loss; None where its weight is 0.
     """
 
     averaged: tuple[str, ...] = ("next",)
 
     def __init__(
         self,
-        network: NextFrameUNet,
+        network: NextFrameNetwork,
         config: NextFrameObjectiveConfig,
         shown: Batch | None = None,
+        lpips: LPIPS | None = None,
         pool: RolloutPool | None = None,
     ) -> None:
-        self.network, self.config, self.shown = network, config, shown
+        self.network, self.config, self.shown, self.lpips = network, config, shown, lpips
         self.modules: dict[str, nn.Module] = {"next": network}
         self.pool = pool
         if pool is not None:
@@ -92,34 +146,90 @@ class NextFrameObjective:
 
     def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
         """One step."""
-        return context.update("next", lambda micro, i: self._loss(micro, context, i), micros)
+        return context.update("next", lambda micro, i: self.predict(micro, context, i).terms, micros)
 
-    def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
-        pool = self.pool if context.step >= self.config.pool_from else None
+    def predict(self, micro: Batch, context: Context, *names: int | str) -> Prediction:
+        """Predict the next frames of a micro-batch and compare them with the true ones.
+
+        Args:
+            micro: samples of `Histories`, with at least `config.future` futures for all of them to be used.
+            context: of the step.
+            names: of the random draws.
+        """
+        c = self.config
+        pool = self.pool if context.step >= c.pool_from else None
         rows = None if pool is None else pool.rows(micro, context.step)
         micro = micro if rows is None else rows.put(micro)
-        history = self._recolored(
-            to_network(micro["history"]), micro["slots"], context.generator("color", number)
-        )
-        history = self._noisy(history, context.generator("noise", number))
-        future, count = to_network(micro["future"]), micro["count"]
+        slots, count = micro["slots"], micro["count"]
         first = to_network(micro["first"]) if "first" in micro else None
-        unroll = self.config.unroll if context.step >= self.config.unroll_from else 1
-        pixel, edges, square, detail = (history.new_zeros(()) for _ in range(4))
+        history = self._recolored(to_network(micro["history"]), slots, context.generator("color", *names))
+        history = self._noisy(history, context.generator("noise", *names))
+        history, count, start = self._continued(history, count, slots, first, context, *names)
+        unroll = c.unroll if context.step >= c.unroll_from else 1
+        future = to_network(_window(micro["future"], start, unroll))
+        detail = _window(micro["detail"], start, unroll) if c.detail and "detail" in micro else None
+        sums: Terms = {}
         drawn: list[Tensor] = []
-        for k in range(min(unroll, future.shape[1])):
-            frame = self.network(history, count, micro["slots"], first)
-            pixel = pixel + (frame - future[:, k]).abs().mean() / unroll
-            square = square + (frame - future[:, k]).square().mean() / unroll
-            edges = edges + edge_l1(frame, future[:, k]) / unroll
-            if self.config.detail and "detail" in micro:
-                detail = detail + detail_l1(frame, future[:, k], micro["detail"][:, k]) / unroll
+        for k in range(future.shape[1]):
+            seen, seen_count = history, count
+            frame = self.network(seen, seen_count, slots, first)
             drawn.append(frame.detach().clamp(-1, 1))
-            history, count = push(history, count, drawn[-1])
+            for key, value in self._errors(
+                frame, future[:, k], None if detail is None else detail[:, k]
+            ).items():
+                sums[key] = sums[key] + value / unroll if key in sums else value / unroll
+            history, count = push(seen, seen_count, (frame if c.through else frame.detach()).clamp(-1, 1))
         if pool is not None and rows is not None:
             pool.go_on(rows, drawn)
-        loss = pixel + self.config.edges * edges + self.config.square * square + self.config.detail * detail
-        return {"loss": loss, "l1": pixel, "mse": square, "detail": detail}
+        weights = {"l1": c.absolute, "mse": c.square, "bce": c.cross_entropy, "lpips": c.lpips}
+        weights |= {"edges": c.edges, "detail": c.detail}
+        loss = torch.stack([weights[key] * value for key, value in sums.items()]).sum()
+        sums.pop("edges", None)
+        return Prediction({"loss": loss, **sums}, seen, seen_count, frame, future[:, k])
+
+    def _errors(self, frame: Tensor, target: Tensor, detail: Tensor | None) -> Terms:
+        """Return the unweighted errors of one frame; costly ones only where they weigh."""
+        c = self.config
+        terms = {"l1": (frame - target).abs().mean(), "mse": (frame - target).square().mean()}
+        if c.edges:
+            terms["edges"] = edge_l1(frame, target)
+        if c.cross_entropy:
+            terms["bce"] = pixel_cross_entropy(frame, target)
+        if c.lpips and self.lpips is not None and torch.is_grad_enabled():  # not in the passes for a critic
+            terms["lpips"] = self.lpips.to(frame.device)(frame, target).mean()
+        if detail is not None:
+            terms["detail"] = detail_l1(frame, target, detail)
+        return terms
+
+    def _continued(
+        self,
+        history: Tensor,
+        count: Tensor,
+        slots: Tensor,
+        first: Tensor | None,
+        context: Context,
+        *names: int | str,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Continue some samples by frames of the network's own; return where their true futures begin, (B,) or None.
+
+        The other samples stay where they are: pushing true frames onto them would leave no single-frame histories.
+        """
+        share = self.config.share_at(context.step)
+        if not share:
+            return history, count, None
+        generator = context.generator("self", *names)
+        chosen = torch.rand(len(count), generator=generator) < share
+        depth = int(torch.randint(1, self.config.self_frames + 1, (), generator=generator))
+        rows = chosen.nonzero()[:, 0].to(history.device)
+        start = (chosen.long() * depth).to(history.device)
+        if not len(rows):
+            return history, count, start
+        own, own_count = history[rows], count[rows]
+        with torch.no_grad(), _evaluating(self.network):
+            for _ in range(depth):
+                frame = self.network(own, own_count, slots[rows], None if first is None else first[rows])
+                own, own_count = push(own, own_count, frame.clamp(-1, 1))
+        return history.index_copy(0, rows, own), count.index_copy(0, rows, own_count), start
 
     def _recolored(self, history: Tensor, slots: Tensor, generator: torch.Generator) -> Tensor:
         if not self.config.recolor:
@@ -150,3 +260,23 @@ class NextFrameObjective:
         """Write roll-outs of the shown samples."""
         if self.shown is not None:
             preview_rollouts(modules["next"], self.shown, folder / f"next-{step:06d}.png")  # type: ignore[arg-type]
+
+
+def _window(frames: Tensor, start: Tensor | None, length: int) -> Tensor:
+    """Return up to `length` of the frames (B, F, ...), of each sample from its own `start` on."""
+    if start is None:
+        return frames[:, :length]
+    length = min(length, frames.shape[1] - int(start.max()))
+    index = start[:, None] + torch.arange(length, device=start.device)
+    return frames[torch.arange(len(frames), device=frames.device)[:, None], index]
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode, as it is when it generates, for the block."""
+    was = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was)
