@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, InputError
-from moviola.data.loader import Clips, Samples
+from moviola.core.seeds import numpy_generator
+from moviola.data.loader import Batch, Clips, FirstFrames, Samples, collate
 from moviola.models.textvideo import TextVideoConfig
 from moviola.training.loop import Objective, TrainerConfig
+
+if TYPE_CHECKING:
+    from moviola.data.captioned import DrawnClips
 
 
 class DataConfig(Config):
     """Which clips to train on.
 
     Attributes:
-        kind: "sprites" (part sheets), "actions" (Weizmann strips), "digits" (drawn), "videos" (captioned videos of
-            any layout).
-        path: the data; not needed for digits.
-        size: H = W in pixels of videos and digits.
-        count: number of drawn digits clips.
+        kind: "sprites" (part sheets), "actions" (Weizmann strips), "digits" and "icons" (drawn), "videos"
+            (captioned videos of any layout).
+        path: the data; not needed for digits and icons.
+        size: H = W in pixels of videos, digits and icons.
+        count: number of drawn clips.
         unsaid: chance that a caption leaves visible slots unsaid, so that a given image can answer for them.
     """
 
-    kind: Literal["sprites", "actions", "digits", "videos"]
+    kind: Literal["sprites", "actions", "digits", "icons", "videos"]
     path: Path | None = None
     size: int = Field(default=64, ge=16, multiple_of=16)
     count: int = Field(default=256, ge=1)
@@ -42,8 +47,8 @@ class DataConfig(Config):
         from moviola.data import captioned
         from moviola.data.actions import ActionClips
 
-        if self.kind == "digits":
-            words = captioned.DrawnClips("digits", self.count, 0, size=self.size, frames=16, elements=(1, 1))
+        if self.kind in ("digits", "icons"):
+            words = _drawn(self.kind, self.count, self.size)
             return words.others(seed=1) if held else words
         if self.path is None:
             raise ConfigError(f"the {self.kind} data need a path; give --data PATH")
@@ -62,7 +67,7 @@ class DataConfig(Config):
             ConfigError: when the captions or frames do not fit the network.
         """
         clips = self.open(**options)
-        mine = self.size if self.kind in ("digits", "videos") else 64
+        mine = self.frame_size
         if clips.grammar.sizes != tuple(slots):
             raise ConfigError(
                 f"the captions of the data have the slots {list(clips.grammar.sizes)} and the network {list(slots)}; "
@@ -73,6 +78,11 @@ class DataConfig(Config):
                 f"the frames of the data are {mine} wide and the network's {size}; set model.size and data.size"
             )
         return clips
+
+    @property
+    def frame_size(self) -> int:
+        """H = W of the frames, px: what `size` says, but for data of one size."""
+        return 64 if self.kind in ("sprites", "actions") else self.size
 
     def open_shown(self) -> Clips:
         """Open the clips of the previews: those held out, or the training clips where too few are held out."""
@@ -106,9 +116,23 @@ class Run(Protocol):
         ...
 
 
+@lru_cache(maxsize=1)  # a recipe and its run open their data several times, and drawing takes seconds
+def _drawn(kind: str, count: int, size: int) -> DrawnClips:
+    from moviola.data.captioned import DrawnClips
+
+    return DrawnClips(kind, count, 0, size=size, frames=16, elements=(1, 1))
+
+
 Recipe = Callable[[Path | None], Run]
 
-_FPS = {"sprites": 8.0, "actions": 12.5, "digits": 8.0, "videos": 25.0}
+_SHOWN = 14
+_FPS = {"sprites": 8.0, "actions": 12.5, "digits": 8.0, "icons": 8.0, "videos": 25.0}
+
+
+def shown_frames(data: DataConfig, clips: Clips) -> Batch:
+    """Return first frames and their captions for the previews of a run on `clips`, held out where `data` can."""
+    held = FirstFrames(clips if data.kind == "actions" else data.open_shown())
+    return collate([held.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
 
 
 def manifest(data: DataConfig, size: int) -> TextVideoConfig:

@@ -10,7 +10,10 @@ from typing import Any
 from moviola.core.errors import UnknownNameError
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "textgan": ("textgan_debug", "textgan_sprites", "textgan_actions", "textgan_videos"),
+    "textgan": (
+        "textgan_debug", "textgan_sprites", "textgan_actions", "textgan_videos", "textgan_digits", "textgan_icons",
+    ),
+    "textgan_cls": ("textgan_faithful_debug", "textgan_faithful"),
     "nextframe": (
         "nextframe_debug", "nextframe_sprites", "nextframe_sprites_concat", "nextframe_actions", "nextframe_videos",
     ),
