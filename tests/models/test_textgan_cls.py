@@ -140,20 +140,22 @@ def test_either_form_takes_every_caption_encoder(name, tmp_path):
     assert FrameCritic(critic)(torch.rand(2, 3, 16, 16), args[0]).shape == (2,)
 
 
-def test_sentence_form_keeps_its_grammar(small_grammar, tmp_path):
+def test_sentence_form_keeps_its_grammar(small_grammar, tmp_path, monkeypatch):
     """The captions in words go into config.json, so that a loaded generator can say its slots."""
     import numpy as np
 
+    from moviola.nn import captions
+
+    asked = []
+
+    def encode(texts):
+        asked.extend(texts)
+        return np.ones((len(texts), 384), np.float32)
+
+    monkeypatch.setattr(captions, "_minilm", lambda: encode)
     config = TextGANConfig(slots=small_grammar.sizes, size=16, widths=(8, 8, 8, 8), condition=8)
     config = config.model_copy(update={"caption_encoder": "sentence"}).reading(small_grammar)
-    net, asked = FrameGenerator(config).eval(), []
-
-    def encode(captions):
-        asked.extend(captions)
-        return np.ones((len(captions), 384), np.float32)
-
-    again = load_first_frame(net.save_pretrained(tmp_path / "m"))
-    again.caption.encode = encode
+    again = load_first_frame(FrameGenerator(config).save_pretrained(tmp_path / "m"))
     with torch.no_grad():
         again(torch.tensor([[1, 1, 2]]), torch.zeros(1, config.latent))
     assert asked == ["a person with red hair walks right"]

@@ -13,6 +13,7 @@ from moviola.core.errors import ConfigError
 from moviola.core.seeds import numpy_generator
 from moviola.data.loader import FirstFrames
 from moviola.models.textgan import GanClsGenerator, load_first_frame
+from moviola.nn import captions
 from moviola.recipes.base import DataConfig
 from moviola.recipes.catalog import CATALOG, find
 from moviola.recipes.train import next_command, train
@@ -126,17 +127,33 @@ def test_what_comes_next(tmp_path):
 
 def test_sentences_learn_by_the_grammar_of_the_data(monkeypatch):
     """`--set model.caption_encoder=sentence` needs no more: the data's grammar says the texts, also to the critic."""
-    pairs = ["model.caption_encoder=sentence", "critic.caption_encoder=sentence", "trainer.sample_every=0"]
-    run = find("textgan_debug")(None).with_overrides(pairs)
-    objective, samples = run.build()
-    sample = samples.sample(numpy_generator(0, 0))
     said = []
 
     def encode(captions):
         said.extend(captions)
         return np.ones((len(captions), 384), np.float32)
 
+    monkeypatch.setattr(captions, "_minilm", lambda: encode)
+    pairs = ["model.caption_encoder=sentence", "critic.caption_encoder=sentence", "trainer.sample_every=0"]
+    run = find("textgan_debug")(None).with_overrides(pairs)
+    objective, samples = run.build()
+    sample = samples.sample(numpy_generator(0, 0))
     for name in ("first", "critic"):
-        objective.modules[name].caption.encode = encode
         objective.modules[name].caption(torch.from_numpy(sample["slots"])[None])
     assert said == [run.data.open().grammar.caption(sample["slots"])] * 2
+
+
+def test_sentences_without_their_network(monkeypatch, tmp_path):
+    """A run stops before it has written a model, with the line that says what to fetch."""
+    from moviola.core.errors import WeightsError
+    from moviola.nn.pretrained import store
+
+    def missing(name, asked):
+        raise WeightsError(f"{asked} needs the {name} weights")
+
+    captions._minilm.cache_clear()
+    monkeypatch.setattr(store, "find_weights", missing)
+    run = find("textgan_faithful_debug")(None).with_overrides([*SHORT, "model.caption_encoder=sentence"])
+    with pytest.raises(WeightsError, match="minilm"):
+        train(run, tmp_path / "m", quiet=True)
+    assert not [p for p in (tmp_path / "m").rglob("*") if p.is_file()]

@@ -137,6 +137,15 @@ class SentenceCaption(nn.Module):
         return torch.stack([self._known[row] for row in rows])
 
 
+def require_sentence_encoder() -> None:
+    """Load the sentence encoder that "sentence" needs, so that a run without it stops before it has written anything.
+
+    Raises:
+        WeightsError: its weights are not on this machine. InputError: transformers is missing.
+    """
+    _minilm()
+
+
 @lru_cache(maxsize=1)
 def _minilm() -> Encode:
     """Outside the modules, so that a copy of a module (its moving average) shares it."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from moviola.core.config import Config
 from moviola.data.grammar import Grammar
-from moviola.nn.captions import CaptionEncoderName, make_caption_encoder
+from moviola.nn.captions import CaptionEncoderName, make_caption_encoder, require_sentence_encoder
 
 
 class CaptionConfig(Config):
@@ -37,8 +37,14 @@ class CaptionConfig(Config):
         return self
 
     def reading(self, grammar: Grammar) -> Self:
-        """Return the config as it reads captions of `grammar`, which has these slots."""
+        """Return the config as it reads captions of `grammar`, which has these slots.
+
+        Raises:
+            WeightsError: the caption encoder is "sentence", whose weights are not on this machine.
+        """
         text = grammar if self.caption_encoder == "sentence" else None
+        if text is not None:
+            require_sentence_encoder()
         return self.model_copy(update={"free_text": not grammar.template, "grammar": text})
 
     def make_encoder(self, width: int, embedding: int = 256) -> nn.Module:
