@@ -77,11 +77,12 @@ def tiny_parts():
     from moviola.models.regis.fuse import FuseConfig, FuseRefiner
     from moviola.models.regis.unet import UnetConfig, UnetRefiner
     from moviola.models.regis.vq import VqConfig, VqRefiner
-    from moviola.models.textgan import FrameGenerator, TextGANConfig
+    from moviola.models.textgan import FrameGenerator, GanClsConfig, GanClsGenerator, TextGANConfig
 
     sizes, widths = (2, 3), (8, 8, 8, 8)
     return {
         "textgan": FrameGenerator(TextGANConfig(slots=sizes, size=32, latent=4, widths=widths, condition=8)),
+        "textgan-cls": GanClsGenerator(GanClsConfig(slots=sizes, size=32, latent=4, width=32, text=8)),
         "nextframe": NextFrameUNet(
             NextFrameConfig(slots=sizes, size=32, history=4, widths=widths, condition=8)
         ),

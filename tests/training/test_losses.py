@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,10 +10,12 @@ from moviola.training.losses import (
     charbonnier,
     detail_l1,
     edge_l1,
+    gan_cls_critic,
     hinge_critic,
     hinge_generator,
     local_activity,
     r1_penalty,
+    ranking_loss,
 )
 
 
@@ -105,3 +108,39 @@ def test_local_activity():
     assert (stripes - moved).abs().mean() == 1
     inner = (slice(None), slice(None), slice(None), slice(2, -2), slice(2, -2))
     assert torch.allclose(local_activity(stripes)[inner], local_activity(moved)[inner], atol=1e-6)
+
+
+def test_gan_cls_by_its_definition():
+    """Cross-entropies with the labels 1, 0 and 0, the two negatives sharing one half."""
+    logits = torch.randn(3, 7) * 4
+    p = logits.double().sigmoid().numpy()
+    real, mismatched, fake = -np.log(p[0]).mean(), -np.log(1 - p[1]).mean(), -np.log(1 - p[2]).mean()
+    assert gan_cls_critic(*logits).item() == pytest.approx(real + (mismatched + fake) / 2, rel=1e-4)
+
+
+def test_ranking_by_a_double_loop():
+    """Every image against every wrong text and every text against every wrong image, equal captions left out."""
+    images, texts, captions = torch.randn(6, 5), torch.randn(6, 5), [0, 1, 2, 0, 3, 1]
+    total, count = 0.0, 0
+    a, b = images.double().numpy(), texts.double().numpy()
+
+    def cosine(i, k):
+        return a[i] @ b[k] / np.sqrt((a[i] @ a[i]) * (b[k] @ b[k]))
+
+    for i in range(6):
+        for k in range(6):
+            if captions[i] != captions[k]:
+                count += 1
+                total += max(0, 0.3 - cosine(i, i) + cosine(i, k))  # a wrong text for image i
+                total += max(0, 0.3 - cosine(k, k) + cosine(i, k))  # a wrong image for text k
+    named = torch.tensor(captions)
+    loss = ranking_loss(images, texts, named[:, None] == named[None], margin=0.3)
+    assert loss.item() == pytest.approx(total / count, rel=1e-4)
+
+
+def test_ranking_is_zero_where_pairs_are_told_apart():
+    """Orthogonal pairs of similarity 1 are past the margin; with one caption alone there is nothing to rank."""
+    pairs, same = 3 * torch.eye(4), torch.eye(4, dtype=torch.bool)
+    assert ranking_loss(pairs, 5 * pairs, same).item() == 0
+    assert ranking_loss(pairs, pairs.flip(0), same).item() == pytest.approx(2 * (4 * 1.2 + 8 * 0.2) / 12)
+    assert ranking_loss(pairs, pairs, torch.ones(4, 4, dtype=torch.bool)).item() == 0

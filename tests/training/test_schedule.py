@@ -40,8 +40,20 @@ def test_cosine_half_way():
     assert Schedule(kind="cosine", warmup=20, floor=0.2).factor(60, 100) == pytest.approx(0.6)
 
 
+@given(every=st.integers(1, 40), warmup=st.integers(0, 30))
+def test_halving_is_exact(every, warmup):
+    """After k times `every` steps the factor is 2^-k, to the bit; a warmup takes its part of the first ones."""
+    schedule = Schedule(kind="halving", every=every, warmup=warmup)
+    factor = 1.0
+    for step in range(4 * every):
+        if step and step % every == 0:
+            factor /= 2
+        if step >= warmup:
+            assert schedule.factor(step, 4 * every) == factor
+
+
 def test_ranges():
     """A floor above 1 or an unknown kind is refused."""
-    for bad in ({"floor": 2}, {"kind": "step"}, {"warmup": -1}):
+    for bad in ({"floor": 2}, {"kind": "step"}, {"warmup": -1}, {"every": 0}):
         with pytest.raises(ConfigError):
             Schedule.make(bad)

@@ -90,6 +90,7 @@ FAMILIES: dict[str, Family] = {
     "freqmotion": Family(GENERATOR, "moviola.models.freqmotion:FreqMotionGenerator"),
     "inrv": Family(GENERATOR, "moviola.models.inrv:InrvModel"),
     "textgan": Family("first-frame network", "moviola.models.textgan:FrameGenerator"),
+    "textgan-cls": Family("first-frame network", "moviola.models.textgan:GanClsGenerator"),
     "nextframe": Family("next-frame network", "moviola.models.nextframe:NextFrame"),
 }
 

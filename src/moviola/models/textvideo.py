@@ -27,7 +27,7 @@ from moviola.data.grammar import Grammar, Parse
 from moviola.models import nextframe
 from moviola.models.nextframe import NextFrame, NextFrameNetwork
 from moviola.models.protocols import Description
-from moviola.models.textgan import FrameGenerator
+from moviola.models.textgan import FirstFrameGenerator, load_first_frame
 
 FIRST, NEXT = "first", "next"
 _CHUNK = 32
@@ -94,7 +94,7 @@ class TextToVideo:
     """
 
     config: TextVideoConfig
-    first: FrameGenerator | None
+    first: FirstFrameGenerator | None
     next: NextFrameNetwork
 
     @classmethod
@@ -110,7 +110,7 @@ class TextToVideo:
             raise WeightsError(
                 f"{folder} has no next-frame network yet; train one into it with moviola train nextframe_..."
             )
-        first = FrameGenerator.from_pretrained(folder / FIRST) if (folder / FIRST).is_dir() else None
+        first = load_first_frame(folder / FIRST) if (folder / FIRST).is_dir() else None
         return cls(config, first, NextFrame.from_pretrained(folder / NEXT))
 
     def to(self, device: str) -> Self:

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, InputError
-from moviola.data.loader import Clips, Samples
+from moviola.core.seeds import numpy_generator
+from moviola.data.loader import Batch, Clips, FirstFrames, Samples, collate
 from moviola.models.textvideo import TextVideoConfig
 from moviola.training.loop import Objective, TrainerConfig
 
@@ -70,7 +71,7 @@ class DataConfig(Config):
             ConfigError: when the captions or frames do not fit the network.
         """
         clips = self.open(**options)
-        mine = self.size if self.kind in (*DRAWN, "videos") else 64
+        mine = self.frame_size
         if clips.grammar.sizes != tuple(slots):
             raise ConfigError(
                 f"the captions of the data have the slots {list(clips.grammar.sizes)} and the network {list(slots)}; "
@@ -81,6 +82,11 @@ class DataConfig(Config):
                 f"the frames of the data are {mine} wide and the network's {size}; set model.size and data.size"
             )
         return clips
+
+    @property
+    def frame_size(self) -> int:
+        """H = W of the frames, px: what `size` says, but for data of one size."""
+        return 64 if self.kind in ("sprites", "actions") else self.size
 
     def open_shown(self) -> Clips:
         """Open the clips of the previews: those held out, or the training clips where too few are held out."""
@@ -116,7 +122,14 @@ class Run(Protocol):
 
 Recipe = Callable[[Path | None], Run]
 
+_SHOWN = 14
 _FPS = {"sprites": 8.0, "actions": 12.5, "digits": 12.0, "icons": 12.0, "videos": 25.0}
+
+
+def shown_frames(data: DataConfig, clips: Clips) -> Batch:
+    """Return first frames and their captions for the previews of a run on `clips`, held out where `data` can."""
+    held = FirstFrames(clips if data.kind == "actions" else data.open_shown())
+    return collate([held.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
 
 
 def manifest(data: DataConfig, size: int) -> TextVideoConfig:

@@ -13,6 +13,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "textgan": (
         "textgan_debug", "textgan_sprites", "textgan_actions", "textgan_digits", "textgan_icons", "textgan_videos",
     ),
+    "textgan_cls": ("textgan_faithful_debug", "textgan_faithful"),
     "nextframe": (
         "nextframe_debug", "nextframe_sprites", "nextframe_sprites_concat", "nextframe_actions", "nextframe_digits",
         "nextframe_icons", "nextframe_videos", "nextframe_faithful", "nextframe_unet3d",

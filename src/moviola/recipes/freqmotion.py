@@ -147,7 +147,7 @@ def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
             widths=(64, 64, 48, 32),
         ),
         critic={"time": DiscriminatorConfig(size=32, frames=4, absolute=True, widths=(32, 48, 64, 64))},
-        objective=FreqMotionObjectiveConfig(r1=0.1, augment="", span=6.0),
+        objective=FreqMotionObjectiveConfig(r1=0.1, augment="", span=6.0, information=1.0),
         trainer=TrainerConfig(
             steps=40000,
             batch=16,

@@ -7,17 +7,15 @@ from typing import Literal
 
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError
-from moviola.core.seeds import numpy_generator, seeded
+from moviola.core.seeds import seeded
 from moviola.core.weights import start_from
-from moviola.data.loader import FirstFrames, Samples, collate
+from moviola.data.loader import FirstFrames, Samples
 from moviola.models.textgan import CriticConfig, FrameCritic, FrameGenerator, TextGANConfig
 from moviola.models.textvideo import FIRST, TextVideoConfig
-from moviola.recipes.base import DataConfig, manifest
+from moviola.recipes.base import DataConfig, manifest, shown_frames
 from moviola.training.loop import Objective, TrainerConfig
 from moviola.training.objectives.textgan import TextGANObjective, TextGANObjectiveConfig
 from moviola.training.schedule import Schedule
-
-_SHOWN = 14
 
 
 class TextGANRun(Config):
@@ -41,19 +39,17 @@ class TextGANRun(Config):
 
     def build(self) -> tuple[Objective, Samples]:
         """Make both networks, seeded, and the samples."""
-        with seeded(self.trainer.seed, "weights"):
-            generator, critic = FrameGenerator(self.model), FrameCritic(self.critic)
-        if self.start is not None:
-            start_from(generator, self.start)
         clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
         if (self.critic.slots, self.critic.size) != (self.model.slots, self.model.size):
             raise ConfigError(
                 "model and critic have different slots or sizes; set critic.slots and critic.size as well"
             )
-        shown = None
-        if self.trainer.sample_every:
-            held = FirstFrames(clips if self.data.kind == "actions" else self.data.open_shown())
-            shown = collate([held.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
+        with seeded(self.trainer.seed, "weights"):
+            generator = FrameGenerator(self.model.reading(clips.grammar))
+            critic = FrameCritic(self.critic.reading(clips.grammar))
+        if self.start is not None:
+            start_from(generator, self.start)
+        shown = shown_frames(self.data, clips) if self.trainer.sample_every else None
         return TextGANObjective(generator, critic, self.objective, shown), FirstFrames(clips)
 
     def manifest(self) -> TextVideoConfig:

@@ -16,6 +16,7 @@ from moviola.core.errors import ConfigError, OutputError
 from moviola.core.weights import read_config
 from moviola.models.textvideo import FIRST, NEXT, write_manifest
 from moviola.recipes.base import Run
+from moviola.recipes.catalog import CATALOG
 from moviola.training import checkpoint
 from moviola.training.distributed import join, leave
 from moviola.training.loop import Trainer, save_config
@@ -100,9 +101,18 @@ def next_command(run: Run, output: Path) -> str:
     if not (output / NEXT).is_dir():
         path = getattr(getattr(run, "data", None), "path", None)
         data = "" if path is None else f" --data {shlex.quote(str(path))}"
-        return f"moviola train {run.recipe.replace('textgan', 'nextframe')}{data} -o {folder}"
+        return f"moviola train {_next_recipe(run)}{data} -o {folder}"
     start = "" if (output / FIRST).is_dir() else " --image FRAME.png"
     return f'moviola generate "PROMPT"{start} -o OUT.mp4 --model {folder}'
+
+
+def _next_recipe(run: Run) -> str:
+    """Return the recipe of the next frame that goes with a run of the first one."""
+    same = run.recipe.replace("textgan", "nextframe")
+    if same in CATALOG:
+        return same
+    of_data = f"nextframe_{getattr(getattr(run, 'data', None), 'kind', 'videos')}"
+    return "nextframe_debug" if same.endswith("_debug") or of_data not in CATALOG else of_data
 
 
 def _check(run: Run, output: Path, folder: Path, resume: bool) -> None:

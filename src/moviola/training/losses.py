@@ -34,6 +34,35 @@ def logistic_generator(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def gan_cls_critic(real: Tensor, mismatched: Tensor, fake: Tensor) -> Tensor:
+    """Matching-aware loss of a critic: BCE(real, 1) + (BCE(mismatched, 0) + BCE(fake, 0)) / 2, on logits (B,).
+
+    Source: Reed et al. 2016, "Generative Adversarial Text to Image Synthesis", algorithm 1, line 10, in which they
+    are s_r (right text), s_w (a real frame under a wrong text) and s_f.
+    """
+    return F.softplus(-real).mean() + 0.5 * (F.softplus(mismatched).mean() + F.softplus(fake).mean())
+
+
+def ranking_loss(images: Tensor, texts: Tensor, same: Tensor, margin: float = 0.2) -> Tensor:
+    """Ranking of matching pairs above the others of a batch, in both directions, by cosine similarity.
+
+    The mean over all negatives (not the hardest alone) of max(0, margin - s(i, i) + s(i, k)) for an image among
+    texts, and of max(0, margin - s(k, k) + s(i, k)) for a text among images.
+
+    Source: Kiros et al. 2014, "Unifying Visual-Semantic Embeddings with Multimodal Neural Language Models",
+    the pairwise ranking loss.
+
+    Args:
+        images, texts: (B, D), row i of both from one pair.
+        same: bool (B, B), true where text k fits image i as well (the diagonal, equal captions): no negatives.
+        margin: of the similarity, in [0, 2].
+    """
+    s = F.normalize(images, dim=1) @ F.normalize(texts, dim=1).T
+    right = s.diagonal()
+    wrong = F.relu(margin - right[:, None] + s) + F.relu(margin - right[None, :] + s)
+    return wrong.masked_fill(same, 0).sum() / (~same).sum().clamp(min=1)
+
+
 def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     """R1: E[|grad_x score|^2] at real inputs (unweighted).
 

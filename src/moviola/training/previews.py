@@ -14,10 +14,10 @@ from moviola.core.ranges import from_network, to_network
 from moviola.data.loader import Batch
 from moviola.models.nextframe import NextFrameNetwork, rollout
 from moviola.models.protocols import Condition, Refiner
-from moviola.models.textgan import FrameGenerator
+from moviola.models.textgan import FirstFrameGenerator
 
 
-def preview_frames(generator: FrameGenerator, shown: Batch, path: Path) -> None:
+def preview_frames(generator: FirstFrameGenerator, shown: Batch, path: Path) -> None:
     """Write one row of real frames over one row of generated frames of the same captions."""
     device = next(generator.parameters()).device
     noise = torch.zeros(shown["slots"].shape[0], generator.config.latent, device=device)

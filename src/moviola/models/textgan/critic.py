@@ -8,7 +8,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from moviola.models.textgan.config import CriticConfig
 from moviola.nn.conv import DownBlock2d
-from moviola.nn.slots import SlotEmbedding
 
 
 class FrameCritic(nn.Module):
@@ -29,7 +28,7 @@ class FrameCritic(nn.Module):
         self.blocks = nn.ModuleList(
             DownBlock2d(a, b, wrap=spectral_norm) for a, b in ((w0, w1), (w1, w2), (w2, w3))
         )
-        self.caption = SlotEmbedding(config.slots, config.condition)
+        self.caption = config.make_encoder(config.condition)
         self.project = spectral_norm(nn.Linear(config.condition, w3, bias=False))
         self.score = spectral_norm(nn.Linear(w3, 1))
 

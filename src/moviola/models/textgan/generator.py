@@ -12,7 +12,6 @@ from moviola.core.weights import PretrainedMixin
 from moviola.models.textgan.config import TextGANConfig
 from moviola.nn.conv import FiLMBlock
 from moviola.nn.norm import FiLM
-from moviola.nn.slots import SlotEmbedding
 
 
 class FrameGenerator(PretrainedMixin, nn.Module):
@@ -33,7 +32,7 @@ class FrameGenerator(PretrainedMixin, nn.Module):
         self.config = config
         w0, w1, w2, w3 = config.widths
         d = config.condition
-        self.caption = SlotEmbedding(config.slots, d)
+        self.caption = config.make_encoder(d)
         self.mix = nn.Linear(d + config.latent * (1 + 2 * config.octaves), d)
         self.seed = nn.Linear(d, w0 * (config.size // 16) ** 2)
         self.block0 = FiLMBlock(w0, w0, d)
