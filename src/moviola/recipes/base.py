@@ -11,6 +11,7 @@ from pydantic import Field
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, InputError
 from moviola.data.loader import Clips, Samples
+from moviola.data.sources import source_exists
 from moviola.models.textvideo import TextVideoConfig
 from moviola.training.loop import Objective, TrainerConfig
 
@@ -47,7 +48,7 @@ class DataConfig(Config):
             return words.others(seed=1) if held else words
         if self.path is None:
             raise ConfigError(f"the {self.kind} data need a path; give --data PATH")
-        if not self.path.exists():
+        if not source_exists(self.path):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder")
         if self.kind == "sprites":
             return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid)
