@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from moviola.core.errors import InputError
+from moviola.core.names import natural_sorted
 from moviola.data.captions import decode_text
 from moviola.data.layouts import VideoClip
 from moviola.data.named.base import (
@@ -49,7 +50,8 @@ def read(spec: Spec) -> Reading:
     rows = _rows(tables, store)
     captions = _captions(tables, store, rows)
     members = []
-    for key, (row, where) in rows.items():
+    for key in natural_sorted(rows):
+        row, where = rows[key]
         if key not in videos:
             raise InputError(f"{where}: {key!r} has captions, and there is no {key}.mp4")
         if key not in captions:
