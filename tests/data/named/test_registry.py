@@ -13,9 +13,12 @@ import pytest
 from moviola.cli.main import run
 from moviola.core.errors import ConfigError, FormatError, InputError, UnknownNameError
 from moviola.data.cache import CacheConfig, open_cached
+from moviola.data.captioned import VideoClips
 from moviola.data.named.registry import DATASETS, parse_spec
 from moviola.data.sources import open_source, source_exists, split
 from moviola.data.windows import VideoWindows
+from moviola.pipelines.evaluate.inputs import open_set
+from moviola.recipes.base import DataConfig
 
 NAMES = tuple(DATASETS)
 
@@ -196,3 +199,26 @@ def test_the_fingerprint_follows_the_range(writer):
     (writer.root / "00sequences.txt").write_text(text.replace("14-24", "15-24"))
     assert open_source(spec).fingerprint() != before
     shutil.rmtree(writer.root)
+
+
+def test_a_recipe_trains_on_one_side(build):
+    spec = build("kth")
+    data = DataConfig.make({"kind": "videos", "path": spec, "size": 16})
+    trained, held = data.open(), data.open(held=True)
+    assert isinstance(trained, VideoClips) and isinstance(held, VideoClips)
+    people = [{clips._cache[k].group for k in clips._keys} for clips in (trained, held)]
+    assert people == [{"person01", "person16"}, {"person17", "person25"}]
+    assert trained.grammar.sizes == held.grammar.sizes
+    words = {word for slot in trained.grammar.slots for word in (value.name for value in slot.values)}
+    assert {"walking", "boxing", "left", "right"} <= words
+
+
+def test_clips_of_one_file_are_told_apart_when_they_are_judged(build):
+    found = open_set(build("kth") + "#test", "REAL")
+    assert len(found) == 10 and len({entry.stamp() for entry in found.entries}) == 10
+    assert found.entries[0].facts().frames == 5
+
+
+def test_nothing_at_the_path_of_a_recipe(capsys):
+    assert run(["train", "nextframe_videos", "--data", "kth:/nowhere/at/all"]) == 2
+    assert "no such file or folder: /nowhere/at/all" in capsys.readouterr().err

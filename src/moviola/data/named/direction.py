@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from moviola.core.atomic import write_atomic
 from moviola.core.errors import OutputError, VideoReadError
+from moviola.core.notes import note
 from moviola.core.paths import cache_dir
 from moviola.data.layouts import Clip
 
@@ -22,6 +23,8 @@ THRESHOLD = 15
 """Change of luminance between two frames, of 255, below which nothing is taken to move."""
 LEAST = 0.1
 """Displacement, as a part of the width, below which a figure goes to neither side."""
+MANY = 50
+"""Videos to decode from which on a person is told that it takes a while."""
 
 
 def figure_centroids(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,6 +98,11 @@ def sides(clip: Clip, ranges: Sequence[tuple[int, int]]) -> list[Side | None]:
     return [side_of(x[start : stop - 1], mass[start : stop - 1], width) for start, stop in ranges]
 
 
+def _key(clip: Clip, ranges: Sequence[tuple[int, int]]) -> str:
+    stamps = [clip.store.stamp(name) for name in clip.files()]
+    return f"{clip.name} {stamps} {list(ranges)} {THRESHOLD} {LEAST}"
+
+
 class SideCache:
     """Sides by file and range, kept between runs in the cache folder, since finding them decodes every video.
 
@@ -111,7 +119,10 @@ class SideCache:
 
     def find(self, clips: Iterable[tuple[Clip, list[tuple[int, int]]]]) -> list[list[Side | None]]:
         """Return `sides` of each of `clips`; those found before are not decoded again, also after an interruption."""
-        before = len(self._known)
+        before, clips = len(self._known), list(clips)
+        new = sum(_key(clip, ranges) not in self._known for clip, ranges in clips)
+        if new >= MANY:
+            note(f"{clips[0][0].store.root}: telling left from right in {new} videos takes minutes, once")
         try:
             return [self._one(clip, ranges) for clip, ranges in clips]
         finally:
@@ -119,8 +130,7 @@ class SideCache:
                 self._write()
 
     def _one(self, clip: Clip, ranges: list[tuple[int, int]]) -> list[Side | None]:
-        stamps = [clip.store.stamp(name) for name in clip.files()]
-        key = f"{clip.name} {stamps} {ranges} {THRESHOLD} {LEAST}"
+        key = _key(clip, ranges)
         if key not in self._known:
             try:
                 self._known[key] = sides(clip, ranges)
