@@ -92,12 +92,14 @@ def test_icons_train(tmp_path):
 def test_drawn_toys(kind, tmp_path):
     """Our form on drawn digits and icons: a whole config, one step of it, a frame of the right size."""
     run = find(f"textgan_{kind}")(None)
-    assert (run.data.kind, run.model.size, run.trainer.steps) == (kind, 64, 4000)
+    assert (run.data.kind, run.model.size, run.trainer.steps) == (kind, 64, 8000)
     few = ["trainer.steps=1", "trainer.batch=2", "trainer.sample_every=0", "trainer.save_every=0"]
     train(run.with_overrides(few), tmp_path / "m", quiet=True)
     network = load_first_frame(tmp_path / "m" / "first")
     with torch.no_grad():
-        made = network(torch.ones(1, len(run.model.slots), dtype=torch.int64), torch.zeros(1, 32))
+        made = network(
+            torch.ones(1, len(run.model.slots), dtype=torch.int64), torch.zeros(1, run.model.latent)
+        )
     assert made.shape == (1, 3, 64, 64)
 
 

@@ -26,6 +26,11 @@ def batch(begin: bool, rows: int = 4) -> dict[str, torch.Tensor]:
     }
 
 
+def pool_of(groups: int, size: int, **settings) -> RolloutPool:
+    """A pool in which nothing is ever lost, unless the settings say so."""
+    return RolloutPool(groups, size, K, CYCLE, (2, 2), 1, **{"lost": float("inf"), **settings})
+
+
 def values(frames: torch.Tensor) -> list[int]:
     """The value of each frame of (T, H, W, 3)."""
     return frames[:, 0, 0, 0].tolist()
@@ -33,7 +38,7 @@ def values(frames: torch.Tensor) -> list[int]:
 
 def test_an_empty_pool_changes_nothing():
     """Before a clip is handed out, the batch is trained on as it is."""
-    pool, data = RolloutPool(1, 2, K, CYCLE, (2, 2), 1), batch(begin=False)
+    pool, data = pool_of(1, 2), batch(begin=False)
     rows = pool.rows(data, step=0)
     assert not rows.places.any()
     put = rows.put(data)
@@ -42,7 +47,7 @@ def test_an_empty_pool_changes_nothing():
 
 def test_a_roll_out_goes_on():
     """Its history holds its own frames, its future the clip's true next ones, over the end of the cycle as well."""
-    pool = RolloutPool(1, 2, K, CYCLE, (2, 2), 1)
+    pool = pool_of(1, 2)
     data = batch(begin=True)
     for turn in range(6):
         rows = pool.rows(data, step=turn)
@@ -64,7 +69,7 @@ def test_a_roll_out_goes_on():
 
 def test_groups_take_turns():
     """Each group holds roll-outs of its own."""
-    pool = RolloutPool(2, 2, K, CYCLE, (2, 2), 1)
+    pool = pool_of(2, 2)
     pool.rows(batch(begin=True), step=0)
     assert (pool.period > 0).tolist() == [True, True, False, False]
     assert not pool.rows(batch(begin=False), step=1).places.any()
@@ -72,19 +77,44 @@ def test_groups_take_turns():
 
 
 def test_beginning_anew():
-    """A clip that is handed out takes the place of the roll-out in its row, and of no other."""
-    pool = RolloutPool(1, 2, K, CYCLE, (2, 2), 1)
-    rows = pool.rows(batch(begin=True), step=0)
-    pool.go_on(rows, [to_network(torch.zeros(4, 2, 2, 3, dtype=torch.uint8))])
+    """A clip that is handed out takes the place of a roll-out that is long enough, by its row, and of no other."""
+    pool = pool_of(1, 2, length=2)
+    frame = to_network(torch.zeros(4, 2, 2, 3, dtype=torch.uint8))
+    for turn in range(2):
+        pool.go_on(pool.rows(batch(begin=True), step=turn), [frame])
+    assert pool.age.tolist() == [2, 2]
     data = batch(begin=True)
     data["period"][1] = 0
-    pool.rows(data, step=1)
-    assert pool.count.tolist() == [1, 2] and pool.age.tolist() == [0, 1]
+    pool.rows(data, step=2)
+    assert pool.count.tolist() == [1, 3] and pool.age.tolist() == [0, 2]
+
+
+def test_what_is_lost_ends():
+    """A roll-out whose error is half the clip's variance, or less, goes on; others end."""
+    pool, data = pool_of(1, 4, lost=0.5), batch(begin=True)
+    rows = pool.rows(data, step=0)
+    true = rows.put(data)["future"][:, 0]  # frame 2 of 1 to 5: the mean of the clip is 3, its variance 2
+    drawn = torch.stack([true[0], true[1] + 1, true[2] + 2, torch.zeros_like(true[3])])
+    pool.go_on(rows, [to_network(drawn)])
+    assert (pool.period > 0).tolist() == [True, True, False, False]
+    rows = pool.rows(batch(begin=False), step=1)
+    assert rows.places.tolist() == [True, True, False, False]
+
+
+def test_error_is_of_the_frame_just_drawn():
+    """Also where the cycle begins again after a lead."""
+    pool, data = pool_of(1, 1, lost=0.01), batch(begin=True)
+    data["lead"][:], data["period"][:] = 3, 2
+    for turn in range(6):
+        rows = pool.rows(data, step=turn)
+        pool.go_on(rows, [to_network(frame) for frame in rows.put(data)["future"].unbind(dim=1)])
+        data = batch(begin=False)
+    assert pool.age.tolist() == [12]
 
 
 def test_what_is_drawn_is_kept_in_eight_bits():
     """As a video would keep it."""
-    pool = RolloutPool(1, 1, K, CYCLE, (2, 2), 1)
+    pool = pool_of(1, 1)
     rows = pool.rows(batch(begin=True), step=0)
     frame = torch.rand(4, 3, 2, 2) * 2 - 1
     pool.go_on(rows, [frame])
@@ -93,7 +123,7 @@ def test_what_is_drawn_is_kept_in_eight_bits():
 
 def test_a_lead_is_played_once():
     """Frames before the loop come once, those of the loop again and again."""
-    pool, data = RolloutPool(1, 1, K, CYCLE, (2, 2), 1), batch(begin=True)
+    pool, data = pool_of(1, 1), batch(begin=True)
     data["lead"][:], data["period"][:] = 3, 2
     futures = []
     for turn in range(4):

@@ -21,7 +21,10 @@ app = group("Make toy data sets; see what a data set holds; decode one for speed
 
 DataPath = Annotated[
     Path,
-    typer.Argument(metavar="PATH", help="A folder, a .zip, a list file (one path a line), or one video."),
+    typer.Argument(
+        metavar="PATH",
+        help="A folder, a .zip, a list file (one path a line), one video, shards.tar, or NAME:PATH (data list).",
+    ),
 ]
 Layout = Annotated[
     str,
@@ -103,6 +106,7 @@ def make_command(
     "moviola data info digits",
     "moviola data info digits --sheet digits.png",
     "moviola data info digits --json",
+    "moviola data info kth:data/kth#test",
 )
 def info_command(
     path: DataPath,
@@ -140,6 +144,24 @@ def info_command(
         say(line, quiet=quiet)
     if sheet is not None:
         say(f"contact sheet: {sheet}", quiet=quiet)
+
+
+@app.command("list")
+@example("moviola data list", "moviola data list --json")
+def list_command(json: Json = False, quiet: Quiet = False) -> None:
+    """Name the published data sets that are read in their authors' layout, as NAME:PATH or NAME:PATH#SPLIT."""
+    from moviola.data.named.registry import DATASETS
+
+    shown = ("name", "title", "splits", "split_rule", "url", "licence", "layout")
+    if json:
+        emit({"datasets": [{key: getattr(dataset, key) for key in shown} for dataset in DATASETS.values()]})
+        return
+    for dataset in DATASETS.values():
+        say(f"{dataset.name}: {dataset.title}", quiet=quiet)
+        say(f"  holds    {dataset.layout}", quiet=quiet)
+        say(f"  splits   {', '.join(dataset.splits)}; {dataset.split_rule}", quiet=quiet)
+        say(f"  from     {dataset.url}", quiet=quiet)
+        say(f"  licence  {dataset.licence}", quiet=quiet)
 
 
 @app.command("pack")
@@ -317,6 +339,7 @@ def to_json(found: Survey) -> dict[str, Any]:
         "broken": [{"name": name, "reason": reason} for name, reason in found.broken],
         "damaged": [{"name": name, "frames": frames} for name, frames in found.damaged],
         "skipped": [{"name": name, "reason": reason} for name, reason in found.skipped],
+        "checks": [vars(check) for check in found.checks],
     }
     return {**vars(found), **named}
 
@@ -335,6 +358,12 @@ def report(found: Survey, min_frames: int) -> list[str]:
         f"  duration  {seconds.min:.2f} to {seconds.max:.2f} s, median {seconds.median:.2f} s",
         f"  labels    {_counts(found.labels.items()) if found.labels else 'none'}",
         f"  captions  {f'{found.captions} of {found.clips} clips' if found.captions else 'none'}",
+    ]
+    if found.splits:
+        lines.append(f"  splits    {_counts(found.splits.items())}")
+    lines += [
+        f"  expected  {c.expected if c.expected is not None else 'any number of'} {c.what}, found {c.found}"
+        for c in found.checks
     ]
     if found.aspects:
         lines.insert(2, f"  pixels    {_counts(found.aspects)} as wide as high")

@@ -28,7 +28,12 @@ def command(
         Path, typer.Option("--output", "-o", metavar="DIR", help="The model folder to fill.")
     ] = Path("trained"),
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="PATH", help="The data; the *_debug recipes need none.")
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="The data, or NAME:PATH (moviola data list); the *_debug recipes need none.",
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,

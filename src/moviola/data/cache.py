@@ -64,6 +64,9 @@ class CachedItem:
     label: str | None
     caption: str | None
     info: ClipInfo
+    captions: tuple[str, ...] = ()
+    split: str | None = None
+    group: str | None = None
 
 
 class CachedSource:
@@ -88,6 +91,9 @@ class CachedSource:
                 items[e["name"]].label,
                 items[e["name"]].caption,
                 ClipInfo(e["frames"], e["height"], e["width"], Fraction(e["fps"]), _times(e)),
+                items[e["name"]].captions,
+                items[e["name"]].split,
+                items[e["name"]].group,
             )
             for e in self._entries
         ]

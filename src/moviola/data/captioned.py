@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from moviola.core.errors import InputError, PromptError
-from moviola.core.seeds import derive, numpy_generator
+from moviola.core.seeds import numpy_generator
 from moviola.data.cache import CacheConfig, open_cached
 from moviola.data.grammar import Grammar
 from moviola.data.loader import Clip
@@ -163,26 +163,36 @@ class VideoClips:
         path: whatever `moviola.data.sources.open_source` reads, with captions beside it; a clip without a caption
             takes its label.
         size: H = W in pixels.
-        held: False for the clips to train on, True for the share held out (one in ten, by a hash of the name).
+        held: False for the clips to train on, True for those held out: the other splits of a named data set, else
+            one in ten, by a hash of the name.
+
+    Of a clip with several captions, one is drawn each time.
 
     Raises:
         InputError: when no clip has a caption or a label.
     """
 
     def __init__(self, path: str | Path, size: int, *, held: bool = False) -> None:
-        from moviola.data.sources import open_source
+        from moviola.data.sources import is_held_out, open_source
 
         source = open_source(path)
         self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
         items = list(self._cache)
-        captions = [item.caption or (item.label or "").replace("-", " ").replace("_", " ") for item in items]
+        labels = [(item.label or "").replace("-", " ").replace("_", " ") for item in items]
+        captions = [
+            item.captions or ((label,) if label else ()) for item, label in zip(items, labels, strict=True)
+        ]
         if not any(captions):
             raise InputError(
                 f"{path} has no captions: put captions.jsonl or captions.csv beside the videos, or one folder a label"
             )
-        self.grammar = Grammar.from_captions(c for c in captions if c)
-        self._slots = {i: _slots(self.grammar, c) for i, c in enumerate(captions) if c}
-        self._keys = [i for i in self._slots if (derive(10, items[i].name) % 10 == 0) == held]
+        self.grammar = Grammar.from_captions(caption for several in captions for caption in several)
+        self._slots = {
+            i: [_slots(self.grammar, caption) for caption in several]
+            for i, several in enumerate(captions)
+            if several
+        }
+        self._keys = [i for i in self._slots if is_held_out(items[i], source.splits) == held]
         if not self._keys:
             raise InputError(
                 f"{path} has too few captioned clips ({len(self._slots)}) to split one in ten off"
@@ -191,8 +201,9 @@ class VideoClips:
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw one clip on this side of the split."""
         k = self._keys[int(rng.integers(len(self._keys)))]
-        frames = self._cache.frames(k)
-        return Clip(self._slots[k], len(frames), cyclic=False, read=lambda index: np.asarray(frames[index]))
+        frames, rows = self._cache.frames(k), self._slots[k]
+        slots = rows[int(rng.integers(len(rows)))] if len(rows) > 1 else rows[0]
+        return Clip(slots, len(frames), cyclic=False, read=lambda index: np.asarray(frames[index]))
 
 
 def _says(grammar: Grammar, caption: str) -> bool:

@@ -87,6 +87,11 @@ class Clip(ABC):
             yield self.read(range(start, min(start + batch, total)))
 
     @property
+    def extent(self) -> str:
+        """Which part of its files it is, "" for all of them; two clips of the same files differ in it."""
+        return ""
+
+    @property
     def where(self) -> str:
         """How to tell a person about this clip."""
         return self.store.where(self.name)

@@ -133,7 +133,7 @@ class Histories:
         full: float = 0.35,
         restart: float = 0.8,
         cycle: int = 0,
-        begin: float = 1 / 64,
+        begin: float = 1 / 8,
         *,
         other: bool = False,
     ) -> None:

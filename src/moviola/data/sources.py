@@ -3,6 +3,7 @@
 ::
 
     source = open_source("clips/")            # videos, frame folders, strips; nested by label; zip; list file
+    source = open_source("kth:data/kth#test") # a published data set, by name
     video = source.read(0, [0, 4, 8])
     train, val = split(source, 0.1)
 """
@@ -17,15 +18,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from moviola.core.errors import ConfigError, FormatError, InputError, UnknownNameError
 from moviola.core.names import name_bytes
 from moviola.core.rates import Rate, as_rate
-from moviola.data.caption_files import find_captions, named_captions, read_text
+from moviola.core.seeds import derive
+from moviola.data.caption_files import find_captions, named_captions
 from moviola.data.layouts import (
     LAYOUTS,
-    RATE_FILE,
     Clip,
     ClipInfo,
     FramesClip,
@@ -33,17 +34,27 @@ from moviola.data.layouts import (
     VideoClip,
     detect,
     find_clips,
-    is_strip,
-    open_image,
-    suffix_of,
 )
+from moviola.data.list_file import LIST_SUFFIXES, one_clip, read_list
+from moviola.data.named.base import TRAIN, Member, Spec
+from moviola.data.named.registry import Opened, open_named, parse_spec
 from moviola.data.stores import FolderStore, Store, ZipStore
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
 
-LIST_SUFFIXES: tuple[str, ...] = (".txt", ".lst", ".list", ".tsv")
 DEFAULT_FPS = Fraction(25)
+
+
+class _Grouped(Protocol):
+    """A clip of a source or of its cache."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str | None: ...
+    @property
+    def group(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,18 @@ class Item:
         label: its class (the first folder level, or a list file's second column), or None.
         caption: its caption, or None.
         clip: the clip itself.
+        captions: all of its captions, of which `caption` is the first.
+        split: of a named data set, the one it belongs to.
+        group: what no split may tear apart (a person, a source video); None where that is the clip alone.
     """
 
     name: str
     label: str | None
     caption: str | None
     clip: Clip
+    captions: tuple[str, ...] = ()
+    split: str | None = None
+    group: str | None = None
 
     @property
     def info(self) -> ClipInfo:
@@ -75,8 +92,9 @@ class Source:
         clips: the clips, in order; their names differ.
         path: where they come from.
         layout: how they lie: videos, frames, strips or list.
-        captions: clip name to caption.
+        captions: clip name to caption, or to several.
         skipped: (name, reason) of files left out.
+        named: which published data set it is, and what of it was found.
     """
 
     def __init__(
@@ -84,12 +102,14 @@ class Source:
         clips: Sequence[Clip],
         path: Path,
         layout: str,
-        captions: Mapping[str, str] | None = None,
+        captions: Mapping[str, str | tuple[str, ...]] | None = None,
         skipped: Sequence[tuple[str, str]] = (),
+        named: Opened | None = None,
     ) -> None:
-        self.path, self.layout, self.skipped = path, layout, tuple(skipped)
+        self.path, self.layout, self.skipped, self.named = path, layout, tuple(skipped), named
         self._captions = dict(captions or {})
-        self._items = [Item(clip.name, clip.label, self._captions.get(clip.name), clip) for clip in clips]
+        members = {member.clip.name: member for member in named.members} if named is not None else {}
+        self._items = [_item(clip, self._captions.get(clip.name), members.get(clip.name)) for clip in clips]
 
     def __len__(self) -> int:
         return len(self._items)
@@ -113,6 +133,20 @@ class Source:
         """Label to number of clips, sorted by label; clips without one are not counted."""
         found = Counter(item.label for item in self._items if item.label is not None)
         return {label: found[label] for label in sorted(found)}
+
+    @cached_property
+    def splits(self) -> dict[str, int]:
+        """Split to number of clips, of a named data set that has splits."""
+        return dict(Counter(item.split for item in self._items if item.split is not None))
+
+    def part(self, held: bool) -> Source:
+        """Return the clips to train on, or with `held` the others, by the splits that the data set comes with.
+
+        A source of one split, or of none, is returned as it is.
+        """
+        if len(self.splits) < 2:
+            return self
+        return self.subset([i for i, item in enumerate(self._items) if (item.split != TRAIN) == held])
 
     def info(self, index: int) -> ClipInfo:
         """Return frames, size and rate of clip `index`; raises `VideoReadError` for one that cannot be opened."""
@@ -138,7 +172,7 @@ class Source:
     def subset(self, indices: Sequence[int]) -> Source:
         """Return a source of these clips, in this order."""
         clips = [self[i].clip for i in indices]
-        return Source(clips, self.path, self.layout, self._captions, self.skipped)
+        return Source(clips, self.path, self.layout, self._captions, self.skipped, self.named)
 
     def fingerprint(self) -> str:
         """Return a sha256 (hex) that changes when a clip is added, removed, renamed or touched.
@@ -148,7 +182,8 @@ class Source:
         digest = hashlib.sha256()
         for item in self._items:
             clip = item.clip
-            digest.update(name_bytes(f"{type(clip).__name__}\t{clip.name}\t{clip.fps}\n"))
+            extent = f"\t{clip.extent}" if clip.extent else ""
+            digest.update(name_bytes(f"{type(clip).__name__}\t{clip.name}\t{clip.fps}{extent}\n"))
             for name in clip.files():
                 digest.update(name_bytes(f"{name}\t{clip.store.stamp(name)}\n"))
         return digest.hexdigest()
@@ -164,7 +199,8 @@ def open_source(
 
     Args:
         path: a folder, a `.zip`, a list file (one path a line; a label and a caption may follow, each after a
-            tab), one video, or one strip.
+            tab), one video, or one strip; tar shards (`shard-{000..003}.tar`); or a published data set by name
+            (`kth:PATH`, `kth:PATH#test`; see `moviola.data.named.registry`).
         layout: `auto`, `videos`, `frames` or `strips` (see `moviola.data.layouts.detect`).
         captions: a `.csv` or `.jsonl` file with the columns `file` (or `file_name`, `path`) and `caption`; None looks
             for `captions.csv`, `captions.jsonl` and the `metadata` files of its folders in it, then beside it.
@@ -177,10 +213,13 @@ def open_source(
         InputError: nothing is there, it is of no known layout, a listed path or a captioned file is missing; the
             message is one line and names the file, and the line in it.
     """
-    path = Path(path)
     if layout not in ("auto", *LAYOUTS):
         raise UnknownNameError.of("layout", layout, ("auto", *LAYOUTS))
     rate = as_rate(fps)
+    spec = parse_spec(path, rate)
+    if spec is not None:
+        return _open_named(spec, layout, captions)
+    path = Path(path)
     if not path.exists():
         raise InputError(f"no such file or folder: {path}")
     if path.is_dir() or path.suffix.lower() == ".zip":
@@ -191,15 +230,55 @@ def open_source(
         return Source(clips, path, kind, said, skipped=skipped)
     if path.suffix.lower() in LIST_SUFFIXES:
         return _open_list(path, layout, captions, rate)
-    clip = _one_clip(FolderStore(path.parent), path.name, None, layout, rate)
+    clip = one_clip(FolderStore(path.parent), path.name, None, layout, rate)
     said = named_captions(Path(captions), [clip.name], None) if captions else {}
     return Source([clip], path, layout if layout != "auto" else _layout_of(clip), said)
+
+
+def source_exists(path: str | Path) -> bool:
+    """Return whether there is something at a path, or at that of a data set by name.
+
+    Raises:
+        UnknownNameError: a data set or a split that does not exist. InputError: a data set that is not at its path.
+    """
+    return parse_spec(path) is not None or Path(path).exists()
+
+
+def is_held_out(item: _Grouped, splits: Mapping[str, int]) -> bool:
+    """Return whether a clip is held out from training.
+
+    Args:
+        item: the clip.
+        splits: of its source. With several, all but "train" are held out; otherwise one in ten groups (clips, where
+            there are no groups), by a hash of the name.
+    """
+    if len(splits) > 1:
+        return item.split != TRAIN
+    return derive(10, item.group or item.name) % 10 == 0
+
+
+def _open_named(spec: Spec, layout: str, captions: str | Path | None) -> Source:
+    if layout != "auto":
+        raise ConfigError(f"{spec.name} has a layout of its own; leave {layout!r} out")
+    opened = open_named(spec)
+    clips = [member.clip for member in opened.members]
+    said = {member.clip.name: member.captions for member in opened.members if member.captions}
+    if captions is not None:
+        given = named_captions(Path(captions), [clip.name for clip in clips], spec.path)
+        said |= {name: (text,) for name, text in given.items()}
+    return Source(clips, spec.path, spec.name, said, opened.skipped, opened)
+
+
+def _item(clip: Clip, said: str | tuple[str, ...] | None, member: Member | None) -> Item:
+    captions = (said,) if isinstance(said, str) else said or ()
+    split, group = (member.split, member.group) if member is not None else (None, None)
+    return Item(clip.name, clip.label, next(iter(captions), None), clip, captions, split, group)
 
 
 def split(
     source: Source,
     fraction: float,
-    by: Literal["name", "pair"] | Callable[[Item], Hashable] = "name",
+    by: Literal["name", "pair", "group"] | Callable[[Item], Hashable] = "name",
     seed: int = 0,
 ) -> tuple[Source, Source]:
     """Split a source in two by hashing its clips' names; the order of the clips and the machine do not matter.
@@ -208,9 +287,10 @@ def split(
         source: what to split.
         fraction: the part of the groups that goes into the second source, 0 to 1. Between them, both sources
             get at least one group.
-        by: what may not be torn apart. `name`: every clip is its own group; `pair`: the last number in the name,
-            halved (clips 2k and 2k+1 stay together, with those of other folders: the mirrored pairs of the
-            Weizmann strips, and with them the person); or a function of an `Item` that returns the group.
+        by: what may not be torn apart. `name`: every clip is its own group; `group`: `Item.group`, where there is one;
+            `pair`: the last number in the name, halved (clips 2k and 2k+1 stay together, with those of other folders:
+            the mirrored pairs of the Weizmann strips, and with them the person); or a function of an `Item` that
+            returns the group.
         seed: another seed, another split.
 
     Returns:
@@ -222,8 +302,8 @@ def split(
     """
     if not 0 <= fraction <= 1:
         raise ConfigError(f"fraction must be between 0 and 1, not {fraction}")
-    if by not in ("name", "pair") and not callable(by):
-        raise UnknownNameError.of("grouping", str(by), ("name", "pair"))
+    if by not in ("name", "pair", "group") and not callable(by):
+        raise UnknownNameError.of("grouping", str(by), ("name", "pair", "group"))
     groups = [str(_group(item, by)) for item in source]
     ranked = sorted(set(groups), key=lambda group: hashlib.sha256(name_bytes(f"{seed}\t{group}")).digest())
     count = round(fraction * len(ranked))
@@ -240,8 +320,8 @@ def split(
 def _group(item: Item, by: str | Callable[[Item], Hashable]) -> Hashable:
     if callable(by):
         return by(item)
-    if by == "name":
-        return item.name
+    if by in ("name", "group"):
+        return (item.group if by == "group" else None) or item.name
     numbers = re.findall(r"[0-9]+", PurePosixPath(item.name).with_suffix("").name)
     if not numbers:
         raise InputError(f"cannot pair {item.name!r}: there is no number in its name")
@@ -252,56 +332,13 @@ def _layout_of(clip: Clip) -> str:
     return {VideoClip: "videos", FramesClip: "frames", StripClip: "strips"}[type(clip)]
 
 
-def _one_clip(store: FolderStore, name: str, label: str | None, layout: str, fps: Fraction) -> Clip:
-    """Return the clip that one path means: a video, a strip, or a folder of frames."""
-    from moviola.data.codec.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-    path = store.root / name
-    suffix = suffix_of(name)
-    if path.is_dir():
-        inside = [entry for entry in FolderStore(path).names() if "/" not in entry]
-        images = tuple(f"{name}/{entry}" for entry in inside if suffix_of(entry) in IMAGE_SUFFIXES)
-        if not images:
-            raise FormatError(
-                f"{path} is a folder without images; name a video, a strip or a folder of frames"
-            )
-        return FramesClip(
-            store, name, label, fps, images, f"{name}/{RATE_FILE}" if RATE_FILE in inside else ""
-        )
-    if suffix in IMAGE_SUFFIXES and layout in ("auto", "strips"):
-        with open_image(store, name) as image:
-            size, moves = image.size, bool(getattr(image, "is_animated", False))
-        if moves and layout == "auto":
-            return VideoClip(store, name, label, fps)
-        if layout == "strips" or is_strip(*size):
-            return StripClip(store, name, label, fps)
-        if suffix not in VIDEO_SUFFIXES:
-            raise FormatError(
-                f"{path} is one image of {size[0]}x{size[1]}, neither a video nor a strip of squares"
-            )
-    if suffix in VIDEO_SUFFIXES or (layout == "videos" and suffix in IMAGE_SUFFIXES):
-        return VideoClip(store, name, label, fps)
-    known = ", ".join(sorted({*VIDEO_SUFFIXES, ".zip", *LIST_SUFFIXES}))
-    raise FormatError(f"{path} is no data set: give a folder or a file of a known kind ({known})")
-
-
-@dataclass(frozen=True)
-class _Listed:
-    """One line of a list file."""
-
-    line: int
-    name: str
-    label: str
-    caption: str
-
-
 def _open_list(path: Path, layout: str, captions: str | Path | None, fps: Fraction) -> Source:
     store = FolderStore(path.parent)
     clips: list[Clip] = []
-    rows = _list_rows(path)
+    rows = read_list(path)
     for row in rows:
         try:
-            clips.append(_one_clip(store, row.name, row.label or None, layout, fps))
+            clips.append(one_clip(store, row.name, row.label or None, layout, fps))
         except InputError as error:
             raise type(error)(f"{path} line {row.line}: {error}") from None
     if not clips:
@@ -310,20 +347,3 @@ def _open_list(path: Path, layout: str, captions: str | Path | None, fps: Fracti
     if captions is not None:
         said |= named_captions(Path(captions), [row.name for row in rows], None)
     return Source(clips, path, "list", said)
-
-
-def _list_rows(path: Path) -> list[_Listed]:
-    """Read a list file; every path in it exists and stands there once."""
-    rows: dict[str, _Listed] = {}
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, label, caption, *more = [*(part.strip() for part in line.split("\t")), "", ""]
-        if any(more):
-            raise InputError(f"{path} line {number}: more than path, label and caption between tabs")
-        if name in rows:
-            raise InputError(f"{path} line {number}: {name!r} stands in line {rows[name].line} already")
-        if not name or not (path.parent / name).exists():
-            raise InputError(f"{path} line {number}: no such file: {name or '(empty)'}")
-        rows[name] = _Listed(number, name, label, " ".join(caption.split()))
-    return list(rows.values())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from moviola.core.errors import InputError, VideoReadError
 from moviola.data.layouts import ClipInfo
+from moviola.data.named.base import Check
 from moviola.data.sources import Source
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class Survey:
         damaged: (name, frame numbers) of clips of which the decoder mended frames; only where all were decoded.
         skipped: (name, reason) of files that are no clips.
         decoded: whether every frame was decoded, or only what the files say of themselves.
+        dataset: name of a published data set, "" for any other.
+        splits: split to clips, of a named data set.
+        checks: what a named data set should hold, and what was found.
     """
 
     path: str
@@ -73,6 +77,9 @@ class Survey:
     damaged: list[tuple[str, list[int]]]
     skipped: list[tuple[str, str]]
     decoded: bool
+    dataset: str = ""
+    splits: dict[str, int] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
 
 
 def survey(
@@ -126,6 +133,9 @@ def survey(
         damaged=damaged,
         skipped=list(source.skipped),
         decoded=decode,
+        dataset=source.named.dataset.name if source.named is not None else "",
+        splits=source.splits,
+        checks=list(source.named.checks) if source.named is not None else [],
     )
 
 

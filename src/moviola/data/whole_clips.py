@@ -138,6 +138,8 @@ class WholeClips(ClipTable):
     ) -> None:
         _check(interval, loop)
         source = path if isinstance(path, Source) else open_source(path)
+        if len(source.splits) > 1:  # a named data set says itself what is held out
+            source, hold_out = source.part(held), 0
         self._cache = open_cached(source, CacheConfig(height=height, width=width, skip_broken=True))
         self._span, self._interval = (frames - 1) * stride + 1, interval
         lengths = [item.info.frames for item in self._cache]

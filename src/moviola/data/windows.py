@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from moviola.core.errors import InputError
-from moviola.core.seeds import derive
 from moviola.data.cache import CacheConfig, open_cached
 from moviola.data.loader import Sample
-from moviola.data.sources import Source, open_source
+from moviola.data.sources import Source, is_held_out, open_source
 from moviola.data.toys import sinusoid
 
 
@@ -38,8 +37,8 @@ class VideoWindows:
         size: H = W in px.
         frames: T of a window.
         stride: take every `stride`-th frame.
-        held: False for the clips to train on, True for the share held out (one in ten, by a hash of the name),
-            None for all.
+        held: False for the clips to train on, True for those held out: the other splits of a named data set, else
+            one in ten, by a hash of the name. None for all that may be trained on.
 
     Raises:
         InputError: no clip has enough frames; the message says how many are needed and how many there are.
@@ -54,19 +53,19 @@ class VideoWindows:
         *,
         held: bool | None = None,
     ) -> None:
-        source = path if isinstance(path, Source) else open_source(path)
+        opened = path if isinstance(path, Source) else open_source(path)
+        source = opened.part(held is True)
         self.frames, self.stride = frames, stride
         self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
         lengths = [item.info.frames for item in self._cache]
         needed = (frames - 1) * stride + 1
-        whole = [i for i, length in enumerate(lengths) if length >= needed]
-        if not whole:
+        long = [i for i, length in enumerate(lengths) if length >= needed]
+        if not long:
             raise InputError(
                 f"{source.path} has no video of {needed} frames, which {frames} frames at a stride of {stride} need; "
                 f"its {len(lengths)} videos have {max(lengths, default=0)} at most"
             )
-        names = [item.name for item in self._cache]
-        self._keys = [i for i in whole if held is None or (derive(10, names[i]) % 10 == 0) == held]
+        self._keys = [i for i in long if held is None or is_held_out(self._cache[i], opened.splits) == held]
         if not self._keys:
             raise InputError(f"{source.path} has too few videos of {needed} frames to split one in ten off")
 

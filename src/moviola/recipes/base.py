@@ -12,6 +12,7 @@ from moviola.core.config import Config
 from moviola.core.errors import ConfigError, InputError
 from moviola.core.seeds import numpy_generator
 from moviola.data.loader import Batch, Clips, FirstFrames, Samples, collate
+from moviola.data.sources import source_exists
 from moviola.models.textvideo import TextVideoConfig
 from moviola.training.loop import Objective, TrainerConfig
 
@@ -56,7 +57,7 @@ class DataConfig(Config):
             )  # fmt: skip
         if self.path is None:
             raise ConfigError(f"the {self.kind} data need a path; give --data PATH")
-        if not self.path.exists():
+        if not source_exists(self.path):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder")
         if self.kind == "sprites":
             return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid)

@@ -12,6 +12,7 @@ from moviola.core.errors import ConfigError
 from moviola.core.seeds import numpy_generator, seeded
 from moviola.core.weights import start_from
 from moviola.data.loader import Samples, collate
+from moviola.data.sources import source_exists
 from moviola.data.toys import sinusoid
 from moviola.data.windows import DrawnWindows, VideoWindows
 from moviola.models.freqmotion import (
@@ -48,7 +49,7 @@ class WindowsConfig(Config):
         """
         if self.path is None:
             return DrawnWindows(self.toy.model_copy(update={"size": size, "frames": frames}))
-        if not self.path.exists():
+        if not source_exists(self.path):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder")
         return VideoWindows(self.path, size, frames, self.stride)
 
@@ -209,7 +210,7 @@ def _needed(path: Path | None, stride: int = 1) -> WindowsConfig:
     """
     if path is None:
         raise ConfigError("this recipe trains on videos; give --data PATH")
-    if not path.exists():
+    if not source_exists(path):
         raise ConfigError(f"no data at {path}; give --data an existing folder")
     return WindowsConfig(path=path, stride=stride)
 

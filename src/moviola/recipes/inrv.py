@@ -13,7 +13,7 @@ from moviola.core.errors import ConfigError, InputError
 from moviola.core.seeds import seeded
 from moviola.core.weights import start_from
 from moviola.data.loader import Samples
-from moviola.data.sources import open_source
+from moviola.data.sources import open_source, source_exists
 from moviola.data.toys import sinusoid
 from moviola.data.whole_clips import ClipTable, DrawnTable, Draws, WholeClips
 from moviola.models.inrv import InrvConfig, InrvModel
@@ -67,7 +67,7 @@ class TableConfig(Config):
             if height != width:
                 raise ConfigError("the clips of the toy are square; set model.height and model.width alike")
             return DrawnTable(self.count, self.toy.model_copy(update={"size": height, "frames": frames}))
-        if not self.path.exists():
+        if not source_exists(self.path):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder or list")
         source = open_source(self.path)
         if self.leave_out:
@@ -283,7 +283,7 @@ def _needed(path: Path | None, **values: Any) -> TableConfig:
     """
     if path is None:
         raise ConfigError("this recipe trains on videos; give --data PATH")
-    if not path.exists():
+    if not source_exists(path):
         raise ConfigError(f"no data at {path}; give --data an existing folder or list")
     return TableConfig(path=path, **values)
 

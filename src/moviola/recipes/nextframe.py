@@ -35,7 +35,7 @@ class NextFrameBase(Config):
         full: share of histories without an empty place.
         restart: share of the other histories that begin at a cycle's first frame.
         cycle: most frames of a clip, up to the end of its first period, for the pool of roll-outs.
-        begin: share of the pool's roll-outs that begin anew whenever their turn comes.
+        begin: share of the samples that hand a clip to the pool, which takes it where it has room.
         perceptual: the network of the perceptual loss, where that has a weight.
         start: folder of a trained part (`MODEL/next`) to start from; what it lacks starts fresh.
     """
@@ -49,7 +49,7 @@ class NextFrameBase(Config):
     full: float = Field(default=0.35, ge=0, le=1)
     restart: float = Field(default=0.8, ge=0, le=1)
     cycle: int = Field(default=64, ge=1)
-    begin: float = Field(default=1 / 64, gt=0, le=1)
+    begin: float = Field(default=1 / 8, gt=0, le=1)
     perceptual: PerceptualConfig = PerceptualConfig()
     start: Path | None = None
 

@@ -18,7 +18,7 @@ from moviola.data.crops import FlawedCrops
 from moviola.data.flawed import Flawed, Pairs
 from moviola.data.loader import Batch, Samples, collate
 from moviola.data.mixed import Mixed
-from moviola.data.sources import open_source
+from moviola.data.sources import open_source, source_exists
 from moviola.models.catalog import model_folder
 from moviola.models.regis.fuse import FuseConfig, FuseRefiner
 from moviola.models.regis.unet import UnetConfig, UnetRefiner
@@ -75,7 +75,7 @@ class RefinerDataConfig(Config):
             else sorted(filter(_paired, self.path.glob("*")), key=lambda f: natural_key(f.name))
         )
         if not folders:
-            return self._flawed(open_source(self.path), frames, size, None, text)
+            return self._flawed(open_source(self.path).part(held=False), frames, size, None, text)
         sets = []
         for folder in folders:
             pairs = Pairs(folder / GENERATED, folder / REAL, size)
@@ -221,7 +221,7 @@ def _needed(path: Path | None) -> Path:
         raise ConfigError(
             "this recipe needs clips; give --data PATH (real videos, or what moviola data pairs wrote)"
         )
-    if not path.exists():
+    if not source_exists(path):
         raise ConfigError(f"no data at {path}; give --data an existing folder")
     return path
 

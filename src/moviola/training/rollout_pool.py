@@ -52,13 +52,25 @@ class RolloutPool(nn.Module):
         cycle: most frames of a clip, up to the end of its first period.
         shape: (H, W) of a frame.
         slots: S.
+        length: frames after which a roll-out makes room for another.
+        lost: a roll-out ends when its mean squared error is above this part of the clip's variance over time, at which
+            the mean of the clip would do as well: what has lost the motion cannot know where the truth is.
     """
 
     def __init__(
-        self, groups: int, size: int, history: int, cycle: int, shape: tuple[int, int], slots: int
+        self,
+        groups: int,
+        size: int,
+        history: int,
+        cycle: int,
+        shape: tuple[int, int],
+        slots: int,
+        *,
+        length: int = 300,
+        lost: float = 0.5,
     ) -> None:
         super().__init__()
-        self.groups, self.size = groups, size
+        self.groups, self.size, self.length, self.lost = groups, size, length, lost
         n, frame = groups * size, (*shape, 3)
         for name, value in {
             "history": torch.zeros(n, history, *frame, dtype=torch.uint8),
@@ -84,7 +96,7 @@ class RolloutPool(nn.Module):
     slots: Tensor
 
     def rows(self, batch: Batch, step: int) -> Rows:
-        """Begin the roll-outs that the batch hands out, and return the rows of this step's group.
+        """Begin roll-outs of clips that the batch hands out, where there is room; return the rows of this step's group.
 
         Args:
             batch: of `moviola.data.loader.Histories` with `cycle`.
@@ -118,8 +130,19 @@ class RolloutPool(nn.Module):
             drawn = from_network(frame[live].float()[:, None])
             self.history[at] = torch.cat([self.history[at][:, 1:], drawn], dim=1)
         self.count[at] = (self.count[at] + len(frames)).clamp(max=self.history.shape[1])
+        last = self.cycle[at, self._wrapped(at, self.time[at, None] + len(frames) - 1)[:, 0]]
+        error = (self.history[at, -1].float() - last.float()).square().mean(dim=(1, 2, 3))
         self.time[at] = self._wrapped(at, self.time[at, None] + len(frames))[:, 0]
         self.age[at] += len(frames)
+        self.period[at[error > self.lost * self._variance(at)]] = 0
+
+    def _variance(self, at: Tensor) -> Tensor:
+        """Return the variance over time of the clips of roll-outs `at`, (N,), grey levels squared."""
+        used = torch.arange(self.cycle.shape[1], device=at.device) < (self.lead + self.period)[at, None]
+        weight = (used / used.sum(dim=1, keepdim=True).clamp(min=1))[:, :, None, None, None]
+        frames = self.cycle[at].float()
+        mean = (frames * weight).sum(dim=1, keepdim=True)
+        return ((frames - mean).square() * weight).sum(dim=1).mean(dim=(1, 2, 3))
 
     def _wrapped(self, at: slice | Tensor, times: Tensor) -> Tensor:
         """Return which of their clips' frames stand at `times`, int64 (N, T)."""
@@ -127,8 +150,9 @@ class RolloutPool(nn.Module):
         return torch.where(times < lead, times, lead + (times - lead) % period)
 
     def _begin(self, batch: Batch, at: slice) -> None:
-        """Put the clips that the batch hands out in place of as many roll-outs, by the row of the batch."""
-        chosen = (batch["period"][: self.size] > 0).nonzero()[:, 0]
+        """Put the clips that the batch hands out where no roll-out is, or one that is long enough, by their rows."""
+        room = (self.period[at] == 0) | (self.age[at] >= self.length)
+        chosen = ((batch["period"][: self.size] > 0) & room[: len(batch["period"])]).nonzero()[:, 0]
         index = chosen + at.start
         cycle = batch["cycle"][chosen]
         self.cycle[index] = cycle

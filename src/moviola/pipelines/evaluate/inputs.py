@@ -90,9 +90,8 @@ class Entry:
         clip = getattr(self.source[self.index], "clip", None)
         if clip is None:
             return f"{self.source.path} {self.index}"
-        return f"{type(clip).__name__} {clip.fps} " + " ".join(
-            clip.store.stamp(name) for name in clip.files()
-        )
+        files = " ".join(clip.store.stamp(name) for name in clip.files())
+        return f"{type(clip).__name__} {clip.fps} {files}" + (f" {clip.extent}" if clip.extent else "")
 
     @property
     def where(self) -> str:
