@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from moviola.core.errors import WeightsError
-from moviola.models.nextframe import NextFrameConfig, NextFrameUNet, push, rollout, stream
+from moviola.models.nextframe import Change, NextFrameConfig, NextFrameUNet, push, rollout, stream
 
 SLOTS = (3, 2)
 
@@ -197,3 +197,21 @@ def test_reach_begins_by_staying():
     assert moves is not None
     weight = moves.choice(torch.randn(1, 8, 16, 16)).unflatten(1, (9, 4)).softmax(dim=1)
     assert weight.argmax(dim=1).eq(4).all() and weight[:, 4].min() > 0.6
+
+
+@pytest.mark.parametrize("cut", [True, False])
+@torch.no_grad()
+def test_a_change_of_caption(cut):
+    """What comes before is as without it; after it the film goes on as one that begins with that frame."""
+    net, start, anew = network(history=3), frames(1), frames(1) * 0.5
+    before, after = torch.tensor([[2, 1]]), torch.tensor([[1, 2]])
+    changed = stream(net, start, before, {4: Change(after, anew if cut else None)})
+    made = torch.cat([next(changed) for _ in range(8)])
+    plain = rollout(net, start, before, 4)[0]
+    assert torch.equal(made[:4], plain)
+    # the history is emptied but for the frame it goes on from, whose caption is the new one
+    first, offset = (anew, 4) if cut else (plain[3:4], 3)
+    again = rollout(net, first, after, 8 - offset)[0]
+    # what is masked out of the history still takes part in sums, as zeros
+    torch.testing.assert_close(made[4:], again[4 - offset :], rtol=0, atol=1e-3)
+    assert not torch.allclose(made[4:], rollout(net, start, before, 8)[0, 4:], atol=1e-2)

@@ -2,6 +2,6 @@
 
 from moviola.models.nextframe.config import NextFrameConfig
 from moviola.models.nextframe.network import NextFrameUNet
-from moviola.models.nextframe.rollout import push, rollout, stream
+from moviola.models.nextframe.rollout import Change, push, rollout, stream
 
-__all__ = ["NextFrameConfig", "NextFrameUNet", "push", "rollout", "stream"]
+__all__ = ["Change", "NextFrameConfig", "NextFrameUNet", "push", "rollout", "stream"]
