@@ -215,3 +215,16 @@ def test_a_change_of_caption(cut):
     # what is masked out of the history still takes part in sums, as zeros
     torch.testing.assert_close(made[4:], again[4 - offset :], rtol=0, atol=1e-3)
     assert not torch.allclose(made[4:], rollout(net, start, before, 8)[0, 4:], atol=1e-2)
+
+
+def test_a_change_holds_no_more_than_its_history(monkeypatch):
+    """The count begins again at one, and frames from before the change are let go."""
+    net, counts = network(history=3, std=0.01), []
+    forward = net.forward
+    monkeypatch.setattr(net, "forward", lambda h, c, s: (counts.append(int(c)), forward(h, c, s))[1])
+    slots = torch.tensor([[1, 1]])
+    made = stream(net, frames(1), slots, {5: Change(slots + 1), 9: Change(slots, frames(1))})
+    yielded = [weakref.ref(next(made)) for _ in range(14)]
+    # made by the network: frames 1 to 8 and 10 to 13
+    assert counts == [1, 2, 3, 3, 1, 2, 3, 3, 1, 2, 3, 3]
+    assert sum(frame() is not None for frame in yielded) <= 3  # both given frames and the newest
