@@ -74,7 +74,8 @@ def torchrun() -> Callable[..., subprocess.CompletedProcess]:
 @pytest.fixture(scope="session")
 def small_grammar():
     """Three slots: a colour that a frame shows, an action, and a side; who jumps can only go up."""
-    from moviola.data.grammar import Grammar, Rule, Slot, Value
+    from moviola.data.grammar import Grammar
+    from moviola.data.slots import Rule, Slot, Value
 
     colours = [
         Value(name=f"{c} hair", heads=("hair",), words=(c,)) for c in ("red", "green", "blue", "white")

@@ -153,6 +153,13 @@ BAD = {
     "endless rate": ({}, ["--fps", "inf"], "frame rate"),
     "no image": ({}, ["--image", "no.png"], "no.png"),
     "no device": ({}, ["--device", "tpu"], "tpu"),
+    "later words unknown": ({}, ["--then", "wlaks"], "did you mean walks"),
+    "later prompt empty": ({}, ["--then", "waves", "--then", ""], "--then, number 2: the prompt is empty"),
+    "later contradiction": ({}, ["--then", "walks waves"], "two things of the action"),
+    "then of a pipeline": ({"model": "hub:a/b"}, ["--then", "waves"], "--then is for"),
+    "then of another family": ({"model": "inrv-smileys"}, ["--then", "waves"], "--then is for"),
+    "join without then": ({}, ["--join", "cut"], "no effect without --then"),
+    "unknown join": ({}, ["--then", "waves", "--join", "fade"], "cut, carry"),
     "negative seed": ({}, ["--seed", -1], "seed"),
     "sheet no png": ({}, ["--sheet", "x.jpg"], ".png"),
     "unknown extension": ({"output": "x.mkvv"}, [], ".mkvv"),
@@ -216,3 +223,46 @@ def test_damaged_model(say, tiny_folder, part):
     path.write_bytes(path.read_bytes()[:-9])
     code, _, err = say()
     assert code == 2 and str(path) in err and err.count("\n") == 1
+
+
+def test_then(say, tmp_path):
+    """One film: frames a part, the captions told and in JSON, the first part as it is alone."""
+    words = ["--frames", 4, "--then", "right", "--then", "waves"]
+    code, out, err = say(*words, output=tmp_path / "film.npz", prompt="red hair walks left")
+    assert (code, err) == (0, "")
+    assert [line.split(None, 1)[0] for line in out.splitlines()] == [
+        "asked",
+        "drawn",
+        "then",
+        "then",
+        "video",
+        "took",
+    ]
+    assert "(from frame 4)" in out and "(from frame 8)" in out and "(12 frames of 32x32)" in out
+    assert say("--frames", 4, output=tmp_path / "one.npz", prompt="red hair walks left")[0] == 0
+    film, one = (codec.read(tmp_path / f"{name}.npz").frames for name in ("film", "one"))
+    assert len(film) == 12 and np.array_equal(film[:4], one)
+    said = json.loads(say(*words, "--json", prompt="red hair walks left")[1])
+    assert said["frames"] == 12 and [part["first_frame"] for part in said["parts"]] == [0, 4, 8]
+    assert [part["caption"] for part in said["parts"]] == [
+        "a person with red hair walks left",
+        "a person with red hair walks right",
+        "a person with red hair waves right",
+    ]
+    many = json.loads(say(*words, "--num", 2, "--json", prompt="walks left")[1])
+    assert [[part["frames"] for part in parts] for parts in many["all_parts"]] == [[4, 4, 4]] * 2
+    assert many["parts"] == many["all_parts"][0] and "parts" not in json.loads(say("--json")[1])
+
+
+def test_then_from_an_image_and_refined(say, tmp_path):
+    """With a first frame given, and each part refined as it is alone."""
+    Image.new("RGB", (32, 32), (200, 100, 0)).save(tmp_path / "in.png")
+    given = ["--frames", 3, "--image", tmp_path / "in.png"]
+    assert say(*given, "--then", "waves", output=tmp_path / "film.npz")[0] == 0
+    film = codec.read(tmp_path / "film.npz").frames
+    assert len(film) == 6 and (film[0] == (200, 100, 0)).all() and not (film[3] == (200, 100, 0)).all()
+    polish = ["--frames", 4, "--refine", 1]
+    assert say(*polish, "--then", "waves", output=tmp_path / "two.npz")[0] == 0
+    assert say(*polish, output=tmp_path / "one.npz")[0] == 0
+    two, one = (codec.read(tmp_path / f"{name}.npz").frames for name in ("two", "one"))
+    assert len(two) == 8 and np.array_equal(two[:4], one)

@@ -10,7 +10,8 @@ import torch
 from pydantic import ValidationError
 
 from moviola.core.errors import WeightsError
-from moviola.models.nextframe import NextFrameConfig, NextFrameUNet, push, rollout, stream
+from moviola.models.nextframe import Change, NextFrameConfig, NextFrameUNet, push, rollout, stream
+from moviola.models.nextframe.network import oldest
 
 SLOTS = (3, 2)
 
@@ -197,3 +198,52 @@ def test_reach_begins_by_staying():
     assert moves is not None
     weight = moves.choice(torch.randn(1, 8, 16, 16)).unflatten(1, (9, 4)).softmax(dim=1)
     assert weight.argmax(dim=1).eq(4).all() and weight[:, 4].min() > 0.6
+
+
+@pytest.mark.parametrize("cut", [True, False])
+@torch.no_grad()
+def test_a_change_of_caption(cut):
+    """What comes before is as without it; after it the film goes on as one that begins with that frame."""
+    net, start, anew = network(history=3), frames(1), frames(1) * 0.5
+    before, after = torch.tensor([[2, 1]]), torch.tensor([[1, 2]])
+    changed = stream(net, start, before, {4: Change(after, anew if cut else None)})
+    made = torch.cat([next(changed) for _ in range(8)])
+    plain = rollout(net, start, before, 4)[0]
+    assert torch.equal(made[:4], plain)
+    # the history is emptied but for the frame it goes on from, whose caption is the new one
+    first, offset = (anew, 4) if cut else (plain[3:4], 3)
+    again = rollout(net, first, after, 8 - offset)[0]
+    # what is masked out of the history still takes part in sums, as zeros
+    torch.testing.assert_close(made[4:], again[4 - offset :], rtol=0, atol=1e-3)
+    assert not torch.allclose(made[4:], rollout(net, start, before, 8)[0, 4:], atol=1e-2)
+
+
+def test_a_change_holds_no_more_than_its_history(monkeypatch):
+    """The count begins again at one, and frames from before the change are let go."""
+    net, counts = network(history=3, std=0.01), []
+    forward = net.forward
+    monkeypatch.setattr(net, "forward", lambda h, c, s, f: (counts.append(int(c)), forward(h, c, s, f))[1])
+    slots = torch.tensor([[1, 1]])
+    made = stream(net, frames(1), slots, {5: Change(slots + 1), 9: Change(slots, frames(1))})
+    yielded = [weakref.ref(next(made)) for _ in range(14)]
+    # made by the network: frames 1 to 8 and 10 to 13
+    assert counts == [1, 2, 3, 3, 1, 2, 3, 3, 1, 2, 3, 3]
+    assert sum(frame() is not None for frame in yielded) <= 3  # both given frames and the newest
+
+
+def test_memory_holds_the_first_frame_of_its_part(monkeypatch):
+    """The first frame stays in view; after a cut the one given there, after another change the newest."""
+    net, seen = network(history=3, std=0.01), []
+    forward = net.forward
+    monkeypatch.setattr(net, "forward", lambda h, c, s, f: (seen.append(f), forward(h, c, s, f))[1])
+    slots, given = torch.tensor([[1, 1]]), frames(1)
+    made = stream(net, frames(1), slots, {3: Change(slots), 6: Change(slots, given)})
+    film = [next(made) for _ in range(9)]
+    starts = [film[0], film[0], film[2], film[2], film[2], given, given]
+    assert all(torch.equal(mine, wanted) for mine, wanted in zip(seen, starts, strict=True))
+
+
+def test_memory_takes_the_oldest_frame_where_none_is_given():
+    """A history with empty places holds the whole roll-out."""
+    history = torch.arange(4.0)[None, :, None, None, None].expand(3, -1, 3, 2, 2)
+    assert oldest(history, torch.tensor([1, 3, 4]))[:, 0, 0, 0].tolist() == [3.0, 1.0, 0.0]

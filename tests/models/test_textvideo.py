@@ -11,6 +11,7 @@ import torch
 
 from moviola.core.errors import ConfigError, PromptError, WeightsError
 from moviola.data.grammar import Grammar
+from moviola.data.slots import Rule
 from moviola.models.textvideo import TextToVideo, TextVideoConfig, read_manifest, write_manifest
 
 
@@ -122,3 +123,62 @@ def test_what_cannot_be_drawn(tiny_model):
     with pytest.raises(PromptError, match="free text"):
         free.describe(0, 0)
     assert free.describe(0, 0, "a dog").caption == "a dog"
+
+
+# -- a later caption ----------------------------------------------------------------------------------
+
+
+def follow(model, row, prompt, number=1):
+    """The slots after a later prompt, and the notes."""
+    slots, notes = model.follow(5, 0, number, prompt, torch.tensor(row))
+    return slots.tolist(), notes
+
+
+def test_what_a_later_caption_leaves_open_stays(tiny_model):
+    """The said slot alone changes; a value that fits already is kept, whatever else would fit."""
+    assert follow(tiny_model, [2, 1, 1], "waves") == ([2, 3, 1], ())
+    assert follow(tiny_model, [2, 1, 1], "walks right") == ([2, 1, 2], ())
+    assert follow(tiny_model, [4, 1, 1], "blue hair") == ([3, 1, 1], ())
+    assert all(
+        follow(tiny_model, [k, 1, 1], "hair", n)[0] == [k, 1, 1] for k in (1, 2, 3, 4) for n in range(9)
+    )
+    assert follow(tiny_model, [0, 1, 0], "waves")[0] == [0, 3, 0]  # what a given image shows stays unsaid
+    assert follow(tiny_model, [2, 1, 1], "waves zzzz")[1] == ("'zzzz' is not known and was ignored",)
+
+
+def test_rules_hold_after_a_later_caption(tiny_model):
+    """Who jumps goes up, and stays so; who is to go left jumps no more; what a rule did is said."""
+    row, (note,) = follow(tiny_model, [2, 1, 1], "jumps")
+    assert row == [2, 2, 3] and "'jumps' exists only with 'up'" in note
+    assert follow(tiny_model, row, "waves") == ([2, 3, 3], ())
+    actions = {follow(tiny_model, row, "left", n)[0][1] for n in range(30)}
+    assert actions == {1, 3} and follow(tiny_model, [0, 1, 0], "jumps") == ([0, 2, 0], ())
+
+
+def test_a_look_outweighs_a_rule(tiny_model):
+    """Nobody changes clothes to do what was never seen in them; the line says so."""
+    rule = Rule(slot="hair", value="red hair", then="action", only=("walks",))
+    grammar = tiny_model.config.grammar.model_copy(update={"rules": (rule,)})
+    model = dataclasses.replace(tiny_model, config=tiny_model.config.model_copy(update={"grammar": grammar}))
+    row, (note,) = follow(model, [1, 1, 1], "waves")
+    assert row == [1, 3, 1] and "'red hair' exists only with 'walks'" in note and "never saw" in note
+    assert follow(model, [2, 1, 1], "waves") == ([2, 3, 1], ())
+
+
+def test_later_captions_of_a_grammar_of_words(tiny_model):
+    """Are taken whole."""
+    grammar = Grammar.from_captions(["a cat sits", "a dog"])
+    model = dataclasses.replace(tiny_model, config=tiny_model.config.model_copy(update={"grammar": grammar}))
+    slots, notes = model.follow(0, 0, 1, "a dog", model.fill(0, 0, "a cat sits")[0])
+    assert grammar.caption(slots.numpy()) == "a dog" and notes == ()
+
+
+def test_pieces_end_at_a_change(tiny_model):
+    """So that each belongs to one caption; a change beyond the end is none."""
+    row, later = torch.tensor([1, 1, 1]), {40: torch.tensor([2, 3, 2]), 90: torch.tensor([1, 2, 3])}
+    pieces = list(tiny_model.stream_slots(row, 80, seed=0, index=0, changes=later))
+    assert [len(piece) for piece in pieces] == [32, 8, 32, 8]
+    plain = list(tiny_model.stream_slots(row, 40, seed=0, index=0))
+    assert torch.equal(torch.cat(pieces[:2]), torch.cat(plain))
+    anew = next(tiny_model.stream_slots(later[40], 1, seed=0, index=0))
+    assert torch.equal(pieces[2][:1], anew)

@@ -228,3 +228,86 @@ def test_a_refiner_generates_nothing():
     """By its name, with the names that would do."""
     with pytest.raises(WeightsError, match=r"regis-u is a refiner; generators are .*sprites"):
         generate(PROMPT, model="regis-u")
+
+
+# -- a caption that changes ---------------------------------------------------------------------------
+
+LATER = ["right", "a person with blue hair waves"]
+
+
+@pytest.mark.parametrize("join", ["cut", "carry", None])
+def test_then_keeps_what_came_before(tiny_model, join):
+    """Bit for bit, part after part; each part looks different from the film that goes on."""
+    how = {"model": tiny_model, "frames": 7, "seed": 3, "join": join}
+    first = generate("red hair walks left", **how | {"join": None}).frames
+    two = generate("red hair walks left", then=LATER[:1], **how).frames
+    three = generate("red hair walks left", then=LATER, **how).frames
+    assert len(two) == 14 and len(three) == 21
+    assert np.array_equal(two[:7], first) and np.array_equal(three[:14], two)
+    plain = generate("red hair walks left", model=tiny_model, frames=21, seed=3).frames
+    assert not np.array_equal(plain[7:14], three[7:14]) and not np.array_equal(plain[14:], three[14:])
+
+
+def test_then_by_a_cut_or_from_the_newest_frame(tiny_model):
+    """A cut shows the film of the later caption from its beginning; carried on, it is that film from the last frame."""
+    prompt, how = "red hair walks left", {"model": tiny_model, "frames": 5, "seed": 3}
+    alone = generate("red hair walks right", **how).frames
+    cut = generate(prompt, then="right", **how).frames
+    assert np.array_equal(cut[5], alone[0]) and np.abs(cut[5:].astype(int) - alone).max() <= 1
+    carried = generate(prompt, then="right", join="carry", **how).frames
+    assert np.array_equal(carried[:5], cut[:5]) and not np.array_equal(carried[5], cut[5])
+    image = Video(np.full((1, 32, 32, 3), 90, np.uint8), 1)
+    shown = generate(prompt, then="right", image=image, **how).frames
+    assert np.array_equal(shown, generate(prompt, then="right", image=image, join="carry", **how).frames)
+    assert np.array_equal(shown[:5], generate(prompt, image=image, **how).frames)
+
+
+def test_parts(tiny_model):
+    """Captions in full and where they begin; what is left open is the same in all of them."""
+    made = takes("walks left", tiny_model, 6, frames=4, then=LATER, seed=1)
+    for one in made:
+        assert one.frames == 12 and [(p.first_frame, p.frames) for p in one.parts] == [(0, 4), (4, 4), (8, 4)]
+        first, second, third = (part.caption for part in one.parts)
+        assert one.caption == first and second == first.replace("left", "right")
+        assert third == "a person with blue hair waves right"
+        assert [len(piece) for piece in one.pieces()] == [4, 4, 4]
+    assert len({one.caption for one in made}) > 1
+    assert takes("walks", tiny_model, 1)[0].parts == ()
+
+
+def test_notes_of_later_prompts(tiny_model):
+    """Say of which prompt they are; one that changes nothing says so and cuts nothing."""
+    notes = plan("walks left", tiny_model, then=["zzzz waves", "waves"]).notes
+    assert notes == (
+        "--then, number 1: 'zzzz' is not known and was ignored",
+        "--then, number 2: nothing changes, the film goes on as it was",
+    )
+    same = generate("walks left", model=tiny_model, frames=5, then="walks")
+    assert np.array_equal(same.frames, generate("walks left", model=tiny_model, frames=10).frames)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"then": ["waves", ""]}, PromptError, "--then, number 2: the prompt is empty"),
+        ({"then": ""}, PromptError, "--then: the prompt is empty"),
+        ({"then": "wlaks"}, PromptError, "--then: .*did you mean walks"),
+        ({"then": ["walks waves"]}, PromptError, "--then: .*two things of the action"),
+        ({"then": "waves", "join": "fade"}, ConfigError, "--join is 'fade'; it is one of cut, carry"),
+        ({"join": "cut"}, ConfigError, "--join cut has no effect without --then"),
+        (
+            {"then": "waves", "join": "cut", "image": Video(np.zeros((1, 32, 32, 3), np.uint8), 1)},
+            ConfigError,
+            "use --join carry",
+        ),
+        ({"then": "waves", "frames": 0}, ConfigError, "frames is 0"),
+        ({"then": "waves", "model": Ramp()}, ConfigError, "--then is for .* a Ramp has one text a video"),
+        ({"then": "waves", "model": "hub:none/such"}, ConfigError, "--then is for .* hub:none/such has"),
+        ({"then": "waves", "model": "freqmotion-toy"}, ConfigError, "--then is for .* a FreqMotionGenerator"),
+    ],
+)
+def test_bad_later_prompts(tiny_model, change, error, words):
+    """One line each, of the class that exits with 2."""
+    with pytest.raises(error, match=words) as raised:
+        generate(**{"prompt": PROMPT, "model": tiny_model} | change)
+    assert isinstance(raised.value, InputError) and "\n" not in str(raised.value)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +31,21 @@ _Model = Annotated[
     ),
 ]
 _Image = Annotated[Path | None, typer.Option("--image", metavar="FILE", help="Start from this frame.")]
-_Frames = Annotated[int | None, typer.Option("--frames", metavar="N", help="Number of frames, any.")]
+_Then = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--then", metavar="PROMPT", help="What comes after it in the same film; any number of times."
+    ),
+]
+_Join = Annotated[
+    str | None,
+    typer.Option(
+        "--join", metavar="cut|carry", help="Go on from a first frame drawn anew, or from the newest."
+    ),
+]
+_Frames = Annotated[
+    int | None, typer.Option("--frames", metavar="N", help="Number of frames, any; with --then of each part.")
+]
 _Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
 _Num = Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FILE-0, FILE-1, ...")]
 _Refine = Annotated[
@@ -46,11 +60,14 @@ _Refiner = Annotated[
     'moviola generate "a person with green hair and a white shirt walks to the left" -o walk.mp4 --upscale 4',
     'moviola generate "a person waves both hands" --model actions --frames 40 -o wave.gif',
     'moviola generate "an orc casts a spell" --refine 2 -o orc.mp4',
+    'moviola generate "a person walks to the left" --then "walks to the right" --then slashes -o film.mp4',
     'moviola generate "a panda eats bamboo" --model hub:ali-vilab/text-to-video-ms-1.7b -o panda.mp4',
 )
 def command(
     prompt: _Prompt,
     output: Output,
+    then: _Then = None,
+    join: _Join = None,
     model: _Model = "sprites",
     image: _Image = None,
     frames: _Frames = None,
@@ -70,7 +87,8 @@ def command(
 ) -> None:
     """Make a video from a text, or from a text and a first frame.
 
-    What the prompt leaves open is drawn by the seed. Words the model does not know are named and ignored.
+    What the prompt leaves open is drawn by the seed. Words the model does not know are named and ignored. What a later
+    prompt (--then) leaves open stays as it was.
     """
     started = time.perf_counter()
     outputs = _outputs(output, num, sheet)
@@ -85,6 +103,7 @@ def command(
     from moviola.pipelines.generate import takes as plan_takes
 
     how: dict[str, Any] = {"image": image, "frames": frames, "fps": fps, "seed": seed, "device": place}
+    how |= {"then": then or (), "join": join}
     takes = plan_takes(prompt, model, num, **how, settings=options.settings())
     made = _make(takes, outputs, polish, upscale, quiet or json)
     if sheet is not None:
@@ -135,7 +154,7 @@ def _make(
     for path, take in zip(outputs, takes, strict=True):
         if not isinstance(takes, list):
             _tell_notes([take], quiet)
-        shown = take if polish is None else _refined(take, polish.telling(take.caption))
+        shown = take if polish is None else _refined(take, polish)
         head = write_pieces(shown.pieces(), path, shown.fps, shown.frames, upscale, quiet)
         if polish is not None:
             take = _with_notes(take, polish, head.height // upscale, head.width // upscale, quiet)
@@ -144,17 +163,33 @@ def _make(
 
 
 def _refined(take: Take, plan: RefinePlan) -> Take:
-    """Return the take with its pieces refined."""
+    """Return the take with its pieces refined, each part by itself: the refiner is told what that part shows."""
+    from moviola.pipelines.generate import Part
     from moviola.pipelines.refine import refine_stream
 
-    return replace(take, pieces=lambda: refine_stream(take.pieces(), plan))
+    parts = take.parts or (Part(take.caption, 0, take.frames),)
+
+    def pieces() -> Iterator[Video]:
+        drawn = take.pieces()
+        for part in parts:
+            yield from refine_stream(_next_frames(drawn, part.frames), plan.telling(part.caption))
+
+    return replace(take, pieces=pieces)
+
+
+def _next_frames(pieces: Iterator[Video], frames: int) -> Iterator[Video]:
+    """Yield the pieces that hold the next `frames` frames."""
+    while frames > 0 and (piece := next(pieces, None)) is not None:
+        frames -= len(piece)
+        yield piece
 
 
 def _with_notes(take: Take, plan: RefinePlan, height: int, width: int, quiet: bool) -> Take:
     """Say what refining did to a video of this size and length, and put it with the take's notes."""
     from moviola.pipelines.refine import notes_on
 
-    notes = tuple(notes_on(plan, take.frames, height, width))
+    frames = take.parts[0].frames if take.parts else take.frames
+    notes = tuple(notes_on(plan, frames, height, width))
     _tell_notes([replace(take, notes=notes)], quiet)
     return replace(take, notes=(*take.notes, *notes))
 
@@ -167,8 +202,11 @@ def _tell_notes(takes: list[Take], quiet: bool) -> None:
 def _tell(made: list[_Made], prompt: str, seconds: float, sheet: Path | None, quiet: bool) -> None:
     """Print what was made, for people."""
     for one in made:
+        changes = "".join(
+            f"then   {part.caption} (from frame {part.first_frame})\n" for part in one.take.parts[1:]
+        )
         say(
-            f"asked  {prompt}\ndrawn  {one.take.caption}\n"
+            f"asked  {prompt}\ndrawn  {one.take.caption}\n{changes}"
             f"video  {one.path} ({one.take.frames} frames of {one.size})",
             quiet=quiet,
         )
@@ -207,6 +245,10 @@ def _report(made: list[_Made], seconds: float, sheet: Path | None) -> dict[str, 
     if len(made) > 1:
         report["outputs"] = [one.path for one in made]
         report["captions"] = [one.take.caption for one in made]
+    if first.take.parts:
+        report["parts"] = [asdict(part) for part in first.take.parts]
+        if len(made) > 1:
+            report["all_parts"] = [[asdict(part) for part in one.take.parts] for one in made]
     if sheet is not None:
         report["sheet"] = str(sheet)
     return report

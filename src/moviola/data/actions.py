@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from moviola.core.errors import FormatError
-from moviola.data.grammar import Grammar, Rule, Slot, Value
+from moviola.data.grammar import Grammar
 from moviola.data.loader import Clip
 from moviola.data.loops import find_loop
+from moviola.data.slots import Rule, Slot, Value
 
 FOLDERS = ("wave-one-hand", "wave-two-hands", "jumping-jack", "bend")
 HELD_OUT_PERSON = "a grey jacket"

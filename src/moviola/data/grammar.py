@@ -17,48 +17,10 @@ from moviola.core.config import Config
 from moviola.core.errors import PromptError, nearest
 from moviola.core.words import split_words
 from moviola.data.elements import join_elements, split_elements, split_rows
+from moviola.data.slots import Rule, Slot, Value
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-class Value(Config):
-    """One value of a slot.
-
-    Attributes:
-        name: how captions say it ("green hair").
-        heads: words that open the slot and allow this value ("hair", "haired").
-        words: words before a head that single it out ("green", "messy").
-        phrases: word sequences that mean this value wherever they stand ("walks", "to the left").
-    """
-
-    name: str
-    heads: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    phrases: tuple[str, ...] = ()
-
-
-class Slot(Config):
-    """A question a caption may answer.
-
-    Attributes:
-        name: of the slot.
-        values: the possible answers.
-        visible: a single frame shows the answer, so it need not be said when an image is given.
-    """
-
-    name: str
-    values: tuple[Value, ...] = Field(min_length=1)
-    visible: bool = False
-
-
-class Rule(Config):
-    """Where `slot` has value `value`, slot `then` can only have one of the values `only` (all by name)."""
-
-    slot: str
-    value: str
-    then: str
-    only: tuple[str, ...]
 
 
 @dataclass
@@ -225,6 +187,46 @@ class Grammar(Config):
             row = self.single.fill(Parse([parse.allowed[i] for i in places], said=said), rng, seen=seen)
             rows.append(row if said or (not parse.said and k < drawn) else np.zeros_like(row))
         return np.concatenate(rows)
+
+    def follow(
+        self, parse: Parse, row: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Change in a row what a later caption says; what it leaves open stays as it was.
+
+        Where a rule forbids the outcome, what the caption forces gives way (who falls faces the viewer), and so does
+        what was done before; a look stays, although such a pair does not exist. Captions of a grammar of words are
+        taken whole.
+
+        Args:
+            parse: what `parse` returned of the later caption.
+            row: int64 (S,), what held before; 0 is not said.
+            rng: chooses where the caption allows several values and the old one is none of them.
+
+        Returns:
+            The new row, int64 (S,), and what a rule did, one line each.
+        """
+        if not self.template:
+            return self.fill(parse, rng), ()
+        # One draw a slot, as in `fill`.
+        draws = rng.random(len(self.slots))
+        after, notes = row.copy(), []
+        for k in parse.said:
+            allowed = parse.allowed[k]
+            if allowed is None or int(row[k]) - 1 not in allowed:
+                after[k] = _pick(float(draws[k]), self.sizes[k], allowed) + 1
+        for s, v, t, only in self._rule_indices():
+            if after[s] != v + 1 or after[t] == 0 or after[t] - 1 in only:
+                continue
+            names = " or ".join(repr(self.slots[t].values[k].name) for k in only)
+            note = f"{self.slots[s].values[v].name!r} exists only with {names}"
+            if t not in parse.said:
+                after[t] = _pick(float(draws[t]), self.sizes[t], frozenset(only)) + 1
+                notes.append(f"{note}; the {self.slots[t].name} was changed to it")
+            elif s not in parse.said and not self.slots[s].visible:
+                after[s] = _pick(float(draws[s]), self.sizes[s], parse.allowed[s]) + 1
+            else:
+                notes.append(f"{note}; the model never saw the two together and may draw them badly")
+        return after, tuple(notes)
 
     def example(self) -> str:
         """A caption to show: the first value of every slot, or the first words."""

@@ -6,8 +6,9 @@ frame). Either network may be missing: without `first/`, generation starts from 
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -176,14 +177,31 @@ class TextToVideo:
             raise PromptError(
                 "this model's captions are free text, of which none can be drawn; give a prompt or captions"
             )
-        parse = Parse([None] * len(grammar.slots)) if prompt is None else grammar.parse(prompt)
-        notes = [
-            f"{word!r} is not known and was ignored"
-            + (f"; did you mean {' or '.join(near)}?" if near else "")
-            for word, near in parse.unknown
-        ]
+        parse = Parse([None] * len(grammar.sizes)) if prompt is None else grammar.parse(prompt)
         slots = grammar.fill(parse, numpy_generator(seed, index, "slots"), seen=seen)
-        return torch.from_numpy(slots), (*notes, *parse.notes)
+        return torch.from_numpy(slots), (*_unknown_notes(parse), *parse.notes)
+
+    def follow(
+        self, seed: int, index: int, number: int, prompt: str, slots: Tensor
+    ) -> tuple[Tensor, tuple[str, ...]]:
+        """Read a later prompt of the same film: what it leaves open stays as it was.
+
+        Args:
+            seed, index: of the film.
+            number: of the prompt, from 1 for the first change.
+            prompt: in the model's words.
+            slots: int64 (S,), what held before.
+
+        Returns:
+            slots, int64 (S,), and what was ignored or changed with it, one line each.
+
+        Raises:
+            PromptError: see `fill`.
+        """
+        grammar = self.config.grammar
+        parse = grammar.parse(prompt)
+        row, notes = grammar.follow(parse, slots.numpy(), numpy_generator(seed, index, "slots", number))
+        return torch.from_numpy(row), (*_unknown_notes(parse), *parse.notes, *notes)
 
     def describe(self, seed: int, index: int, prompt: str | None = None) -> Description:
         """Say what `stream` will draw; see `fill`."""
@@ -199,23 +217,35 @@ class TextToVideo:
         return self.stream_slots(self.fill(seed, index, prompt)[0], frames, seed=seed, index=index)
 
     def stream_slots(
-        self, slots: Tensor, frames: int, *, seed: int, index: int, first: Tensor | None = None
+        self,
+        slots: Tensor,
+        frames: int,
+        *,
+        seed: int,
+        index: int,
+        first: Tensor | None = None,
+        changes: Mapping[int, Tensor] | None = None,
+        cut: bool = True,
     ) -> Iterator[Tensor]:
-        """Draw one video of a row of slots, int64 (S,), in pieces of up to 32 frames.
+        """Draw one video of a row of slots, int64 (S,), in pieces of up to 32 frames; none goes across a change.
 
         Args:
             slots: what `fill` gave.
-            frames: at least 1.
+            frames: of the whole video, at least 1.
             seed, index: of the noise of the first frame.
             first: a given first frame, float32 (1, 3, H, W) in [-1, 1]; None for one made from the slots.
+            changes: number of a frame, at least 1, to the slots that hold from it on; see `follow`.
+            cut: begin anew at a change with a first frame made from the new slots and the same noise; False to go on
+                from the newest frame.
 
         Raises:
             ConfigError: `frames` below 1. WeightsError: no first frame, and no network that makes one.
         """
         if frames < 1:
             raise ConfigError(f"frames is {frames}; it must be at least 1")
-        self.check_first(first is not None)
-        return self._pieces(slots, frames, seed, index, first)
+        changes = changes or {}
+        self.check_first(first is not None and not (changes and cut))
+        return self._pieces(slots, frames, seed, index, first, changes, cut)
 
     def check_first(self, given: bool) -> None:
         """Refuse to begin without a first frame.
@@ -227,15 +257,40 @@ class TextToVideo:
             raise WeightsError("this model has no first-frame network; give a first frame with --image")
 
     def _pieces(
-        self, slots: Tensor, frames: int, seed: int, index: int, first: Tensor | None
+        self,
+        slots: Tensor,
+        frames: int,
+        seed: int,
+        index: int,
+        first: Tensor | None,
+        changes: Mapping[int, Tensor],
+        cut: bool,
     ) -> Iterator[Tensor]:
         device = next(self.next.parameters()).device
-        row = slots[None].to(device)
-        if first is None and self.first is not None:
-            noise = normal_rows(seed, [index], self.first.config.latent).to(device)
-            with torch.no_grad():
-                first = self.first(row, noise).clamp(-1, 1)
-        assert first is not None  # check_first
-        endless = nextframe.stream(self.next, first.to(device), row)
-        for start in range(0, frames, _CHUNK):
-            yield torch.cat([next(endless) for _ in range(min(_CHUNK, frames - start))])
+        start = self._first_frame(slots, seed, index) if first is None else first.to(device)
+        steps = {
+            number: nextframe.Change(
+                row[None].to(device), self._first_frame(row, seed, index) if cut else None
+            )
+            for number, row in changes.items()
+        }
+        endless = nextframe.stream(self.next, start, slots[None].to(device), steps)
+        ends = [0, *sorted(number for number in changes if number < frames), frames]
+        for begin, end in itertools.pairwise(ends):
+            for piece in range(begin, end, _CHUNK):
+                yield torch.cat([next(endless) for _ in range(min(_CHUNK, end - piece))])
+
+    @torch.no_grad()
+    def _first_frame(self, slots: Tensor, seed: int, index: int) -> Tensor:
+        """Return a frame of slots, int64 (S,): float32 (1, 3, H, W) in [-1, 1], where the networks are."""
+        assert self.first is not None  # check_first
+        device = next(self.first.parameters()).device
+        noise = normal_rows(seed, [index], self.first.config.latent).to(device)
+        return self.first(slots[None].to(device), noise).clamp(-1, 1)
+
+
+def _unknown_notes(parse: Parse) -> list[str]:
+    return [
+        f"{word!r} is not known and was ignored" + (f"; did you mean {' or '.join(near)}?" if near else "")
+        for word, near in parse.unknown
+    ]

@@ -2,89 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from torch import Tensor
-
-from moviola.core.errors import ConfigError, InputError, VideoReadError
+from moviola.core.errors import ConfigError, InputError
 from moviola.core.rates import as_rate
 from moviola.core.video import Video
-from moviola.data import codec
 from moviola.models.catalog import load_generator
 from moviola.models.protocols import Description, Generator, is_generator, is_text_generator
 from moviola.models.textvideo import TextToVideo
+from moviola.pipelines.generate_plan import Join, Part, Plan, plan
 from moviola.pipelines.hub_generator import HUB, HubGenerator, HubSettings
 
 Model = str | Path | Generator
 """A catalog name, a model folder, "hub:" and a pipeline's name or folder, or a loaded generator."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that decides one video, worked out before the networks run.
-
-    Attributes:
-        caption: what will be drawn, in full.
-        slots: the same as numbers, int64 (S,).
-        first: the given first frame, or None.
-        fps: frames a second.
-        notes: what was ignored, chosen or resized, one line each.
-    """
-
-    caption: str
-    slots: Tensor
-    first: Video | None
-    fps: Fraction
-    notes: tuple[str, ...]
-
-
-def plan(
-    prompt: str,
-    model: TextToVideo,
-    *,
-    image: str | Path | Video | None = None,
-    fps: float | None = None,
-    seed: int = 0,
-    index: int = 0,
-) -> Plan:
-    """Read the prompt and draw by the seed what it leaves open.
-
-    Args:
-        prompt: in the model's words (`moviola models show NAME`).
-        model: a loaded model.
-        image: a first frame: an image or video file, or a Video whose first frame is taken; brought to the model's
-            size by a centred square crop and a Lanczos resize.
-        fps: frames a second, above 0; None for the model's own.
-        seed, index: sample `index` of seed `seed`; nothing else decides what is drawn.
-
-    Raises:
-        PromptError: an empty prompt, one without a known word, or one that contradicts itself.
-        VideoReadError: the image cannot be read.
-        WeightsError: no image is given and the model has no first-frame network.
-        ConfigError: an fps that is no frame rate.
-    """
-    rate = model.fps if fps is None else as_rate(fps)
-    slots, notes = model.fill(seed, index, prompt, seen=image is not None)
-    first, resized = (None, "") if image is None else _first_frame(image, model.config.size)
-    model.check_first(first is not None)
-    notes = (*notes, *filter(None, [resized]))
-    return Plan(model.config.grammar.caption(slots.numpy()), slots, first, rate, notes)
-
-
-def _first_frame(image: str | Path | Video, size: int) -> tuple[Video, str]:
-    if not isinstance(image, Video):
-        path = Path(image)
-        if not path.exists():
-            raise VideoReadError(f"no image at {path}")
-        image = codec.read(path, stop=1)
-    video = image[:1]
-    if (video.height, video.width) == (size, size):
-        return video, ""
-    note = f"the image was brought from {video.width}x{video.height} to {size}x{size} (centre crop, lanczos)"
-    return video.center_crop_square().resize(size, size), note
 
 
 def generate_stream(
@@ -92,11 +25,21 @@ def generate_stream(
 ) -> Iterator[Video]:
     """Yield the video of a plan in pieces of up to 32 frames; memory does not grow with `frames`.
 
+    Args:
+        model: which networks.
+        planned: what `plan` returned.
+        frames: of each part; the whole video where no caption follows.
+        seed, index: as for `plan`.
+
     Raises:
         ConfigError: `frames` below 1.
     """
     first = None if planned.first is None else planned.first.to_tensor()
-    for piece in model.stream_slots(planned.slots, frames, seed=seed, index=index, first=first):
+    pieces = model.stream_slots(
+        planned.slots, frames * (1 + len(planned.later)), seed=seed, index=index, first=first,
+        changes=planned.changes(frames), cut=planned.cut,
+    )  # fmt: skip
+    for piece in pieces:
         yield Video.from_tensor(piece, planned.fps)
 
 
@@ -105,11 +48,12 @@ class Take:
     """One video that is about to be made.
 
     Attributes:
-        caption: what will be drawn, in full; "" of a model that is told nothing.
+        caption: what will be drawn, in full, at first; "" of a model that is told nothing.
         notes: what was ignored, chosen or resized, one line each.
         frames: how many.
         fps: frames a second.
-        pieces: gives the video piece by piece.
+        pieces: gives the video piece by piece; none goes across a change of caption.
+        parts: what each caption holds for, where there are several; else empty.
     """
 
     caption: str
@@ -117,6 +61,7 @@ class Take:
     frames: int
     fps: Fraction
     pieces: Callable[[], Iterator[Video]]
+    parts: tuple[Part, ...] = ()
 
 
 def open_generator(model: Model, device: str = "cpu", settings: HubSettings | None = None) -> Generator:
@@ -155,6 +100,8 @@ def take(
     frames: int | None = None,
     fps: float | None = None,
     image: str | Path | Video | None = None,
+    then: str | Sequence[str] = (),
+    join: Join | None = None,
 ) -> Take:
     """Plan one video; only a pipeline of diffusers draws it at once, and tells its notes afterwards.
 
@@ -162,16 +109,19 @@ def take(
         generator: what `open_generator` returned.
         prompt: what to show; None for what the seed draws.
         seed, index: which video.
-        frames: at least 1; None for the generator's own number.
+        frames: at least 1, of each part; None for the generator's own number.
         fps: frames a second it is to play at; None for the generator's own.
         image: a first frame; see `plan`.
+        then, join: prompts that follow, and how; see `plan`.
 
     Raises:
         PromptError, VideoReadError, WeightsError: see `plan`. InputError: see `HubPipeline.generate`.
         ConfigError: a number out of range, or a prompt or an image for a model that takes none.
     """
     if isinstance(generator, TextToVideo) and prompt is not None:
-        return _planned_take(generator, prompt, seed, index, frames, fps, image)
+        planned = plan(prompt, generator, image=image, fps=fps, seed=seed, index=index, then=then, join=join)
+        return _planned_take(generator, planned, _count(generator, frames), seed, index)
+    _refuse_then(f"a {type(generator).__name__}", then, join)
     if image is not None:
         raise ConfigError(f"--image is for models that start from one; a {type(generator).__name__} does not")
     if isinstance(generator, HubGenerator):
@@ -206,6 +156,8 @@ def takes(
     first: int = 0,
     settings: HubSettings | None = None,
     device: str = "cpu",
+    then: str | Sequence[str] = (),
+    join: Join | None = None,
 ) -> Iterable[Take]:
     """Plan the videos `first` ... `first + num - 1` of `seed`; arguments and errors as `generate`.
 
@@ -215,10 +167,21 @@ def takes(
     if str(model).startswith(HUB):  # before what may be gigabytes is loaded
         if image is not None:
             raise ConfigError(f"--image is for our own models; {model} makes a video from the text alone")
+        _refuse_then(str(model), then, join)
         (settings or HubSettings()).request(prompt, frames, seed)
     generator = open_generator(model, device, settings)
     made = (
-        take(generator, prompt, seed=seed, index=index, frames=frames, fps=fps, image=image)
+        take(
+            generator,
+            prompt,
+            seed=seed,
+            index=index,
+            frames=frames,
+            fps=fps,
+            image=image,
+            then=then,
+            join=join,
+        )
         for index in range(first, first + num)
     )
     return made if isinstance(generator, HubGenerator) else list(made)
@@ -237,8 +200,10 @@ def generate(
     seed: int = 0,
     index: int = 0,
     device: str = "cpu",
+    then: str | Sequence[str] = (),
+    join: Join | None = None,
 ) -> Video:
-    """Make a video from a text.
+    """Make a video from a text, or from several that follow one another.
 
     Source: the "Videogeneration" project: text to first frame by a conditional GAN, then next frame by next frame; or
     whatever a pipeline of diffusers does.
@@ -247,13 +212,14 @@ def generate(
         prompt: in the model's words; any text for a pipeline.
         model: a catalog name, a model folder, "hub:" and a pipeline's name or folder, or a loaded generator.
         image: a first frame to start from, instead of one made from the text; our own models only.
-        frames: number of frames, at least 1; None for the model's own number.
+        frames: number of frames, at least 1, of each part; None for the model's own number.
         fps: frames a second; None for the model's own.
         size: (height, width), px; pipelines of diffusers only, as are the next two.
         steps: denoising steps.
         guidance: weight of classifier-free guidance.
         seed, index: sample `index` of seed `seed`.
         device: where to run a model given by name or folder.
+        then, join: prompts that follow in the same film, and how it goes on; see `plan`.
 
     Returns:
         A `Video` of the model's size.
@@ -265,26 +231,31 @@ def generate(
     settings = HubSettings(size, steps, guidance)
     made = takes(
         prompt, model, 1, image=image, frames=frames, fps=fps, seed=seed, first=index, settings=settings,
-        device=device,
+        device=device, then=then, join=join,
     )  # fmt: skip
     return Video.concat([piece for one in made for piece in one.pieces()])
 
 
-def _planned_take(
-    model: TextToVideo,
-    prompt: str,
-    seed: int,
-    index: int,
-    frames: int | None,
-    fps: float | None,
-    image: str | Path | Video | None,
-) -> Take:
-    planned = plan(prompt, model, image=image, fps=fps, seed=seed, index=index)
-    count = _count(model, frames)
+def _planned_take(model: TextToVideo, planned: Plan, count: int, seed: int, index: int) -> Take:
+    parts = planned.parts(count)
     return Take(
-        planned.caption, planned.notes, count, planned.fps,
+        planned.caption, planned.notes, count * len(parts), planned.fps,
         lambda: generate_stream(model, planned, count, seed=seed, index=index),
+        parts if len(parts) > 1 else (),
     )  # fmt: skip
+
+
+def _refuse_then(who: str, then: str | Sequence[str], join: Join | None) -> None:
+    """Refuse prompts that follow.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for option, value in (("--then", then), ("--join", join)):
+        if value:
+            raise ConfigError(
+                f"{option} is for text-to-video models of ours (sprites, actions, your own); {who} has one text a video"
+            )
 
 
 def _count(generator: Generator, frames: int | None) -> int:

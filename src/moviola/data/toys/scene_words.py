@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from moviola.data.grammar import Grammar, Slot, Value
+from moviola.data.grammar import Grammar
+from moviola.data.slots import Slot, Value
 from moviola.data.toys import digits, icons
 from moviola.data.toys.motion import PHRASES
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from moviola.data.grammar import Grammar, Rule, Slot, Value
+from moviola.data.grammar import Grammar
+from moviola.data.slots import Rule, Slot, Value
 
 
 def _values(heads: str, *rows: tuple[str, str] | tuple[str, str, str]) -> tuple[Value, ...]:

@@ -5,10 +5,11 @@ from moviola.models.nextframe.critic import HistoryCritic, NextFrameCritic, Sing
 from moviola.models.nextframe.faithful2d import NextFrameUNet2d
 from moviola.models.nextframe.forms import NextFrame, NextFrameNetwork, make_next_frame
 from moviola.models.nextframe.network import NextFrameUNet
-from moviola.models.nextframe.rollout import push, rollout, stream
+from moviola.models.nextframe.rollout import Change, push, rollout, stream
 from moviola.models.nextframe.unet3d import NextFrameUNet3d
 
 __all__ = [
+    "Change",
     "HistoryCritic",
     "NextFrame",
     "NextFrameConfig",

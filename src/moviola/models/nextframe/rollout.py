@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,14 +18,31 @@ def push(history: Tensor, count: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]
     return history, (count + 1).clamp(max=history.shape[1])
 
 
+@dataclass(frozen=True)
+class Change:
+    """Another caption in the middle of a roll-out.
+
+    Attributes:
+        slots: int64 (B, S), what holds from here on.
+        first: the frame shown here, float32 (B, 3, H, W) in [-1, 1], before which nothing is remembered (a cut); None
+            for one predicted from the newest frame alone, as from a given image.
+    """
+
+    slots: Tensor
+    first: Tensor | None = None
+
+
 @torch.no_grad()
-def stream(network: NextFrameNetwork, first: Tensor, slots: Tensor) -> Iterator[Tensor]:
+def stream(
+    network: NextFrameNetwork, first: Tensor, slots: Tensor, changes: Mapping[int, Change] | None = None
+) -> Iterator[Tensor]:
     """Yield frames without end, `first` included; memory does not grow with their number.
 
     Args:
         network: in eval mode.
         first: float32 (B, 3, H, W) in [-1, 1].
         slots: int64 (B, S).
+        changes: number of a frame, at least 1, to what changes there.
 
     Yields:
         float32 (B, 3, H, W) in [-1, 1].
@@ -31,9 +50,16 @@ def stream(network: NextFrameNetwork, first: Tensor, slots: Tensor) -> Iterator[
     history = first.new_zeros(first.shape[0], network.config.history, *first.shape[1:])
     count = torch.zeros(first.shape[0], dtype=torch.int64, device=first.device)
     frame = first
-    while True:
+    for number in itertools.count(1):
         yield frame
         history, count = push(history, count, frame)
+        change = changes.get(number) if changes else None
+        if change is not None:
+            slots, count = change.slots, count.clamp(max=1)
+            first = frame if change.first is None else change.first
+            if change.first is not None:
+                frame, count = first, torch.zeros_like(count)
+                continue
         frame = network(history, count, slots, first).clamp(-1, 1)
 
 
