@@ -18,6 +18,7 @@ from typing import Any
 
 from moviola.core.atomic import write_atomic
 from moviola.models.catalog import ModelCard, list_models
+from moviola.recipes.catalog import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS, MEDIA, PAGE = (ROOT / "docs" / name for name in ("zoo", "media", "zoo.md"))
@@ -166,7 +167,7 @@ def recipes(folder: Path) -> str:
     rows = []
     for path in sorted(folder.glob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith(f"{path.stem}_"):
+            if isinstance(node, ast.FunctionDef) and node.name in FAMILIES.get(path.stem, ()):
                 told = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
                 rows.append(f"| `{node.name}` | {told} |")
     return "\n".join(

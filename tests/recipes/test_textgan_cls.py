@@ -108,8 +108,9 @@ def test_a_mismatched_caption_is_of_another_clip(kind):
     """The frame is the first one of a clip with its caption; the other caption is another one of the data."""
     clips = DataConfig(kind=kind, size=32, count=24).open()
     samples = FirstFrames(clips)
-    known = {tuple(row) for row in clips._slots}
-    pairs = {(tuple(row), clip[0].tobytes()) for row, clip in zip(clips._slots, clips._frames, strict=True)}
+    made = [clips.of(index) for index in range(24)]
+    known = {tuple(clip.slots) for clip in made}
+    pairs = {(tuple(clip.slots), clip.read(np.array([0]))[0].tobytes()) for clip in made}
     for n in range(60):
         sample = samples.sample(numpy_generator(0, n))
         assert (tuple(sample["slots"]), sample["frame"].tobytes()) in pairs

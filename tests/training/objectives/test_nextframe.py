@@ -121,7 +121,7 @@ def test_gradients_through_the_rollout():
             super().__init__()
             self.gain = nn.Parameter(torch.tensor(0.5))
 
-        def forward(self, history, count, slots):
+        def forward(self, history, count, slots, first=None):
             return self.gain * history[:, -1]
 
     data = batch()
