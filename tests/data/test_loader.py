@@ -213,3 +213,13 @@ def test_captions_that_contradict():
         a, b = sample["slots"], sample["other"]
         right += any(x != y and x and y for x, y in zip(a, b, strict=True))
     assert right >= 198  # each of eight draws contradicts in more than half of the cases
+
+
+def test_histories_of_clips_that_loop_begin_at_their_first_frame():
+    """As when generating; clips that end are begun anywhere."""
+    begun = {}
+    for clips in (Looped(), Counting()):
+        samples = Histories(clips, single=1.0, restart=0.8)
+        made = [samples.sample(np.random.default_rng(i)) for i in range(200)]
+        begun[type(clips)] = sum(int(m["history"][-1, 0, 0, 0]) == 1 for m in made)
+    assert begun[Looped] > 140 and begun[Counting] < 40

@@ -116,8 +116,8 @@ class Histories:
         single: share of samples whose history is one frame (0.3 in the form that works).
         full: share whose history has no empty place, as in all but the first steps of a roll-out; the rest are
             uniform over 1..K. A clip with too few frames holds its last one.
-        restart: share of the single and partial histories that begin at the first frame of the clip's cycle, as
-            they do when generating; the others, and all full ones, begin anywhere.
+        restart: share of the single and partial histories of clips that repeat that begin at the clip's first frame,
+            as they do when generating; the others, and all full ones, begin anywhere.
         cycle: most frames of a clip that repeats, up to its end, that are handed out for roll-outs of any length; 0 for
             none.
         begin: share of the samples that hand them out.
@@ -161,7 +161,8 @@ class Histories:
             else int(rng.integers(1, most + 1))
         )
         start = int(rng.integers(clip.length if clip.cyclic else room - count + 1))
-        if clip.cyclic and count < self.history and rng.random() < self.restart:
+        repeats = clip.cyclic or clip.loop is not None
+        if repeats and count < self.history and rng.random() < self.restart:
             start = 0
         index = np.arange(start, start + count + self.future)
         frames = clip.read(index if clip.cyclic else index.clip(max=clip.length - 1))

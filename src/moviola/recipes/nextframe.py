@@ -63,7 +63,7 @@ class NextFrameBase(Config):
 
     def samples(self, pixel: NextFrameObjectiveConfig, *, other: bool = False) -> Histories:
         """Open the training samples, with as many futures as `pixel` needs; `other`: with a contradicting caption."""
-        clips = self.data.open_for(self.model.slots, self.model.size)
+        clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
         return Histories(
             clips,
             self.model.history,
