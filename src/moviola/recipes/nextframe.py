@@ -82,7 +82,8 @@ class NextFrameBase(Config):
             return None
         size = round(self.trainer.batch // self.trainer.accumulate * pixel.pool_share)
         shape = (self.model.size, self.model.size)
-        return RolloutPool(pixel.pool, size, self.model.history, self.cycle, shape, len(self.model.slots))
+        history, slots = self.model.history, len(self.model.slots)
+        return RolloutPool(pixel.pool, size, history, self.cycle, shape, slots, lost=pixel.pool_lost)
 
     def shown(self) -> Batch | None:
         """Read the samples of the previews, None where there are none."""
@@ -185,7 +186,7 @@ def _drawn(kind: Literal["digits", "icons"]) -> NextFrameRun:
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64),
         objective=NextFrameObjectiveConfig(
-            learning_rate=1.5e-3, noise=0.1, detail=0.5, pool=4, pool_from=1500
+            learning_rate=1.5e-3, noise=0.1, detail=0.5, pool=4, pool_from=1500, pool_lost=0.9
         ),
         trainer=TrainerConfig(
             steps=8000,

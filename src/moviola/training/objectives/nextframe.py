@@ -44,6 +44,7 @@ class NextFrameObjectiveConfig(Config):
         pool: groups of roll-outs that go on from step to step (see `RolloutPool`); 0 for none.
         pool_share: share of a batch that comes from the pool.
         pool_from: first step with it.
+        pool_lost: mean squared error, over the variance of its clip, above which a roll-out of the pool ends.
         through: let gradients flow through the frames of `unroll`; else each counts as given.
         self_history: share of samples that are continued by frames of the network's own making, without a gradient,
             before the true next frame is asked for; 0 for none.
@@ -66,6 +67,7 @@ class NextFrameObjectiveConfig(Config):
     pool: int = Field(default=0, ge=0)
     pool_share: float = Field(default=0.5, ge=0, le=1)
     pool_from: int = Field(default=0, ge=0)
+    pool_lost: float = Field(default=0.5, gt=0)
     through: bool = False
     self_history: float = Field(default=0.0, ge=0, le=1)
     self_frames: int = Field(default=4, ge=1)
