@@ -175,7 +175,7 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
         data=data,
         model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), memory=64),
         objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, pool=4, pool_from=1500),
-        trainer=_trainer(steps=7000),
+        trainer=_trainer(steps=10000),
     )
 
 
