@@ -204,6 +204,7 @@ def test_settings_that_do_not_fit(name, changes, words, tmp_path):
     with pytest.raises(ConfigError, match=words) as error:
         train(run, tmp_path / "m", quiet=True)
     assert "\n" not in str(error.value)
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.mark.parametrize("kind", ["digits", "icons"])

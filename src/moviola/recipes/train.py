@@ -5,6 +5,7 @@ A run with a manifest fills one part of the folder; one without is the whole mod
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ def train(
     """
     output = Path(output)
     folder = output / "runs" / run.part
+    made = [path for path in (folder, folder.parent, output) if not path.exists()]
     _check(run, output, folder, resume)
     if run.trainer.threads:
         torch.set_num_threads(run.trainer.threads)
@@ -84,8 +86,16 @@ def train(
             module.save_pretrained(output if manifest is None else output / run.part, half=True)
     finally:
         leave()
+        _remove_empty(made)
     weights = output if manifest is None else output / run.part
     return Trained(output, run.part, trainer.step, resumed, weights, place.main)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove those of `folders`, innermost first, in which nothing was written: a run that could not begin."""
+    for folder in folders:
+        with contextlib.suppress(OSError):  # not empty, or gone
+            folder.rmdir()
 
 
 def next_command(run: Run, output: Path) -> str:
