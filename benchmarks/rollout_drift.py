@@ -22,18 +22,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from slot_reader import fit_reader
 from torch import Tensor, nn
 
 from moviola.core.ranges import from_network, to_network
-from moviola.core.seeds import numpy_generator, seeded
-from moviola.data.loader import Batch, Clips, Sample
+from moviola.core.seeds import numpy_generator
+from moviola.data.loader import Clips, Sample
 from moviola.data.pictures import write_png
 from moviola.models.catalog import load
 from moviola.models.textvideo import TextToVideo
 from moviola.recipes.base import DataConfig
-from moviola.training.distributed import join
-from moviola.training.loop import Context, Terms, Trainer, TrainerConfig
-from moviola.training.schedule import Schedule
 
 WINDOW = 8
 STILL = 8  # grey levels that a pixel of the background may change within a window
@@ -86,54 +84,6 @@ class Windows:
             "clip": clip.read(index if clip.cyclic else index.clip(max=clip.length - 1)),
             "slots": clip.slots,
         }
-
-
-class Reading:
-    """Cross-entropy of every slot, on windows with a little noise or blur: softness alone is no reason to fail."""
-
-    averaged = ("reader",)
-
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-        self.modules: dict[str, nn.Module] = {"reader": reader}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """One AdamW."""
-        return {"reader": torch.optim.AdamW(self.reader.parameters(), lr=1.5e-3)}
-
-    def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
-        """One step."""
-        return context.update("reader", lambda m, i: self._loss(m, context, i), micros)
-
-    def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
-        clips, generator = to_network(micro["clip"]), context.generator(number)
-        noise, share = torch.rand(2, len(clips), 1, 1, 1, 1, generator=generator)
-        soft = F.avg_pool2d(clips.flatten(0, 1), 3, stride=1, padding=1, count_include_pad=False)
-        clips = torch.lerp(clips, soft.view_as(clips), 0.3 * share)
-        clips = clips + 0.04 * noise * torch.randn(clips.shape, generator=generator)
-        pairs = zip(self.reader(clips), micro["slots"].unbind(dim=1), strict=True)
-        return {"loss": torch.stack([F.cross_entropy(logit.float(), slot) for logit, slot in pairs]).mean()}
-
-    def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
-        """None."""
-
-
-def trained_reader(clips: Clips, work: Path, steps: int) -> nn.Module:
-    """Train the reader, or take it from `work`."""
-    config = TrainerConfig(
-        steps=steps, batch=32, precision="bf16", sample_every=0, save_every=200, threads=1, ema=0.99,
-        schedule=Schedule(kind="cosine", warmup=50, floor=0.02), tensorboard=False,
-    )  # fmt: skip
-    work.mkdir(parents=True, exist_ok=True)
-    with seeded(0, "reader"):
-        objective = Reading(Reader(clips.grammar.sizes))
-    trainer = Trainer(config, objective, Windows(clips), work, join("cpu"))
-    trainer.resume()
-    trainer.run()
-    reader = trainer.best_modules()["reader"]
-    for name, buffer in reader.named_buffers():
-        buffer.copy_(dict(objective.reader.named_buffers())[name])
-    return reader.eval()
 
 
 @torch.no_grad()
@@ -225,7 +175,9 @@ def main() -> None:
     torch.set_num_threads(1)
     data = DataConfig(kind=args.kind, path=args.data, count=2048)
     clips = data.open()
-    reader = trained_reader(clips, args.work / args.kind, args.steps)
+    reader = fit_reader(
+        lambda: Reader(clips.grammar.sizes), Windows(clips), args.work / args.kind, args.steps
+    )
     names = [slot.name for slot in clips.grammar.slots] * clips.grammar.elements
     slots = [k for k, n in enumerate(names) if n not in HIDDEN and (not args.slot or n in args.slot)]
     rows, films = drawn(load(args.model), args.seed, args.clips, max(args.at) + WINDOW)

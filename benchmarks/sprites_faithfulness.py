@@ -19,20 +19,18 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from slot_reader import fit_reader
 from torch import Tensor, nn
 
 from moviola.core.ranges import from_network, to_network
-from moviola.core.seeds import normal_rows, numpy_generator, seeded
+from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.data.captioned import SpriteClips
-from moviola.data.loader import Batch, Sample
+from moviola.data.loader import Sample
 from moviola.data.toys import sprites
 from moviola.data.toys.sprites_words import ACTIONS, FACINGS
 from moviola.models.catalog import load
 from moviola.models.nextframe import rollout
 from moviola.models.textvideo import TextToVideo
-from moviola.training.distributed import join
-from moviola.training.loop import Context, Terms, Trainer, TrainerConfig
-from moviola.training.schedule import Schedule
 
 FRAMES = 12
 GRAMMAR = sprites.GRAMMAR
@@ -81,66 +79,6 @@ class RealClips:
         """Return clip uint8 (T, H, W, 3) and slots."""
         clip = self.clips.draw(rng)
         return {"clip": clip.read(np.arange(FRAMES)), "slots": clip.slots}
-
-
-class Reading:
-    """Cross-entropy of every slot, on clips with a little noise or blur: softness alone is no reason to fail."""
-
-    averaged = ("reader",)
-
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-        self.modules: dict[str, nn.Module] = {"reader": reader}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """One AdamW."""
-        return {"reader": torch.optim.AdamW(self.reader.parameters(), lr=1.5e-3)}
-
-    def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
-        """One step."""
-        return context.update("reader", lambda m, i: self._loss(m, context, i), micros)
-
-    def _loss(self, micro: Batch, context: Context, number: int) -> Terms:
-        clips, generator = to_network(micro["clip"]), context.generator(number)
-        noise = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.04
-        soft = F.avg_pool2d(clips.flatten(0, 1), 3, stride=1, padding=1, count_include_pad=False).view_as(
-            clips
-        )
-        share = torch.rand(clips.shape[0], 1, 1, 1, 1, generator=generator) * 0.3
-        clips = torch.lerp(clips, soft, share) + noise * torch.randn(clips.shape, generator=generator)
-        wanted = (micro["slots"] - 1).unbind(dim=1)
-        losses = [
-            F.cross_entropy(logit.float(), w) for logit, w in zip(self.reader(clips), wanted, strict=True)
-        ]
-        return {"loss": torch.stack(losses).mean()}
-
-    def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
-        """None."""
-
-
-def trained_reader(parts: Path, work: Path, steps: int) -> nn.Module:
-    """Train the reader, or take it from `work`."""
-    config = TrainerConfig(
-        steps=steps,
-        batch=32,
-        precision="bf16",
-        sample_every=0,
-        save_every=200,
-        threads=1,
-        ema=0.995,
-        schedule=Schedule(kind="cosine", warmup=50, floor=0.02),
-        tensorboard=False,
-    )
-    work.mkdir(parents=True, exist_ok=True)
-    with seeded(0, "reader"):
-        objective = Reading(Reader())
-    trainer = Trainer(config, objective, RealClips(SpriteClips(parts)), work, join("cpu"))
-    trainer.resume()
-    trainer.run()
-    reader = trainer.best_modules()["reader"]
-    for name, buffer in reader.named_buffers():
-        buffer.copy_(dict(objective.reader.named_buffers())[name])
-    return reader.eval()
 
 
 @torch.no_grad()
@@ -203,7 +141,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/sprites-reader"))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    reader = trained_reader(args.parts, args.work, args.steps)
+    reader = fit_reader(Reader, RealClips(SpriteClips(args.parts)), args.work, args.steps, lowest=1)
     held = SpriteClips(args.parts, held=True)
     rows = np.stack([sprites.random_slots(numpy_generator(1, i), held=True) for i in range(args.clips)])
     model = load(args.model)

@@ -191,6 +191,7 @@ def test_folders_that_cannot_be_made(tmp_path):
         ("nextframe_debug", ["model.slots=[3,3]"], "slots"),
         ("nextframe_debug", ["model.size=64"], "32 wide and the network's 64"),
         ("nextframe_debug", ["data.size=64"], "64 wide and the network's 32"),
+        ("nextframe_gan_debug", ["objective.pixel.pool=2"], "pool"),
         ("textgan_debug", ["critic.slots=[3]"], "critic"),
         ("textgan_debug", ["critic.size=64"], "critic"),
         ("textgan_debug", ["trainer.accumulate=3"], "accumulate"),

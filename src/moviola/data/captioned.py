@@ -126,9 +126,7 @@ class SceneClips:
         """Make clip `index`, one period of it."""
         clip = self.module.make(index, self.seed, self.config)
         period, frames = int(clip.truth["period"]), clip.video.frames
-        slots = np.zeros(len(self.grammar.sizes), np.int64)
-        said = _slots(self.grammar, clip.caption)
-        slots[: len(said)] = said
+        slots = _slots(self.grammar, clip.caption)
 
         def read(numbers: np.ndarray) -> np.ndarray:
             return frames[numbers % period]

@@ -188,14 +188,7 @@ def _drawn(kind: Literal["digits", "icons"]) -> NextFrameRun:
         objective=NextFrameObjectiveConfig(
             learning_rate=1.5e-3, noise=0.1, detail=0.5, pool=4, pool_from=1500, pool_lost=0.9
         ),
-        trainer=TrainerConfig(
-            steps=8000,
-            batch=16,
-            precision="bf16",
-            channels_last=True,
-            threads=1,
-            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
-        ),
+        trainer=_trainer(steps=8000),
     )
 
 

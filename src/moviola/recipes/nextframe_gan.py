@@ -30,7 +30,7 @@ class NextFrameGANRun(NextFrameBase):
         """Make both networks, seeded, and the samples.
 
         Raises:
-            ConfigError: model and critic, or batch and critic steps, do not fit together.
+            ConfigError: model and critic, or batch and critic steps, do not fit together, or a pool is asked for.
         """
         self._check()
         network, pixel = self.network(), self.objective.pixel
@@ -46,6 +46,10 @@ class NextFrameGANRun(NextFrameBase):
             mine, theirs = getattr(self.critic, key), getattr(self.model, key)
             if mine != theirs:
                 raise ConfigError(f"critic.{key} is {mine} and model.{key} {theirs}; set both alike")
+        if self.objective.pixel.pool:
+            raise ConfigError(
+                "there is no pool of roll-outs beside a critic yet; leave objective.pixel.pool at 0"
+            )
         micro, steps = self.trainer.batch // self.trainer.accumulate, self.objective.critic_steps
         if micro % steps:
             raise ConfigError(
@@ -78,7 +82,7 @@ def nextframe_gan_actions(path: Path | None = None) -> NextFrameGANRun:
         critic=NextFrameCriticConfig(slots=run.model.slots, widths=(32, 64, 96, 160)),
         objective=NextFrameGANObjectiveConfig(
             learning_rate=run.objective.learning_rate,
-            pixel=run.objective,
+            pixel=run.objective.model_copy(update={"pool": 0}),
             adversarial_from=3000,
             pretrain=200,
         ),

@@ -57,6 +57,17 @@ class TextGANRun(Config):
         return manifest(self.data, self.model.size)
 
 
+def _trainer(steps: int) -> TrainerConfig:
+    return TrainerConfig(
+        steps=steps,
+        batch=32,
+        precision="bf16",
+        channels_last=True,
+        threads=1,
+        schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
+    )
+
+
 def _slots(data: DataConfig) -> tuple[int, ...]:
     return data.open().grammar.sizes
 
@@ -85,14 +96,7 @@ def textgan_sprites(path: Path | None = None) -> TextGANRun:
         model=TextGANConfig(slots=slots),
         critic=CriticConfig(slots=slots),
         objective=TextGANObjectiveConfig(paired=20.0, detail=0.5, adversarial=0.3, adversarial_from=24000),
-        trainer=TrainerConfig(
-            steps=26000,
-            batch=32,
-            precision="bf16",
-            channels_last=True,
-            threads=1,
-            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
-        ),
+        trainer=_trainer(steps=26000),
     )
 
 
@@ -106,14 +110,7 @@ def textgan_actions(path: Path | None = None) -> TextGANRun:
         model=TextGANConfig(slots=slots),
         critic=CriticConfig(slots=slots),
         objective=TextGANObjectiveConfig(paired=20.0, adversarial=0.3, adversarial_from=1300),
-        trainer=TrainerConfig(
-            steps=2000,
-            batch=32,
-            precision="bf16",
-            channels_last=True,
-            threads=1,
-            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
-        ),
+        trainer=_trainer(steps=2000),
     )
 
 
@@ -126,14 +123,7 @@ def _drawn(kind: Literal["digits", "icons"]) -> TextGANRun:
         model=TextGANConfig(slots=slots, latent=4, widths=(128, 96, 64, 32), condition=128, octaves=4),
         critic=CriticConfig(slots=slots),
         objective=TextGANObjectiveConfig(paired=20.0, edges=1.0, detail=0.5, adversarial=0.0),
-        trainer=TrainerConfig(
-            steps=8000,
-            batch=32,
-            precision="bf16",
-            channels_last=True,
-            threads=1,
-            schedule=Schedule(kind="cosine", warmup=100, floor=0.02),
-        ),
+        trainer=_trainer(steps=8000),
     )
 
 
