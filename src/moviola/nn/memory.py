@@ -41,11 +41,11 @@ class PictureMemory(nn.Module):
         place = _places(features)
         query = self.query(torch.cat([features, place.expand(len(features), -1, -1, -1)], dim=1))
         key = self.key(torch.cat([seen, place.expand(len(features), -1, -1, -1)], dim=1))
-        found = F.scaled_dot_product_attention(
+        attended = F.scaled_dot_product_attention(
             _tokens(query), _tokens(key), _tokens(self.value(seen)), attn_mask=self._prior(query)
         )
-        found = found.transpose(2, 3).flatten(1, 2).unflatten(2, features.shape[2:])
-        return features + self.out(found)
+        attended = attended.transpose(2, 3).flatten(1, 2).unflatten(2, features.shape[2:])
+        return features + self.out(attended)
 
     def _prior(self, like: Tensor) -> Tensor:
         """Return what is added to the scores, (heads, HW, HW): minus the squared distance, in cells, times a weight."""
