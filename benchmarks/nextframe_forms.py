@@ -8,8 +8,10 @@ Each run has a folder OUT/NAME; the same command again goes on where it stopped,
 named gan-* go on from the plain run of their form for as many steps again. Then every network is rolled out from the
 first true frame of held-out clips. PSNR (dB, peak 255) is of the mean squared error over all clips at that step, SSIM
 the mean; "copy last" repeats the given frame. Energy is the gradient energy of all generated frames over that of the
-true ones: 1 is as sharp, less is blurred. Training steps a second are the log's, generated frames a second those of
-batches of 32; compare runs of one machine that did nothing else.
+true ones: 1 is as sharp, less is blurred. A reader trained on real windows of 8 frames (see rollout_drift.py) reads in
+frames 8 to 15 what a first frame does not show: `caption` is the share of these slots that is read as they were said,
+`swap` the same where the first frame's own are replaced by those of another clip. Training steps a second are the
+log's, generated frames a second those of batches of 32; compare runs of one machine that did nothing else.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
+from rollout_drift import HIDDEN, WINDOW, Reader, Windows, read
+from slot_reader import fit_reader
+from torch import nn
 
 from moviola.core.ranges import from_network, to_network
 from moviola.core.seeds import numpy_generator
@@ -76,6 +81,18 @@ def own_histories(data: DataConfig, trainer: TrainerConfig) -> NextFrameRun:
     )
 
 
+def pooled(data: DataConfig, trainer: TrainerConfig) -> NextFrameRun:
+    """Return ours with a memory and, after a quarter of the steps, a pool of its own roll-outs."""
+    pool = {"pool": 4, "pool_from": trainer.steps // 4}
+    objective = NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, **pool)
+    return plain(data, trainer, {"memory": 64}, objective=objective)
+
+
+def timed(data: DataConfig, trainer: TrainerConfig) -> NextFrameRun:
+    """Return ours with a memory, told the time within the period of drawn clips."""
+    return plain(data, trainer, {"memory": 64, "periods": (data.period,)}, restart=1.0)
+
+
 def against_ours(data: DataConfig, trainer: TrainerConfig) -> NextFrameGANRun:
     """Return ours against the critic of frames under their history and caption."""
     run = plain(data, trainer, {})
@@ -115,7 +132,14 @@ RUNS: dict[str, tuple[str | None, Callable[[DataConfig, TrainerConfig], NextFram
     "faithful2d": (None, faithful),
     "unet3d": (None, lambda data, trainer: plain(data, trainer, {"form": "unet3d"},
                objective=NextFrameObjectiveConfig(learning_rate=5e-4, noise=0.1))),
+    "no-noise": (None, lambda data, trainer: plain(data, trainer, {},
+                 objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0))),
+    "unroll": (None, lambda data, trainer: plain(data, trainer, {},
+               objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, unroll=2, through=True))),
     "own-histories": (None, own_histories),
+    "memory": (None, lambda data, trainer: plain(data, trainer, {"memory": 64})),
+    "pool": (None, pooled),
+    "periods": (None, timed),
     "gan-ours": ("film", against_ours),
     "gan-adversarial": ("faithful2d", against_authors("adversarial")),
     "gan-mixed": ("faithful2d", against_authors("mixed")),
@@ -161,6 +185,31 @@ def figures(frames: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     return made | {"energy": float(energy[0] / energy[1])}
 
 
+def unseen_slots(data: DataConfig) -> list[int]:
+    """Return which slots of a caption a first frame does not show, but a window does."""
+    grammar = data.open().grammar
+    names = [slot for slot in grammar.slots] * grammar.elements
+    return [k for k, slot in enumerate(names) if not slot.visible and slot.name not in HIDDEN]
+
+
+def swapped(slots: np.ndarray, unseen: list[int]) -> np.ndarray:
+    """Return slots (N, S) with what is unseen from the next row that says other things in the same places."""
+    out = slots.copy()
+    for k, row in enumerate(slots[:, unseen]):
+        rest = np.roll(slots[:, unseen], -k - 1, axis=0)
+        fits = ((rest > 0) == (row > 0)).all(axis=1) & ((rest != row) | (row == 0)).all(axis=1)
+        if fits.any():
+            out[k, unseen] = rest[int(np.argmax(fits))]
+    return out
+
+
+def obeyed(reader: nn.Module, frames: np.ndarray, slots: np.ndarray, unseen: list[int]) -> float:
+    """Return the share of what was said of things unseen that is read in frames 8 to 15 of (N, T, H, W, 3)."""
+    said = slots[:, unseen]
+    right = read(reader, frames[:, WINDOW : 2 * WINDOW])[:, unseen] == said
+    return float(right[said > 0].mean())
+
+
 def trained(name: str, out: Path, data: DataConfig, trainer: TrainerConfig) -> tuple[NextFrameNetwork, float]:
     """Train a run, or what is left of it; return its network and its mean training steps a second."""
     before, make = RUNS[name]
@@ -187,6 +236,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--clips", type=int, default=128)
+    parser.add_argument("--reader-steps", type=int, default=1000)
+    parser.add_argument("--json", type=Path, help="write the table")
     args = parser.parse_args()
     unknown = set(args.only.split(",")) - set(RUNS)
     if unknown:
@@ -198,18 +249,31 @@ def main() -> None:
     )  # fmt: skip
     args.out.mkdir(parents=True, exist_ok=True)
     slots, truth = held_out(data, args.clips)
-    table = {"copy last": figures(np.repeat(truth[:, :1], truth.shape[1], axis=1), truth)}
+    clips, unseen = data.open(), unseen_slots(data)
+    reader = fit_reader(
+        lambda: Reader(clips.grammar.sizes), Windows(clips), args.out / "reader", args.reader_steps
+    )
+    other = swapped(slots, unseen)
+    table = {
+        "copy last": figures(np.repeat(truth[:, :1], truth.shape[1], axis=1), truth),
+        "true": {"caption": obeyed(reader, truth, slots, unseen)},
+    }
     for name in args.only.split(","):
         network, rate = trained(name, args.out, data, trainer)
         frames, speed = rolled(network, slots, truth)
         size = sum(p.numel() for p in network.parameters()) / 1e6
-        table[name] = figures(frames, truth) | {"M params": size, "steps/s": rate, "frames/s": speed}
+        swaps = rolled(network, other, truth)[0]
+        table[name] = figures(frames, truth) | {
+            "caption": obeyed(reader, frames, slots, unseen), "swap": obeyed(reader, swaps, other, unseen),
+            "M params": size, "steps/s": rate, "frames/s": speed,
+        }  # fmt: skip
     columns = list(table[name])
     print(f"{len(truth)} held-out clips of {args.kind}, {args.steps} steps of {args.batch}")
     print(f"{'':16}" + "".join(f"{column:>10}" for column in columns))
     for name, row in table.items():
         print(f"{name:16}" + "".join(f"{row[c]:10.3f}" if c in row else f"{'':10}" for c in columns))
-    print(json.dumps(table))
+    if args.json:
+        args.json.write_text(json.dumps(table, indent=1) + "\n")
 
 
 if __name__ == "__main__":

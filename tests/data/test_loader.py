@@ -154,6 +154,8 @@ def test_first_frame_of_the_roll_out(cyclic):
         elif not cyclic:
             assert first <= oldest
         earlier += first != oldest
+        future = int(made["future"][0, 0, 0, 0])
+        assert (first + int(made["time"]) - future) % (20 if cyclic else 1000) == 0
     assert earlier > 40
 
 

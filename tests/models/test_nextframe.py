@@ -132,7 +132,7 @@ def test_stream_holds_no_more_than_its_history(monkeypatch):
     sizes = []
     forward = net.forward
     monkeypatch.setattr(
-        net, "forward", lambda h, c, s, f: (sizes.append((h.shape[1], int(c))), forward(h, c, s, f))[1]
+        net, "forward", lambda h, c, s, f, t: (sizes.append((h.shape[1], int(c))), forward(h, c, s, f, t))[1]
     )
     made = stream(net, frames(1), torch.tensor([[1, 1]]))
     yielded = [weakref.ref(next(made)) for _ in range(30)]
@@ -222,7 +222,9 @@ def test_a_change_holds_no_more_than_its_history(monkeypatch):
     """The count begins again at one, and frames from before the change are let go."""
     net, counts = network(history=3, std=0.01), []
     forward = net.forward
-    monkeypatch.setattr(net, "forward", lambda h, c, s, f: (counts.append(int(c)), forward(h, c, s, f))[1])
+    monkeypatch.setattr(
+        net, "forward", lambda h, c, s, f, t: (counts.append(int(c)), forward(h, c, s, f, t))[1]
+    )
     slots = torch.tensor([[1, 1]])
     made = stream(net, frames(1), slots, {5: Change(slots + 1), 9: Change(slots, frames(1))})
     yielded = [weakref.ref(next(made)) for _ in range(14)]
@@ -235,7 +237,7 @@ def test_memory_holds_the_first_frame_of_its_part(monkeypatch):
     """The first frame stays in view; after a cut the one given there, after another change the newest."""
     net, seen = network(history=3, std=0.01), []
     forward = net.forward
-    monkeypatch.setattr(net, "forward", lambda h, c, s, f: (seen.append(f), forward(h, c, s, f))[1])
+    monkeypatch.setattr(net, "forward", lambda h, c, s, f, t: (seen.append(f), forward(h, c, s, f, t))[1])
     slots, given = torch.tensor([[1, 1]]), frames(1)
     made = stream(net, frames(1), slots, {3: Change(slots), 6: Change(slots, given)})
     film = [next(made) for _ in range(9)]

@@ -144,10 +144,11 @@ class Histories:
     def sample(self, rng: np.random.Generator) -> Sample:
         """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots int64 (S,).
 
-        Also `first`, the frame that the history's roll-out would have begun with, uint8 (H, W, 3); where clips know it,
-        detail bool (F, H, W); with `other` that as well, int64 (S,). With `cycle` also the frames of a roll-out up to
-        the end of its first period, `cycle` uint8 (cycle, H, W, 3); how many stand before that period, `lead`; its
-        length, `period` (0 where none are handed out); and where known `cycle_detail`, bool.
+        Also `first`, the frame that the history's roll-out would have begun with, uint8 (H, W, 3), and `time`, how many
+        frames after it the future begins, int64 (); where clips know it, detail bool (F, H, W); with `other` that as
+        well, int64 (S,). With `cycle` also the frames of a roll-out up to the end of its first period, `cycle` uint8
+        (cycle, H, W, 3); how many stand before that period, `lead`; its length, `period` (0 where none are handed out);
+        and where known `cycle_detail`, bool.
         """
         clip = self.clips.draw(rng)
         room = clip.length if clip.cyclic else max(1, clip.length - self.future)
@@ -171,7 +172,8 @@ class Histories:
         made = {"history": history, "count": np.array(count), "future": frames[count:], "slots": clip.slots}
         if clip.differing:
             made["detail"] = clip.differing(index[count:], rng)
-        made["first"] = frames[0] if count < self.history else clip.read(self._first(clip, start, rng))[0]
+        first = np.array([start]) if count < self.history else self._first(clip, start, rng)
+        made["first"], made["time"] = clip.read(first)[0], start + count - first[0]
         if self.other:
             made["other"] = _other_slots(self.clips, rng, lambda slots: contradicts(slots, clip.slots))
         return made | self._whole(clip, rng) if self.cycle else made

@@ -184,11 +184,14 @@ def _drawn(kind: Literal["digits", "icons"]) -> NextFrameRun:
     return NextFrameRun(
         recipe=f"nextframe_{kind}",
         data=data,
-        model=NextFrameConfig(slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64),
+        model=NextFrameConfig(
+            slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64, periods=(24,)
+        ),
         objective=NextFrameObjectiveConfig(
             learning_rate=1.5e-3, noise=0.1, detail=0.5, pool=4, pool_from=1500, pool_lost=0.9
         ),
         trainer=_trainer(steps=8000),
+        restart=1.0,
     )
 
 

@@ -114,6 +114,7 @@ class RolloutPool(nn.Module):
             "history": self.history[at],
             "count": self.count[at].clamp(min=1),
             "slots": self.slots[at],
+            "time": self.time[at],
             "first": self.cycle[at][:, 0],
             "future": self.cycle[at][row, numbers],
             "detail": self.detail[at][row, numbers],

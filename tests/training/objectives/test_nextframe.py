@@ -27,7 +27,7 @@ class Recorder(nn.Module):
         self.level = nn.Parameter(torch.tensor(0.5))
         self.seen = []
 
-    def forward(self, history, count, slots, first=None):
+    def forward(self, history, count, slots, first=None, time=None):
         self.seen.append((history.detach().clone(), count.clone()))
         return self.level * torch.ones_like(history[:, -1])
 
@@ -121,7 +121,7 @@ def test_gradients_through_the_rollout():
             super().__init__()
             self.gain = nn.Parameter(torch.tensor(0.5))
 
-        def forward(self, history, count, slots, first=None):
+        def forward(self, history, count, slots, first=None, time=None):
             return self.gain * history[:, -1]
 
     data = batch()

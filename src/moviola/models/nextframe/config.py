@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,8 @@ class NextFrameConfig(Config):
             network copies through a soft choice of (2 reach + 1)^2 shifts, so that what moves stays sharp (film).
         memory: D of the keys by which every part of the next frame looks up a part of the first frame, which stays in
             view for the whole roll-out; 0 for none (film).
+        periods: in frames, of the motions to be drawn: the network is told the time since the first frame within each
+            of them, and looks at the first frame as a whole; () for motions whose periods are not known (film).
         filters: f, C at the full size, doubled at every level down to 8f (the other forms).
         hidden: width of the dense network at the bottleneck (the other forms).
         channels: colours of a frame, 3, or 1 for grey: the mean of the three is seen, and all three are
@@ -45,6 +47,7 @@ class NextFrameConfig(Config):
     caption: Literal["film", "concat"] = "film"
     reach: int = Field(default=0, ge=0, le=4)
     memory: int = Field(default=0, ge=0)
+    periods: tuple[Annotated[int, Field(ge=2)], ...] = ()
     filters: int = Field(default=8, ge=1)
     hidden: int = Field(default=1024, ge=1)
     channels: Literal[1, 3] = 3
@@ -54,9 +57,9 @@ class NextFrameConfig(Config):
     def _fits_its_form(self) -> Self:
         if self.form == "film" and (self.channels != 3 or self.dropout):
             raise ValueError("form film has 3 channels and no dropout; set form to faithful2d or unet3d")
-        if self.form != "film" and (self.reach or self.memory or self.caption != "film"):
+        if self.form != "film" and (self.reach or self.memory or self.periods or self.caption != "film"):
             raise ValueError(
-                f"form {self.form} has no reach, no memory and one way of captions; set form to film"
+                f"form {self.form} has no reach, no memory, no periods and one way of captions; set form to film"
             )
         return self
 

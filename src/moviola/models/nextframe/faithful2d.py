@@ -80,8 +80,15 @@ class NextFrameUNet2d(PretrainedMixin, nn.Module):
         self.apply(initialise)
         nn.init.xavier_uniform_(self.head.weight)
 
-    def forward(self, history: Tensor, count: Tensor, slots: Tensor, first: Tensor | None = None) -> Tensor:
-        """Predict one frame; arguments and result as `NextFrameUNet.forward`; `first` is not looked at.
+    def forward(
+        self,
+        history: Tensor,
+        count: Tensor,
+        slots: Tensor,
+        first: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Tensor:
+        """Predict one frame; arguments and result as `NextFrameUNet.forward`; `first` and `time` are not looked at.
 
         The result is inside [-1, 1].
         """

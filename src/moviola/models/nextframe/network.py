@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from moviola.core.weights import PretrainedMixin
 from moviola.models.nextframe.config import NextFrameConfig
+from moviola.models.nextframe.timing import FrameCode, TimeEmbedding
 from moviola.nn.conv import DownBlock3d, FiLMBlock
 from moviola.nn.memory import PictureMemory
 from moviola.nn.norm import FiLM
@@ -107,16 +108,27 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         self.head = nn.Conv2d(w1, 16, 3, padding=1)
         self.moves = _Moves(w1, config.reach) if config.reach else None
         self.memory = PictureMemory(w1, 48, config.memory) if config.memory else None
+        self.time = TimeEmbedding(config.periods, d) if config.periods else None
+        self.origin = FrameCode(config.size, d) if config.periods else None
 
-    def forward(self, history: Tensor, count: Tensor, slots: Tensor, first: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        history: Tensor,
+        count: Tensor,
+        slots: Tensor,
+        first: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Tensor:
         """Predict one frame.
 
         Args:
             history: float32 (B, K, 3, H, W) in [-1, 1], newest frame last.
             count: int64 (B,), how many of the K frames are real (the last `count`), 1..K.
             slots: int64 (B, S).
-            first: float32 (B, 3, H, W) in [-1, 1], the first frame of the roll-out, looked at with `config.memory`;
-                None for the oldest real frame of the history.
+            first: float32 (B, 3, H, W) in [-1, 1], the first frame of the roll-out, looked at with `config.memory` and
+                with `config.periods`; None for the oldest real frame of the history.
+            time: int64 (B,), number of the frame to predict, where `first` is 0, looked at with `config.periods`; None
+                for `count`.
 
         Returns:
             float32 (B, 3, H, W); in [-1, 1] up to the last layer's overshoot.
@@ -124,6 +136,9 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         caption = self.caption(slots)
         if self.length is not None:
             caption = caption + self.length(count)
+        first = oldest(history, count) if first is None else first
+        if self.time is not None and self.origin is not None:
+            caption = caption + self.time(count if time is None else time) + self.origin(first)
         volume = self._volume(history, count)
         newest = self.newest(volume[:, :12, -1])
         s0 = self.stem(volume)
@@ -138,7 +153,6 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         x = self.fuse2(torch.cat([self.up2(x, steer), s2[:, :, -1]], dim=1))
         x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))
         if self.memory is not None:
-            first = oldest(history, count) if first is None else first
             x = self.memory(x, F.pixel_unshuffle(first.to(x.dtype), 4))
         x = self.fuse0(torch.cat([self.up0(x, steer), s0[:, :, -1], newest], dim=1))
         x = x + self.last(F.silu(self.film(x, steer)))

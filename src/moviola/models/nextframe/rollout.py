@@ -49,18 +49,20 @@ def stream(
     """
     history = first.new_zeros(first.shape[0], network.config.history, *first.shape[1:])
     count = torch.zeros(first.shape[0], dtype=torch.int64, device=first.device)
-    frame = first
+    time, frame = torch.zeros_like(count), first
     for number in itertools.count(1):
         yield frame
         history, count = push(history, count, frame)
+        time = time + 1
         change = changes.get(number) if changes else None
         if change is not None:
             slots, count = change.slots, count.clamp(max=1)
             first = frame if change.first is None else change.first
+            time = count
             if change.first is not None:
-                frame, count = first, torch.zeros_like(count)
+                frame, count, time = first, torch.zeros_like(count), torch.zeros_like(count)
                 continue
-        frame = network(history, count, slots, first).clamp(-1, 1)
+        frame = network(history, count, slots, first, time).clamp(-1, 1)
 
 
 def rollout(network: NextFrameNetwork, first: Tensor, slots: Tensor, frames: int) -> Tensor:

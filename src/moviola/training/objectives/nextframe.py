@@ -164,9 +164,11 @@ class NextFrameObjective:
         micro = micro if rows is None else rows.put(micro)
         slots, count = micro["slots"], micro["count"]
         first = to_network(micro["first"]) if "first" in micro else None
+        time = micro.get("time", count)
         history = self._recolored(to_network(micro["history"]), slots, context.generator("color", *names))
         history = self._noisy(history, context.generator("noise", *names))
-        history, count, start = self._continued(history, count, slots, first, context, *names)
+        history, count, start = self._continued(history, count, slots, first, time, context, *names)
+        time = time if start is None else time + start
         unroll = c.unroll if context.step >= c.unroll_from else 1
         future = to_network(_window(micro["future"], start, unroll))
         detail = _window(micro["detail"], start, unroll) if c.detail and "detail" in micro else None
@@ -174,7 +176,7 @@ class NextFrameObjective:
         drawn: list[Tensor] = []
         for k in range(future.shape[1]):
             seen, seen_count = history, count
-            frame = self.network(seen, seen_count, slots, first)
+            frame = self.network(seen, seen_count, slots, first, time + k)
             drawn.append(frame.detach().clamp(-1, 1))
             for key, value in self._errors(
                 frame, future[:, k], None if detail is None else detail[:, k]
@@ -209,6 +211,7 @@ class NextFrameObjective:
         count: Tensor,
         slots: Tensor,
         first: Tensor | None,
+        time: Tensor,
         context: Context,
         *names: int | str,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -228,8 +231,9 @@ class NextFrameObjective:
             return history, count, start
         own, own_count = history[rows], count[rows]
         with torch.no_grad(), _evaluating(self.network):
-            for _ in range(depth):
-                frame = self.network(own, own_count, slots[rows], None if first is None else first[rows])
+            for k in range(depth):
+                seen = None if first is None else first[rows]
+                frame = self.network(own, own_count, slots[rows], seen, time[rows] + k)
                 own, own_count = push(own, own_count, frame.clamp(-1, 1))
         return history.index_copy(0, rows, own), count.index_copy(0, rows, own_count), start
 
