@@ -83,8 +83,9 @@ def own_histories(data: DataConfig, trainer: TrainerConfig) -> NextFrameRun:
 
 def pooled(data: DataConfig, trainer: TrainerConfig) -> NextFrameRun:
     """Return ours with a memory and, after a quarter of the steps, a pool of its own roll-outs."""
-    pool = {"pool": 4, "pool_from": trainer.steps // 4}
-    objective = NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, **pool)
+    objective = NextFrameObjectiveConfig(
+        learning_rate=1.5e-3, noise=0.1, pool=4, pool_from=trainer.steps // 4
+    )
     return plain(data, trainer, {"memory": 64}, objective=objective)
 
 

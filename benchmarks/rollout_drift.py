@@ -2,6 +2,7 @@
 
     python benchmarks/rollout_drift.py sprites PARTS --model sprites
     python benchmarks/rollout_drift.py actions STRIPS --model actions --clips 64 --at 16 64
+    python benchmarks/rollout_drift.py actions STRIPS --model actions --clips 64 --at 16 64 --held
     python benchmarks/rollout_drift.py digits --model digits [--sheet digits.png] [--json]
 
 A reader (a small network, not shipped) is trained on windows of 8 frames of real clips, at any phase, and reads every
@@ -10,7 +11,8 @@ begin at the frames --at. Beside what is read right, for each window over that o
 energy of the spatial gradient; motion, the mean absolute difference of neighbouring frames; and background, the mean
 absolute change, in grey levels, of the pixels that stood still in the first window. `figure` is the gradient's energy
 where something moves, over that of real windows with the same caption. --slot tells which slot has to be read, all by
-default. The reader stays in --work.
+default. With --held clips go on from real first frames of clips held out of training, under their captions. The reader
+stays in --work.
 """
 
 from __future__ import annotations
@@ -105,6 +107,21 @@ def drawn(model: TextToVideo, seed: int, clips: int, frames: int) -> tuple[np.nd
     return np.stack(rows), np.stack(films)
 
 
+def continued(
+    model: TextToVideo, held: Clips, seed: int, clips: int, frames: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the slots and the frames of clips that go on from the first frames of `held`, uint8 (N, T, H, W, 3)."""
+    rows, films = [], []
+    for index in range(clips):
+        clip = held.draw(numpy_generator(seed, "held", index))
+        first = to_network(torch.from_numpy(clip.read(np.array([0]))))
+        slots = torch.from_numpy(clip.slots)
+        pieces = model.stream_slots(slots, frames, seed=seed, index=index, first=first)
+        rows.append(clip.slots)
+        films.append(torch.cat([from_network(piece) for piece in pieces]).numpy())
+    return np.stack(rows), np.stack(films)
+
+
 def gradient_energy(frames: np.ndarray, where: np.ndarray | None = None) -> float:
     """Return the mean squared difference of neighbouring pixels of (..., H, W, 3), where a mask (..., H, W) is."""
     grey = frames.astype(np.float32).mean(axis=-1)
@@ -167,6 +184,7 @@ def main() -> None:
     parser.add_argument("--at", type=int, nargs="+", default=[16, 100, 200, 300])
     parser.add_argument("--slot", action="append", help="a slot that counts; all by default")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--held", action="store_true", help="go on from first frames of clips held out")
     parser.add_argument("--steps", type=int, default=1500, help="of the reader's training")
     parser.add_argument("--work", type=Path, default=Path("runs/readers"))
     parser.add_argument("--sheet", type=Path, help="write frames of the first ten clips")
@@ -180,7 +198,11 @@ def main() -> None:
     )
     names = [slot.name for slot in clips.grammar.slots] * clips.grammar.elements
     slots = [k for k, n in enumerate(names) if n not in HIDDEN and (not args.slot or n in args.slot)]
-    rows, films = drawn(load(args.model), args.seed, args.clips, max(args.at) + WINDOW)
+    model, length = load(args.model), max(args.at) + WINDOW
+    if args.held:
+        rows, films = continued(model, data.open(held=True), args.seed, args.clips, length)
+    else:
+        rows, films = drawn(model, args.seed, args.clips, length)
     if args.sheet:
         shown = [k for k in SHOWN if k < films.shape[1]]
         write_png(args.sheet, np.concatenate([np.concatenate(list(f[shown]), axis=1) for f in films[:10]]))

@@ -104,6 +104,8 @@ BAD = {
     "data not there": (["textgan_sprites", "--data", "nowhere"], "nowhere"),
     "data of another kind": (["textgan_sprites", "--data", "."], "sprite part"),
     "strips of another kind": (["nextframe_actions", "--data", "."], "strip"),
+    "data for what is drawn": (["nextframe_debug", "--data", "."], "drawn and need no data"),
+    "mirrored digits": (["nextframe_debug", "--set", "data.mirror=true"], "mirror is for videos"),
     "no device": (["nextframe_debug", "--device", "tpu"], "tpu"),
     "no parent": (["nextframe_debug", "-o", "no/such/model"], "no folder no/such"),
 }

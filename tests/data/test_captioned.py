@@ -128,6 +128,43 @@ def test_video_clips(tmp_path, cache):
     assert len(levels[True]) <= 8
 
 
+def test_mirrored_clips(tmp_path, cache):
+    """A clip whose left half is bright says "left", one that is flipped has it on the right and says "right"."""
+    data = tmp_path / "data"
+    for k in range(20):
+        side, frame = k % 2, np.zeros((16, 16, 3), np.uint8)
+        frame[:, 8 * side : 8 * side + 8] = 200
+        (data / f"c{k:02d}").mkdir(parents=True)
+        for t in range(2):
+            Image.fromarray(frame).save(data / f"c{k:02d}" / f"{t}.png")
+    lines = [{"file": f"c{k:02d}", "caption": f"walks {'right' if k % 2 else 'left'}"} for k in range(20)]
+    (data / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    plain = captioned.VideoClips(data, 16)
+    for held in (False, True):
+        clips = captioned.VideoClips(data, 16, held=held, mirror=True)
+        assert clips.grammar == plain.grammar
+        seen = set()
+        for i in range(80):
+            clip = clips.draw(np.random.default_rng(i))
+            frame, said = clip.read(np.array([1]))[0], clips.grammar.caption(clip.slots)
+            assert said == ("walks left" if frame[0, 0, 0] > frame[0, -1, 0] else "walks right")
+            seen.add(said)
+        assert len(seen) == 2 or held
+
+
+def test_words_that_only_a_flip_says(tmp_path, cache):
+    """All clips walk to the left: with flips "right" is known and trained on, and half of what is drawn."""
+    write_clips(tmp_path / "data", ["walks left"] * 20)
+    clips = captioned.VideoClips(tmp_path / "data", 16, mirror=True)
+    said = [clips.grammar.caption(clips.draw(np.random.default_rng(i)).slots) for i in range(100)]
+    assert set(said) == {"walks left", "walks right"} and 30 <= said.count("walks right") <= 70
+    held = captioned.VideoClips(tmp_path / "data", 16, held=True, mirror=True)
+    assert held.grammar == clips.grammar
+    assert {held.grammar.caption(held.draw(np.random.default_rng(i)).slots) for i in range(30)} == {
+        "walks left"
+    }
+
+
 def test_videos_without_captions(tmp_path, cache):
     """Said, with what would be right."""
     write_clips(tmp_path / "data", ["", ""])

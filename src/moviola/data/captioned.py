@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import NormalDist
@@ -14,6 +15,7 @@ from moviola.core.seeds import numpy_generator
 from moviola.data.cache import CacheConfig, open_cached
 from moviola.data.grammar import Grammar
 from moviola.data.loader import Clip
+from moviola.data.mirrored import mirrored
 from moviola.data.toys import load_toy, sprites
 
 
@@ -163,6 +165,7 @@ class VideoClips:
         size: H = W in pixels.
         held: False for the clips to train on, True for those held out: the other splits of a named data set, else
             one in ten, by a hash of the name.
+        mirror: flip half of the clips to train on from left to right, and their captions with them (`mirrored`).
 
     Of a clip with several captions, one is drawn each time.
 
@@ -170,7 +173,7 @@ class VideoClips:
         InputError: when no clip has a caption or a label.
     """
 
-    def __init__(self, path: str | Path, size: int, *, held: bool = False) -> None:
+    def __init__(self, path: str | Path, size: int, *, held: bool = False, mirror: bool = False) -> None:
         from moviola.data.sources import is_held_out, open_source
 
         source = open_source(path)
@@ -184,9 +187,13 @@ class VideoClips:
             raise InputError(
                 f"{path} has no captions: put captions.jsonl or captions.csv beside the videos, or one folder a label"
             )
-        self.grammar = Grammar.from_captions(caption for several in captions for caption in several)
+        flips: list[Callable[[str], str]] = [str, mirrored] if mirror else [str]
+        self.grammar = Grammar.from_captions(
+            flip(caption) for several in captions for caption in several for flip in flips
+        )
+        self._mirror = mirror and not held
         self._slots = {
-            i: [_slots(self.grammar, caption) for caption in several]
+            i: [[_slots(self.grammar, flip(caption)) for caption in several] for flip in flips]
             for i, several in enumerate(captions)
             if several
         }
@@ -199,9 +206,16 @@ class VideoClips:
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw one clip on this side of the split."""
         k = self._keys[int(rng.integers(len(self._keys)))]
-        frames, rows = self._cache.frames(k), self._slots[k]
+        frames = self._cache.frames(k)
+        flip = self._mirror and bool(rng.integers(2))
+        rows = self._slots[k][flip]
         slots = rows[int(rng.integers(len(rows)))] if len(rows) > 1 else rows[0]
-        return Clip(slots, len(frames), cyclic=False, read=lambda index: np.asarray(frames[index]))
+
+        def read(index: np.ndarray) -> np.ndarray:
+            wanted = np.asarray(frames[index])
+            return wanted[:, :, ::-1] if flip else wanted
+
+        return Clip(slots, len(frames), cyclic=False, read=read)
 
 
 def _says(grammar: Grammar, caption: str) -> bool:

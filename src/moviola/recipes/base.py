@@ -30,6 +30,8 @@ class DataConfig(Config):
         count: number of different drawn clips.
         elements: fewest and most digits or icons a drawn clip.
         period: frames after which a drawn motion repeats.
+        mirror: flip half of the videos from left to right, and what their captions say of sides and turns with them;
+            not for captions in which such words are no direction ("videos").
         unsaid: chance that a caption leaves visible slots unsaid, so that a given image can answer for them.
     """
 
@@ -39,18 +41,23 @@ class DataConfig(Config):
     count: int = Field(default=256, ge=1)
     elements: tuple[int, int] = (1, 2)
     period: int = Field(default=24, ge=2)
+    mirror: bool = False
     unsaid: float = Field(default=0.0, ge=0, le=1)
 
     def open(self, *, held: bool = False, moments: bool = False) -> Clips:
         """Open the training clips, or with `held` the ones held out.
 
         Raises:
-            ConfigError: when the kind needs a path and there is none.
+            ConfigError: when the kind needs a path and there is none, or takes none, or cannot be mirrored.
         """
         from moviola.data import captioned
         from moviola.data.actions import ActionClips
 
+        if self.mirror and self.kind != "videos":
+            raise ConfigError(f"data.mirror is for videos; {self.kind} are not mirrored")
         if self.kind in DRAWN:
+            if self.path is not None:
+                raise ConfigError(f"{self.kind} are drawn and need no data; leave --data {self.path} away")
             return captioned.SceneClips(
                 self.kind, self.count, int(held), size=self.size, frames=self.period, elements=self.elements,
                 periods=(self.period,), scale=0.36, travel=(0.1, 0.11),
@@ -63,7 +70,7 @@ class DataConfig(Config):
             return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid)
         if self.kind == "actions":
             return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid)
-        return captioned.VideoClips(self.path, self.size, held=held)
+        return captioned.VideoClips(self.path, self.size, held=held, mirror=self.mirror)
 
     def open_for(self, slots: tuple[int, ...], size: int, **options: bool) -> Clips:
         """Open the clips for a network of these caption slots and this frame size; see `open`.

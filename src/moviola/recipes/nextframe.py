@@ -179,8 +179,8 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
     )
 
 
-def _drawn(kind: Literal["digits", "icons"]) -> NextFrameRun:
-    data = DataConfig(kind=kind, count=4096)
+def _drawn(kind: Literal["digits", "icons"], path: Path | None) -> NextFrameRun:
+    data = DataConfig(kind=kind, path=path, count=4096)
     return NextFrameRun(
         recipe=f"nextframe_{kind}",
         data=data,
@@ -197,12 +197,12 @@ def _drawn(kind: Literal["digits", "icons"]) -> NextFrameRun:
 
 def nextframe_digits(path: Path | None = None) -> NextFrameRun:
     """The embedded model `digits`, next frame; drawn, needs no data."""
-    return _drawn("digits")
+    return _drawn("digits", path)
 
 
 def nextframe_icons(path: Path | None = None) -> NextFrameRun:
     """The embedded model `icons`, next frame; drawn, needs no data."""
-    return _drawn("icons")
+    return _drawn("icons", path)
 
 
 def nextframe_videos(path: Path | None = None) -> NextFrameRun:

@@ -114,8 +114,8 @@ def textgan_actions(path: Path | None = None) -> TextGANRun:
     )
 
 
-def _drawn(kind: Literal["digits", "icons"]) -> TextGANRun:
-    data = DataConfig(kind=kind, count=8192)
+def _drawn(kind: Literal["digits", "icons"], path: Path | None) -> TextGANRun:
+    data = DataConfig(kind=kind, path=path, count=8192)
     slots = _slots(data)
     return TextGANRun(
         recipe=f"textgan_{kind}",
@@ -129,12 +129,12 @@ def _drawn(kind: Literal["digits", "icons"]) -> TextGANRun:
 
 def textgan_digits(path: Path | None = None) -> TextGANRun:
     """The embedded model `digits`, first frame; drawn, needs no data."""
-    return _drawn("digits")
+    return _drawn("digits", path)
 
 
 def textgan_icons(path: Path | None = None) -> TextGANRun:
     """The embedded model `icons`, first frame; drawn, needs no data."""
-    return _drawn("icons")
+    return _drawn("icons", path)
 
 
 def textgan_videos(path: Path | None = None) -> TextGANRun:
