@@ -106,6 +106,10 @@ BAD = {
     "strips of another kind": (["nextframe_actions", "--data", "."], "strip"),
     "data for what is drawn": (["nextframe_debug", "--data", "."], "drawn and need no data"),
     "mirrored digits": (["nextframe_debug", "--set", "data.mirror=true"], "mirror is for videos"),
+    "nothing but the history": (
+        ["nextframe_debug", "--set", "objective.history_dropout=0.3"],
+        "model.memory",
+    ),
     "no device": (["nextframe_debug", "--device", "tpu"], "tpu"),
     "no parent": (["nextframe_debug", "-o", "no/such/model"], "no folder no/such"),
 }

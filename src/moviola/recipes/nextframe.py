@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from moviola.core.config import Config
+from moviola.core.errors import ConfigError
 from moviola.core.seeds import numpy_generator, seeded
 from moviola.core.weights import start_from
 from moviola.data.loader import Batch, Clips, Histories, Samples, collate
@@ -62,7 +63,13 @@ class NextFrameBase(Config):
         return network
 
     def samples(self, pixel: NextFrameObjectiveConfig, *, other: bool = False) -> Histories:
-        """Open the training samples, with as many futures as `pixel` needs; `other`: with a contradicting caption."""
+        """Open the training samples, with as many futures as `pixel` needs; `other`: with a contradicting caption.
+
+        Raises:
+            ConfigError: histories are to be hidden from a network that sees nothing else.
+        """
+        if pixel.history_dropout and not (self.model.memory or self.model.periods):
+            raise ConfigError("objective.history_dropout needs a network with model.memory or model.periods")
         clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
         return Histories(
             clips,

@@ -198,6 +198,20 @@ def test_noise_on_half_of_the_histories():
     assert 0.15 < spread.max() < 0.25 and spread[spread > 0].min() < 0.03
 
 
+def test_hidden_histories():
+    """The given share is empty as a whole, the others are as they were."""
+    net = Recorder()
+    data = {k: v.repeat(100, *[1] * (v.dim() - 1)) for k, v in batch(1).items()}
+    config = NextFrameObjectiveConfig(noise=0, history_dropout=0.3)
+    NextFrameObjective(net, config).step([data], FakeContext())
+    history, count = net.seen[0]
+    hidden = count == 0
+    assert abs(hidden.float().mean() - 0.3) < 4.5 * (0.3 * 0.7 / 400) ** 0.5
+    assert not history[hidden].any()
+    assert torch.equal(history[~hidden], to_network(data["history"])[~hidden])
+    assert torch.equal(count[~hidden], data["count"][~hidden])
+
+
 def test_recolored_histories():
     """Full captions: channels in another order, some inverted; the other histories and all targets stay."""
     net, data = Recorder(), batch(1)

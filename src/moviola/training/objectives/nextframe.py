@@ -37,6 +37,8 @@ class NextFrameObjectiveConfig(Config):
         detail: weight of the absolute error where one part of the caption shows (see `Clip.differing`), so that what
             takes few pixels is not lost.
         noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
+        history_dropout: share of the samples whose history is hidden as a whole, so that the frame has to come from the
+            first one, the caption and the time; for networks with `memory` or `periods`.
         recolor: share of the fully captioned samples whose whole history has its colour channels swapped and
             inverted at random, so that colours have to come from the caption.
         unroll: frames predicted in a row, each from the ones before, once `unroll_from` steps are done.
@@ -61,6 +63,7 @@ class NextFrameObjectiveConfig(Config):
     lpips: float = Field(default=0.0, ge=0)
     detail: float = Field(default=0.0, ge=0)
     noise: float = Field(default=0.15, ge=0)
+    history_dropout: float = Field(default=0.0, ge=0, lt=1)
     recolor: float = Field(default=0.0, ge=0, le=1)
     unroll: int = Field(default=1, ge=1)
     unroll_from: int = Field(default=0, ge=0)
@@ -167,6 +170,7 @@ class NextFrameObjective:
         time = micro.get("time", count)
         history = self._recolored(to_network(micro["history"]), slots, context.generator("color", *names))
         history = self._noisy(history, context.generator("noise", *names))
+        history, count = self._hidden(history, count, context.generator("hidden", *names))
         history, count, start = self._continued(history, count, slots, first, time, context, *names)
         time = time if start is None else time + start
         unroll = c.unroll if context.step >= c.unroll_from else 1
@@ -261,6 +265,13 @@ class NextFrameObjective:
             history.shape
         )
         return history + std[:, None, None, None, None] * (0.7 * fine + 0.7 * coarse).to(history)
+
+    def _hidden(self, history: Tensor, count: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Empty some histories."""
+        if not self.config.history_dropout:
+            return history, count
+        kept = (torch.rand(len(count), generator=generator) >= self.config.history_dropout).to(count.device)
+        return history * kept[:, None, None, None, None], count * kept
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
         """Write roll-outs of the shown samples."""
