@@ -95,7 +95,7 @@ class FreqMotionRun(Config):
             critics = {name: make_discriminator(config) for name, config in self.critic.items()}
             first = next(iter(self.critic.values()))
             informed = self.objective.information > 0
-            reader = MotionReader(first, self.model.style, len(self.model.ranges)) if informed else None
+            reader = self._reader(first) if informed else None
         if self.start is not None:
             start_from(generator, self.start, self.fresh)
         samples = self.data.open(self.model.size, self.model.frames)
@@ -103,6 +103,9 @@ class FreqMotionRun(Config):
         if self.trainer.sample_every:
             shown = collate([samples.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])
         return FreqMotionObjective(generator, critics, self.objective, shown, reader), samples
+
+    def _reader(self, sizes: DiscriminatorConfig) -> MotionReader:
+        return MotionReader(sizes, self.model.style, self.model.parts or len(self.model.ranges))
 
     def manifest(self) -> None:
         """A generator is a model folder by itself."""

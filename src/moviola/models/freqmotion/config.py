@@ -34,6 +34,10 @@ class FreqMotionConfig(Config):
         shifts: begin each bank's sinusoids at a time of their own, drawn for each video. Motion is then equally likely
             at every phase, whatever the motion code has learned (ours); without it a short training locks the phases
             of all videos together.
+        parts: number of things that move apart; 0 for the paper's form, in which a bank moves what it has learned to.
+            Above 0 the features of all banks are dealt out to so many parts; in each video a part is moved by one bank
+            alone, drawn evenly, at a time of its own, and all banks move it the same way. What is one part then has one
+            speed in a video, and every speed in some (ours).
         activate: leaky ReLU between the modulated and the second layer of a bank (the paper's form); without it w(t)
             holds no frequency but the bank's own.
         trend: number of learned features that grow with time, slope_i t; for motion in one direction (ours).
@@ -58,6 +62,7 @@ class FreqMotionConfig(Config):
     learned: bool = True
     stationary: bool = False
     shifts: bool = False
+    parts: int = Field(default=0, ge=0)
     activate: bool = True
     trend: int = Field(default=0, ge=0)
     widths: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128)
@@ -77,12 +82,20 @@ class FreqMotionConfig(Config):
                 )
         if any(a[0] > b[0] for a, b in zip(self.ranges, self.ranges[1:], strict=False)):
             raise ValueError("ranges of frequencies go from low to high")
+        if self.parts and (not self.shifts or self.activate or self.trend or self.parts > self.features):
+            raise ValueError(
+                "parts need shifts, no activate, no trend, and as many features or more; set model.shifts=true "
+                "model.activate=false model.trend=0"
+            )
         return self
 
     @property
     def motion_latent(self) -> int:
-        """D of z_m: `motion`, and two numbers for each bank whose direction is its shift."""
-        return self.motion + (2 * len(self.ranges) if self.shifts else 0)
+        """D of z_m: `motion`; two numbers for each bank, or each part, whose direction is its shift; and for each part
+        one for each bank, the largest of which is the bank that moves it."""
+        banks = len(self.ranges)
+        drawn = self.parts * (banks + 2) if self.parts else 2 * banks
+        return self.motion + (drawn if self.shifts else 0)
 
     @property
     def clock_step(self) -> float:

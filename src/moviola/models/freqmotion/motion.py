@@ -36,22 +36,48 @@ class MotionBank(nn.Module):
         self.sinusoids = SinusoidFeatures(config.features, low, high, config.learned, config.stationary)
         self.slope = nn.Parameter(torch.randn(config.trend) * 0.5) if config.trend else None
         self.affine = EqualizedLinear(config.motion, count, bias=None if config.center else 1.0)
+        self.scale, self.activate = 1 / math.sqrt(count), config.activate
+        self.parts, self.banks = config.parts, len(config.ranges)
+        if self.parts and number:
+            return  # what moves a part goes through the layers of bank 0, whichever bank it is
         self.hidden = nn.Linear(count, config.motion)
         nn.init.normal_(self.hidden.weight)
         nn.init.zeros_(self.hidden.bias)
         self.out = EqualizedLinear(config.motion, config.style)
-        self.scale, self.activate = 1 / math.sqrt(count), config.activate
 
-    def scales(self, code: Tensor) -> Tensor:
-        """Return the scales of the features that motion codes (B, D) ask for, (B, F); with shifts (B, 2 F)."""
+    def scales(self, code: Tensor, like: Tensor | None = None) -> Tensor:
+        """Return the scales of the features that motion codes (B, D) ask for, (B, F); with shifts (B, 2 F).
+
+        Args:
+            code: motion codes.
+            like: scales (B, 2 F) of other codes; the bank then moves the parts that it moves there.
+        """
         scales = self.affine(code[:, : self.size])
         if not self.shifts:
             return scales
-        first = self.size + 2 * self.number
-        turn = torch.atan2(code[:, first + 1], code[:, first])  # of the middle of the bank
-        angle = (turn / (2 * math.pi) * self.period)[:, None] * self.sinusoids.omega
+        angle = self._turn(code) / (2 * math.pi) * self.period * self.sinusoids.omega
         waves, trend = scales.split([angle.shape[1], scales.shape[1] - angle.shape[1]], dim=1)
-        return torch.cat([waves * angle.cos(), waves * angle.sin(), trend], dim=1)
+        if self.parts:
+            waves = waves * self._moves(code)[:, self.part_of(waves.shape[1])] if like is None else waves
+        scales = torch.cat([waves * angle.cos(), waves * angle.sin(), trend], dim=1)
+        return scales if like is None or not self.parts else scales * (like != 0)
+
+    def _moves(self, code: Tensor) -> Tensor:
+        """Return whether this bank moves each part, bool (B, parts)."""
+        choice = code[:, self.size :].unflatten(1, (self.parts, -1))[..., : self.banks].argmax(dim=2)
+        return choice == self.number
+
+    def _turn(self, code: Tensor) -> Tensor:
+        """Return by how much the middle of the bank is shifted, radians: (B, 1), or with parts (B, features)."""
+        if not self.parts:
+            first = self.size + 2 * self.number
+            return torch.atan2(code[:, first + 1], code[:, first])[:, None]
+        x, y = code[:, self.size :].unflatten(1, (self.parts, -1))[..., self.banks :].unbind(dim=2)
+        return torch.atan2(y, x)[:, self.part_of(len(self.sinusoids.omega))]
+
+    def part_of(self, features: int) -> Tensor:
+        """Return to which part each feature belongs, int64 (features,)."""
+        return torch.arange(features, device=self.sinusoids.omega.device) % self.parts
 
     def features(self, times: Tensor, omega: Tensor | None = None) -> Tensor:
         """Return the features of times (B, T), those that grow with time last: (B, T, F); with shifts (B, T, 2 F)."""
@@ -77,10 +103,18 @@ class MotionBank(nn.Module):
         Returns:
             (B, T, style).
         """
+        return self.project(self.weighted(times, scales, omega))
+
+    def weighted(self, times: Tensor, scales: Tensor, omega: Tensor | None = None) -> Tensor:
+        """Return the features times their scales, (B, T, F), arguments as `forward`."""
         features = self.features(times, omega) * scales[:, None, :]
         if self.shifts:
             count = len(self.sinusoids.omega)
             sine, cosine, trend = features.split([count, count, features.shape[-1] - 2 * count], dim=-1)
             features = torch.cat([sine + cosine, trend], dim=-1)
+        return features
+
+    def project(self, features: Tensor) -> Tensor:
+        """Map weighted features (B, T, F) to mu(t), (B, T, style)."""
         hidden = nn.functional.linear(features, self.hidden.weight * self.scale, self.hidden.bias)
         return self.out(leaky_relu(hidden) if self.activate else hidden)

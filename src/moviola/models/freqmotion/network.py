@@ -115,9 +115,13 @@ class FreqMotionGenerator(PretrainedMixin, nn.Module):
         latent, shifts = z.split([self.config.motion, z.shape[1] - self.config.motion], dim=1)
         return torch.cat([self.motion_mapping(latent) - self.motion_center, shifts], dim=1)
 
-    def scales(self, motion: Tensor) -> tuple[Tensor, ...]:
-        """Return, for each bank, the scale of each feature (B, F) that motion codes m (B, D) ask for."""
-        return tuple(bank.scales(motion) for bank in self.banks)  # type: ignore[operator]
+    def scales(self, motion: Tensor, like: Sequence[Tensor] | None = None) -> tuple[Tensor, ...]:
+        """Return, for each bank, the scale of each feature (B, F) that motion codes m (B, D) ask for.
+
+        With `like`, the scales of other codes, each part is moved by the bank that moves it there.
+        """
+        others = like or [None] * len(self.banks)
+        return tuple(bank.scales(motion, other) for bank, other in zip(self.banks, others, strict=True))  # type: ignore[operator]
 
     def draw_latent(self, which: str, seed: int, indices: Sequence[int]) -> Tensor:
         """Return z of `which` ("content" or "motion"): (B, size), row k drawn from (seed, indices[k]) alone."""
@@ -159,9 +163,28 @@ class FreqMotionGenerator(PretrainedMixin, nn.Module):
     def motions(self, times: Tensor, codes: Codes, omega: Sequence[Tensor] | None = None) -> list[Tensor]:
         """Return mu_k(t) (B, T, style) of each bank; arguments as `trajectory`."""
         return [
-            bank(times, codes.scales[k], None if omega is None else omega[k])
+            self._through(k).project(features)
+            for k, features in enumerate(self._weighted(times, codes, omega))
+        ]
+
+    def part_motions(self, times: Tensor, codes: Codes) -> list[Tensor]:
+        """Return the motion (B, T, style) of each part, whichever banks move it; that of each bank without parts."""
+        if not self.config.parts:
+            return self.motions(times, codes)
+        features = torch.stack(self._weighted(times, codes)).sum(dim=0)
+        bank = self._through(0)
+        part = bank.part_of(features.shape[-1])
+        return [bank.project(features * (part == k)) for k in range(self.config.parts)]
+
+    def _weighted(self, times: Tensor, codes: Codes, omega: Sequence[Tensor] | None = None) -> list[Tensor]:
+        return [
+            bank.weighted(times, codes.scales[k], None if omega is None else omega[k])  # type: ignore[operator]
             for k, bank in enumerate(self.banks)
         ]
+
+    def _through(self, number: int) -> MotionBank:
+        """Return the bank whose layers map the features of bank `number` into style space."""
+        return self.banks[0 if self.config.parts else number]  # type: ignore[return-value]
 
     def render(self, styles: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """Draw frames of styles w(t) (B, T, style): (B, T, C, H, W), about [-1, 1]."""

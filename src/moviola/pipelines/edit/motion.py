@@ -91,7 +91,7 @@ def edit_codes(model: FreqMotionGenerator, seed: int, index: int, edit: MotionEd
     """
     own = _own_scales(model, seed, index, edit)
     by_band = [
-        own if code is None else _drawn_scales(model, code, index)
+        own if code is None else _drawn_scales(model, code, index, like=own)
         for code in edit.codes or [None] * len(edit.bands)
     ]
     scales = []
@@ -115,8 +115,10 @@ def _own_scales(model: FreqMotionGenerator, seed: int, index: int, edit: MotionE
     return tuple(a.lerp(b, edit.amount) for a, b in zip(scales, other, strict=True))
 
 
-def _drawn_scales(model: FreqMotionGenerator, seed: int, index: int) -> tuple[Tensor, ...]:
-    return model.scales(model.map_motion(model.draw_latent("motion", seed, [index])))
+def _drawn_scales(
+    model: FreqMotionGenerator, seed: int, index: int, like: tuple[Tensor, ...] | None = None
+) -> tuple[Tensor, ...]:
+    return model.scales(model.map_motion(model.draw_latent("motion", seed, [index])), like)
 
 
 def _own_content(

@@ -76,7 +76,7 @@ class Drawn:
     Attributes:
         clips: (B, T, C, H, W), about [-1, 1].
         styles: w(t), (B, T, style).
-        motions: mu_k(t) of each bank, (B, T, style).
+        motions: what the reader has to tell apart, of each bank or each part, (B, T, style).
     """
 
     clips: Tensor
@@ -177,9 +177,10 @@ class FreqMotionObjective:
         motion = g.map_motion(torch.randn(batch, g.config.motion_latent, generator=random).to(context.device))
         noise = [torch.randn(batch, 1, s, s, generator=random) for s in g.synthesis.noise_sides]
         codes = Codes(content, g.scales(motion), tuple(n.to(context.device) for n in noise))
-        motions = g.motions(times, codes)
-        styles = codes.content[:, None] + torch.stack(motions).sum(dim=0)
-        return Drawn(g.render(styles, codes.noise), styles, motions)
+        styles = g.trajectory(times, codes)
+        return Drawn(
+            g.render(styles, codes.noise), styles, g.part_motions(times, codes) if self.reader else []
+        )
 
     def _real(self, micro: Batch, frames: Tensor) -> Tensor:
         """Return frames (B, T) of the batch's clips, float (B, T, C, H, W)."""
