@@ -212,6 +212,26 @@ def test_hidden_histories():
     assert torch.equal(count[~hidden], data["count"][~hidden])
 
 
+def test_blurred_histories():
+    """The given share, each by one of three boxes in all its frames: the mean around a pixel; the others stay."""
+    net = Recorder()
+    data = {k: v.repeat(100, *[1] * (v.dim() - 1)) for k, v in batch(1).items()}
+    NextFrameObjective(net, NextFrameObjectiveConfig(noise=0, blur=0.5)).step([data], FakeContext())
+    seen, real = net.seen[0][0], to_network(data["history"])
+    same = (seen == real).flatten(1).all(dim=1)
+    assert abs(same.float().mean() - 0.5) < 4.5 * (0.25 / 400) ** 0.5
+    boxes = set()
+    for row in (~same).nonzero()[:40, 0]:
+        means = {
+            b: real[row, :, :, 8 - b // 2 : 9 + b // 2, 8 - b // 2 : 9 + b // 2].mean(dim=(2, 3))
+            for b in (5, 9, 13)
+        }
+        fits = [b for b, mean in means.items() if torch.allclose(seen[row, :, :, 8, 8], mean, atol=1e-5)]
+        assert len(fits) == 1
+        boxes.update(fits)
+    assert boxes == {5, 9, 13}
+
+
 def test_recolored_histories():
     """Full captions: channels in another order, some inverted; the other histories and all targets stay."""
     net, data = Recorder(), batch(1)

@@ -22,6 +22,8 @@ from moviola.training.losses import detail_l1, edge_l1, pixel_cross_entropy
 from moviola.training.previews import preview_rollouts
 from moviola.training.rollout_pool import RolloutPool
 
+_BOXES = (5, 9, 13)  # px
+
 
 class NextFrameObjectiveConfig(Config):
     """Settings of `NextFrameObjective`.
@@ -39,6 +41,8 @@ class NextFrameObjectiveConfig(Config):
         noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
         history_dropout: share of the samples whose history is hidden as a whole, so that the frame has to come from the
             first one, the caption and the time; for networks with `memory` or `periods`.
+        blur: share of the samples whose history is blurred as a whole, by a box of up to 13 px, so that shapes have to
+            come from the caption and the first frame.
         recolor: share of the fully captioned samples whose whole history has its colour channels swapped and
             inverted at random, so that colours have to come from the caption.
         unroll: frames predicted in a row, each from the ones before, once `unroll_from` steps are done.
@@ -64,6 +68,7 @@ class NextFrameObjectiveConfig(Config):
     detail: float = Field(default=0.0, ge=0)
     noise: float = Field(default=0.15, ge=0)
     history_dropout: float = Field(default=0.0, ge=0, lt=1)
+    blur: float = Field(default=0.0, ge=0, le=1)
     recolor: float = Field(default=0.0, ge=0, le=1)
     unroll: int = Field(default=1, ge=1)
     unroll_from: int = Field(default=0, ge=0)
@@ -170,6 +175,7 @@ class NextFrameObjective:
         time = micro.get("time", count)
         history = self._recolored(to_network(micro["history"]), slots, context.generator("color", *names))
         history = self._noisy(history, context.generator("noise", *names))
+        history = self._blurred(history, context.generator("blur", *names))
         history, count = self._hidden(history, count, context.generator("hidden", *names))
         history, count, start = self._continued(history, count, slots, first, time, context, *names)
         time = time if start is None else time + start
@@ -265,6 +271,19 @@ class NextFrameObjective:
             history.shape
         )
         return history + std[:, None, None, None, None] * (0.7 * fine + 0.7 * coarse).to(history)
+
+    def _blurred(self, history: Tensor, generator: torch.Generator) -> Tensor:
+        """Blur some histories, each by one box for all its frames."""
+        if not self.config.blur:
+            return history
+        draw = torch.rand(2, len(history), generator=generator)
+        size = (draw[1] * len(_BOXES)).long()
+        history = history.clone()
+        for k, box in enumerate(_BOXES):
+            rows = ((draw[0] < self.config.blur) & (size == k)).nonzero()[:, 0].to(history.device)
+            soft = F.avg_pool2d(history[rows].flatten(0, 1), box, 1, box // 2, count_include_pad=False)
+            history[rows] = soft.view_as(history[rows])
+        return history
 
     def _hidden(self, history: Tensor, count: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Empty some histories."""
