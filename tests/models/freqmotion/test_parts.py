@@ -44,6 +44,15 @@ def test_each_part_has_one_band_and_every_band_its_turn():
 
 
 @torch.no_grad()
+def test_all_motions_have_one_size():
+    """The scales of a part, amplitude by amplitude, have a root mean square of 1 in every video."""
+    for bank in generator().draw(0, range(50)).scales:
+        squares = bank[:, :12].square() + bank[:, 12:].square()
+        size = torch.stack([squares[:, part::4].mean(dim=1).sqrt() for part in range(4)], dim=1)
+        assert torch.allclose(size[size > 0], torch.ones(()), atol=1e-3) and (size > 0).any()
+
+
+@torch.no_grad()
 def test_the_motions_of_the_parts_sum_up_to_the_whole():
     """w(t) - w_c is the sum over the parts as it is over the banks, but for the biases, which do not move."""
     model, times = generator(), torch.linspace(-1, 7, 12).expand(2, -1)

@@ -36,8 +36,8 @@ class FreqMotionConfig(Config):
             of all videos together.
         parts: number of things that move apart; 0 for the paper's form, in which a bank moves what it has learned to.
             Above 0 the features of all banks are dealt out to so many parts; in each video a part is moved by one bank
-            alone, drawn evenly, at a time of its own, and all banks move it the same way. What is one part then has one
-            speed in a video, and every speed in some (ours).
+            alone, drawn evenly, at a time of its own and by scales of one size, and all banks move it the same way. Each
+            part then has one speed in a video, and every speed in some (ours).
         activate: leaky ReLU between the modulated and the second layer of a bank (the paper's form); without it w(t)
             holds no frequency but the bank's own.
         trend: number of learned features that grow with time, slope_i t; for motion in one direction (ours).

@@ -58,9 +58,17 @@ class MotionBank(nn.Module):
         angle = self._turn(code) / (2 * math.pi) * self.period * self.sinusoids.omega
         waves, trend = scales.split([angle.shape[1], scales.shape[1] - angle.shape[1]], dim=1)
         if self.parts:
-            waves = waves * self._moves(code)[:, self.part_of(waves.shape[1])] if like is None else waves
+            part = self.part_of(waves.shape[1])
+            waves = waves / self._size(waves, part)[:, part]
+            waves = waves * self._moves(code)[:, part] if like is None else waves
         scales = torch.cat([waves * angle.cos(), waves * angle.sin(), trend], dim=1)
         return scales if like is None or not self.parts else scales * (like != 0)
+
+    def _size(self, waves: Tensor, part: Tensor) -> Tensor:
+        """Return the root mean square of the scales (B, features) of each part, (B, parts)."""
+        count = torch.bincount(part, minlength=self.parts)
+        power = waves.new_zeros(len(waves), self.parts).index_add(1, part, waves.square())
+        return (power / count + 1e-8).sqrt()
 
     def _moves(self, code: Tensor) -> Tensor:
         """Return whether this bank moves each part, bool (B, parts)."""
