@@ -36,7 +36,7 @@ class FreqMotionConfig(Config):
             of all videos together.
         parts: number of things that move apart; 0 for the paper's form, in which a bank moves what it has learned to.
             Above 0 the features of all banks are dealt out to so many parts; in each video a part is moved by one bank
-            alone, drawn evenly, at a time of its own and by scales of one size, and all banks move it the same way. Each
+            alone, drawn evenly, at a time of its own, by scales of one size, and all banks move it one way. Each
             part then has one speed in a video, and every speed in some (ours).
         activate: leaky ReLU between the modulated and the second layer of a bank (the paper's form); without it w(t)
             holds no frequency but the bank's own.
