@@ -100,6 +100,39 @@ def test_scene_latents_say_where():
     assert abs(where.mean()) < 0.15 and abs(where.std() - 1) < 0.15
 
 
+@pytest.mark.parametrize("toy", ["digits", "icons"])
+def test_another_look_in_the_same_places(toy):
+    """Other things, whose ink has its centre where the clip's own has, but for their skew."""
+    clips = captioned.SceneClips(toy, 20, size=64, frames=24, elements=(1, 1), periods=(24,), scale=0.36)
+    index, differing, apart = np.arange(24), 0, []
+    for k in range(20):
+        clip = clips.of(k)
+        other = clip.other_look(np.random.default_rng(k))(index)
+        own = clip.read(index)
+        differing += bool((own != other).any())
+        for mine, theirs in zip(own, other, strict=True):
+            where = [np.argwhere(frame.any(axis=-1)).mean(axis=0) for frame in (mine, theirs)]
+            apart.append(np.abs(where[0] - where[1]).max())
+    assert differing >= 12  # the same thing may be drawn again
+    assert max(apart) < 6 and np.mean(apart) < 2  # a thing is 23 px wide; motions go over 6 to 13 px
+
+
+def test_another_look_of_a_sprite(no_sheets, monkeypatch):
+    """The same action at the same phase, by someone of the same side of the split."""
+    asked = []
+    monkeypatch.setattr(
+        sprites, "clip_frames", lambda sheets, row, index: asked.append((tuple(row), tuple(index)))
+    )
+    for held in (False, True):
+        clips = captioned.SpriteClips("parts", held=held)
+        for i in range(30):
+            clip = clips.draw(np.random.default_rng(i))
+            clip.other_look(np.random.default_rng(1000 + i))(np.array([3, 4]))
+            row, index = asked.pop()
+            assert index == (3, 4) and row[6] == clip.slots[6] and row[:6] != tuple(clip.slots[:6])
+            assert sprites.held_out(np.array(row)) == held
+
+
 def write_clips(folder, captions: list[str], frames: int = 4) -> None:
     """Frame folders with a captions.jsonl beside them."""
     for k, _ in enumerate(captions):

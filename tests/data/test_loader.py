@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -157,6 +158,34 @@ def test_first_frame_of_the_roll_out(cyclic):
         future = int(made["future"][0, 0, 0, 0])
         assert (first + int(made["time"]) - future) % (20 if cyclic else 1000) == 0
     assert earlier > 40
+
+
+class TwoLooks(Counting):
+    """Looked at otherwise, frame k is a picture of the number k + 101."""
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        clip = super().draw(rng)
+        return dataclasses.replace(
+            clip, other_look=lambda rng: lambda index: self.read(index) + np.uint8(100)
+        )
+
+
+def test_histories_of_another_look():
+    """The given share shows the same frames with another look; what is to be predicted, and the first frame, do not."""
+    samples = Histories(TwoLooks(), history=4, other_look=0.3)
+    other = 0
+    for i in range(1000):
+        made = samples.sample(np.random.default_rng(i))
+        seen, count = numbers(made["history"]), int(made["count"])
+        next_one = numbers(made["future"])[0]
+        looks = {number > 100 for number in seen[4 - count :]}
+        assert len(looks) == 1 and next_one <= 100 and numbers(made["first"][None])[0] <= 100
+        assert [number % 100 for number in seen[4 - count :]] == list(range(next_one - count, next_one))
+        assert not any(seen[: 4 - count])
+        other += looks.pop()
+    assert abs(other / 1000 - 0.3) < 4.5 * (0.3 * 0.7 / 1000) ** 0.5
+    plain = [Histories(clips, 4).sample(np.random.default_rng(1)) for clips in (TwoLooks(), Counting())]
+    assert all(np.array_equal(plain[0][key], plain[1][key]) for key in plain[0])  # none asked for, none drawn
 
 
 class Looped(Counting):

@@ -14,7 +14,7 @@ from moviola.core.errors import InputError, PromptError
 from moviola.core.seeds import numpy_generator
 from moviola.data.cache import CacheConfig, open_cached
 from moviola.data.grammar import Grammar
-from moviola.data.loader import Clip
+from moviola.data.loader import Clip, Read
 from moviola.data.mirrored import mirrored
 from moviola.data.toys import load_toy, sprites
 
@@ -46,7 +46,20 @@ class SpriteClips:
         drawn = slots.copy()  # the caption may lose words later; what is drawn does not
         read = partial(sprites.clip_frames, self.sheets, drawn)
         differing = partial(self._differing, drawn)
-        return Clip(slots, sprites.cycle_length(slots), cyclic=True, read=read, differing=differing)
+
+        def other_look(rng: np.random.Generator) -> Read:
+            """Frames of the same action, by anyone."""
+            row = np.where(self._visible, sprites.random_slots(rng, self.held), drawn)
+            return partial(sprites.clip_frames, self.sheets, row)
+
+        return Clip(
+            slots,
+            sprites.cycle_length(slots),
+            cyclic=True,
+            read=read,
+            differing=differing,
+            other_look=other_look,
+        )
 
     def _differing(self, slots: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Where the frames `index` of `slots` change when one part of the look is another."""
@@ -111,7 +124,8 @@ class SceneClips:
     def __init__(self, toy: str, count: int, seed: int = 0, **config: Any) -> None:
         from moviola.data.toys.scene_words import scene_grammar
 
-        self.module, self.count, self.seed = load_toy(toy), count, seed
+        self.module: Any = load_toy(toy)  # digits or icons, whose `make` can draw other looks
+        self.count, self.seed = count, seed
         self.background = config.get("background", (0, 0, 0))
         self._clips: dict[int, Clip] = {}
         self.config = self.module.Config.make({"apart": True, **config})
@@ -137,8 +151,15 @@ class SceneClips:
             """Where something is drawn: there the frames would differ if the caption were another."""
             return (read(numbers) != np.array(self.background)).any(axis=-1)
 
+        def other_look(rng: np.random.Generator) -> Read:
+            """Frames of other things in the same places, which move alike."""
+            others = self.module.make(index, self.seed, self.config, looks=rng).video.frames
+            return lambda numbers: others[numbers % period]
+
         latent = places(clip.truth, self.grammar.elements, numpy_generator(self.seed, "places", index))
-        return Clip(slots, period, cyclic=True, read=read, differing=covered, latent=latent)
+        return Clip(
+            slots, period, cyclic=True, read=read, differing=covered, latent=latent, other_look=other_look
+        )
 
 
 def places(truth: dict[str, Any], count: int, rng: np.random.Generator) -> np.ndarray:

@@ -20,6 +20,8 @@ from moviola.data.grammar import Grammar
 
 Batch = dict[str, Tensor]
 Sample = dict[str, np.ndarray]
+Read = Callable[[np.ndarray], np.ndarray]
+"""Frame numbers, int (N,), to uint8 (N, H, W, 3)."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Clip:
             slot of the caption, drawn at random, were another; None where that cannot be known.
         loop: (start, stop) of frames that may follow one another again and again, in a clip that is not `cyclic`;
             None where it has none.
+        other_look: a random generator to the reader of a clip that moves alike and looks different; None where none can
+            be made.
         latent: float32 (L,), each about N(0, 1): what of the first frame the caption leaves open, such as a place; None
             where that is not known.
     """
@@ -42,10 +46,11 @@ class Clip:
     slots: np.ndarray
     length: int
     cyclic: bool
-    read: Callable[[np.ndarray], np.ndarray]
+    read: Read
     differing: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
     loop: tuple[int, int] | None = None
     latent: np.ndarray | None = None
+    other_look: Callable[[np.random.Generator], Read] | None = None
 
 
 class Clips(Protocol):
@@ -121,6 +126,8 @@ class Histories:
         cycle: most frames of a clip that repeats, up to its end, that are handed out for roll-outs of any length; 0 for
             none.
         begin: share of the samples that hand them out.
+        other_look: share of the histories that show the same motion with another look, where the clips know one, so
+            that looks have to come from the caption and the first frame.
         other: also draw a caption that contradicts the clip's (one of another clip, where eight draws find none).
     """
 
@@ -134,9 +141,11 @@ class Histories:
         restart: float = 0.8,
         cycle: int = 0,
         begin: float = 1 / 8,
+        other_look: float = 0.0,
         *,
         other: bool = False,
     ) -> None:
+        self.other_look = other_look
         self.clips, self.history, self.future = clips, history, future
         self.cycle, self.begin = cycle, begin
         self.single, self.full, self.restart, self.other = single, full, restart, other
@@ -168,7 +177,7 @@ class Histories:
         index = np.arange(start, start + count + self.future)
         frames = clip.read(index if clip.cyclic else index.clip(max=clip.length - 1))
         history = np.zeros((self.history, *frames.shape[1:]), np.uint8)
-        history[self.history - count :] = frames[:count]
+        history[self.history - count :] = self._seen(clip, index, frames, rng)[:count]
         made = {"history": history, "count": np.array(count), "future": frames[count:], "slots": clip.slots}
         if clip.differing:
             made["detail"] = clip.differing(index[count:], rng)
@@ -177,6 +186,14 @@ class Histories:
         if self.other:
             made["other"] = _other_slots(self.clips, rng, lambda slots: contradicts(slots, clip.slots))
         return made | self._whole(clip, rng) if self.cycle else made
+
+    def _seen(
+        self, clip: Clip, index: np.ndarray, frames: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return what the history shows: the frames `index` of the clip, or those of another look."""
+        if not self.other_look or clip.other_look is None or rng.random() >= self.other_look:
+            return frames
+        return clip.other_look(rng)(index)
 
     def _first(self, clip: Clip, start: int, rng: np.random.Generator) -> np.ndarray:
         """Return the number of a first frame from which a roll-out may have come to frame `start`, int (1,)."""

@@ -37,6 +37,8 @@ class NextFrameBase(Config):
         restart: share of the other histories that begin at a cycle's first frame.
         cycle: most frames of a clip, up to the end of its first period, for the pool of roll-outs.
         begin: share of the samples that hand a clip to the pool, which takes it where it has room.
+        other_look: share of the samples whose history shows the same motion with another look; for clips that are drawn
+            and networks with `memory` or `periods`.
         perceptual: the network of the perceptual loss, where that has a weight.
         start: folder of a trained part (`MODEL/next`) to start from; what it lacks starts fresh.
     """
@@ -51,6 +53,7 @@ class NextFrameBase(Config):
     restart: float = Field(default=0.8, ge=0, le=1)
     cycle: int = Field(default=64, ge=1)
     begin: float = Field(default=1 / 8, gt=0, le=1)
+    other_look: float = Field(default=0.0, ge=0, le=1)
     perceptual: PerceptualConfig = PerceptualConfig()
     start: Path | None = None
 
@@ -68,8 +71,12 @@ class NextFrameBase(Config):
         Raises:
             ConfigError: histories are to be hidden from a network that sees nothing else.
         """
-        if pixel.history_dropout and not (self.model.memory or self.model.periods):
-            raise ConfigError("objective.history_dropout needs a network with model.memory or model.periods")
+        for name, share in (
+            ("objective.history_dropout", pixel.history_dropout),
+            ("other_look", self.other_look),
+        ):
+            if share and not (self.model.memory or self.model.periods):
+                raise ConfigError(f"{name} needs a network with model.memory or model.periods")
         clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
         return Histories(
             clips,
@@ -80,6 +87,7 @@ class NextFrameBase(Config):
             self.restart,
             self.cycle if pixel.pool else 0,
             self.begin,
+            self.other_look,
             other=other,
         )
 

@@ -47,13 +47,16 @@ class Config(SceneConfig):
     glyphs: Path | None = None  # MNIST images (IDX, plain or gzip; the labels file beside it), None: our own
 
 
-def make(index: int, seed: int, config: Config | None = None) -> ToyClip:
+def make(
+    index: int, seed: int, config: Config | None = None, looks: np.random.Generator | None = None
+) -> ToyClip:
     """Make clip `index` of the set `seed`.
 
     Args:
         index: which clip, 0 or more; clip k is the same whatever the size of the set.
         seed: which set.
         config: the settings; None for the defaults.
+        looks: draws what is to be seen, in place of the clip's own draws; places and motions stay.
 
     Returns:
         The video, its caption and its truth (`moviola.data.toys.scene`); each element also says, when `glyphs`
@@ -67,7 +70,8 @@ def make(index: int, seed: int, config: Config | None = None) -> ToyClip:
     samples: list[int] = []
 
     def pick(radius: float) -> Element:
-        name = NAMES[int(rng.integers(10))]
+        drawn = int(rng.integers(10))
+        name = NAMES[drawn if looks is None else int(looks.integers(10))]
         if config.glyphs is None:
             return Element(name, None, _glyph(name), WHITE)
         images, rows = _bank(config.glyphs)

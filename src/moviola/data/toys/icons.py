@@ -37,13 +37,16 @@ class Config(SceneConfig):
     colours: tuple[str, ...] = Field(default=(), max_length=6)  # which colours; empty: all
 
 
-def make(index: int, seed: int, config: Config | None = None) -> ToyClip:
+def make(
+    index: int, seed: int, config: Config | None = None, looks: np.random.Generator | None = None
+) -> ToyClip:
     """Make clip `index` of the set `seed`.
 
     Args:
         index: which clip, 0 or more; clip k is the same whatever the size of the set.
         seed: which set.
         config: the settings; None for the defaults.
+        looks: draws what is to be seen, in place of the clip's own draws; places and motions stay.
 
     Returns:
         The video, its caption and its truth (`moviola.data.toys.scene`).
@@ -62,9 +65,10 @@ def make(index: int, seed: int, config: Config | None = None) -> ToyClip:
     rng = numpy_generator(seed, "icons", index)
 
     def pick(radius: float) -> Element:
-        name = names[int(rng.integers(len(names)))]
-        colour = colours[int(rng.integers(len(colours)))]
-        return Element(name, colour, _glyph(name), COLOURS[colour])
+        name, colour = (int(rng.integers(len(words))) for words in (names, colours))
+        if looks is not None:
+            name, colour = (int(looks.integers(len(words))) for words in (names, colours))
+        return Element(names[name], colours[colour], _glyph(names[name]), COLOURS[colours[colour]])
 
     return make_scene(rng, config, pick)
 
