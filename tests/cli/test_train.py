@@ -110,6 +110,7 @@ BAD = {
         ["nextframe_debug", "--set", "objective.history_dropout=0.3"],
         "model.memory",
     ),
+    "no look but the history's": (["nextframe_debug", "--set", "other_look=0.3"], "other_look needs"),
     "no device": (["nextframe_debug", "--device", "tpu"], "tpu"),
     "no parent": (["nextframe_debug", "-o", "no/such/model"], "no folder no/such"),
 }
