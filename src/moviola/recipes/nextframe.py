@@ -203,10 +203,18 @@ def _drawn(kind: Literal["digits", "icons"], path: Path | None) -> NextFrameRun:
             slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64, periods=(24,)
         ),
         objective=NextFrameObjectiveConfig(
-            learning_rate=1.5e-3, noise=0.1, detail=0.5, pool=4, pool_from=1500, pool_lost=0.9
+            learning_rate=1.5e-3,
+            noise=0.1,
+            detail=0.5,
+            history_dropout=0.05,
+            blur=0.1,
+            pool=4,
+            pool_from=1500,
+            pool_lost=0.9,
         ),
-        trainer=_trainer(steps=8000),
+        trainer=_trainer(steps=12000),
         restart=1.0,
+        other_look=0.4,
     )
 
 
