@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import moviola as mv
 from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError
@@ -197,6 +198,62 @@ def test_stamps_know_the_weights_of_the_flow(clip: Path, tmp_path: Path) -> None
     assert marks() == one and marks(seed=3)[1] == one[1] and marks(seed=3)[0] != one[0]
     raft.write_bytes(b"other")
     assert marks()[0] != one[0] and marks(painter="diffusion", prompt="a castle")[1] != diffusion[1]
+
+
+def _loaded(kind: str, folder: Path) -> tuple[Path, dict[str, object]]:
+    """Return a file that the painter reads, and the settings that name it."""
+    folder.mkdir()
+    file = folder / ("000000.png" if kind == "pictures" else "w.safetensors")
+    named = {
+        "lora file": {"loras": [{"path": str(file)}]},
+        "lora folder": {"loras": [{"path": str(folder)}]},
+        "model": {"model": str(folder)},
+        "one file": {"model": str(file)},
+        "control": {"controls": [{"kind": "canny", "model": str(folder)}]},
+        "annotator": {"controls": [{"kind": "depth", "annotator": str(folder)}]},
+        "detector": {"controls": [{"kind": "openpose", "detector": str(folder)}]},
+    }
+    return file, {"pictures": {"canny": str(folder)}} if kind == "pictures" else {"diffusion": named[kind]}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["lora file", "lora folder", "model", "one file", "control", "annotator", "detector", "pictures"],
+)
+def test_stamps_know_what_is_replaced_in_place(clip: Path, tmp_path: Path, kind: str) -> None:
+    """Other contents under the same name are painted with anew; the same contents are not, nor a model that is gone."""
+    file, named = _loaded(kind, tmp_path / "named")
+    settings = config(painter="diffusion", prompt="a castle", **named)
+    work = Work.open(tmp_path / "w", clip, {}, True)
+    task = Restyling(clip, settings, work, Plan())
+    marks = []
+    for data in (b"one", b"two", b"one"):
+        file.write_bytes(data)
+        marks.append(task._paint_mark([0], [0]))
+    assert marks[0] == marks[2] != marks[1]
+    if kind != "pictures":
+        file.unlink()
+        file.parent.rmdir()
+        assert task._paint_mark([0], [0]) == marks[2]
+
+
+def test_a_folder_of_frames_replaced_in_place(tmp_path: Path) -> None:
+    """Other frames of the same names and sizes are another input; a hidden file is none."""
+    source, work = tmp_path / "frames", tmp_path / "work"
+
+    def fill(value: int) -> None:
+        for i in range(3):  # bmp: every picture has as many bytes
+            Image.fromarray(np.full((24, 32, 3), value + i, np.uint8)).save(source / f"{i}.bmp")
+
+    source.mkdir()
+    fill(50)
+    restyle_file(source, tmp_path / "out.mkv", config(), Plan(work=work))
+    (source / ".DS_Store").write_bytes(b"x")
+    done = restyle_file(source, tmp_path / "out.mkv", config(), Plan(work=work, resume=True))
+    assert (done.painted, done.carried) == (0, 0)
+    fill(90)
+    with pytest.raises(ConfigError, match="what frames held then is not what it holds now"):
+        restyle_file(source, tmp_path / "out.mkv", config(), Plan(work=work, resume=True))
 
 
 def test_the_memory_of_another_run_is_not_taken(clip: Path, tmp_path: Path) -> None:

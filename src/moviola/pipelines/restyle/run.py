@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moviola.core.contents import contents
 from moviola.core.errors import ConfigError
 from moviola.core.progress import Tick
 from moviola.core.times import note_on_rate
@@ -27,7 +28,7 @@ from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
-from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, stamp
+from moviola.pipelines.restyle.work import Work, load_picture, stamp
 from moviola.propagation.flow import estimator
 
 _PIECE = 16
@@ -101,7 +102,8 @@ class Restyling:
         """Choose the key frames, or take those chosen before; return them and the cuts."""
         own = None if self.plan.keys is None else numbered(self.plan.keys)
         keys = self._with_vae(self.config.keys)
-        mark = stamp(keys.model_dump(mode="json"), None if own is None else list(own))
+        vae = self.work.weights(keys.vae) if keys.method == "latent" and keys.vae is not None else None
+        mark = stamp(keys.model_dump(mode="json"), None if own is None else list(own), vae)
         if not self.work.done("select", mark):
             keys, cuts = self._chosen(own)
             self.work.manifest.update(keys=keys, cuts=cuts)
@@ -135,10 +137,10 @@ class Restyling:
             self._take_own()
             return anchors
         wanted = list(keys[:only]) if only else list(keys)
-        mark = self._paint_mark(wanted, anchors)
-        missing = [place for place, key in enumerate(wanted) if not self._is_painted(mark, key)]
-        if missing:
+        if self._missing(self._paint_mark(wanted, anchors), wanted):
             painter = make_painter(self.config, self.plan.device)
+            mark = self._paint_mark(wanted, anchors)  # what is fetched only now has its commit now
+            missing = self._missing(mark, wanted)
             memory = self.work.memory(mark)
             for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory):
                 write_png(self.work.picture("keys", key), self.footage.at(key))
@@ -152,20 +154,33 @@ class Restyling:
         config = self.config
         names = {"painter", "prompt", "strength", "crop"}
         if config.painter == DIFFUSION:
+            from moviola.models.rerender.diffusion.sources import sources
+
             return stamp(
                 config.model_dump(mode="json", include={*names, "seed", "diffusion", "flow", "pictures"}),
-                [fingerprint(folder) for folder in config.pictures.values() if folder.exists()],
+                [self.work.weights(name) for name in sources(config.diffusion)],
+                {kind: self._pictures(folder, keys) for kind, folder in config.pictures.items()},
                 self._raft,
                 keys,
                 anchors,
             )
         return stamp(config.model_dump(mode="json", include=names))
 
+    @staticmethod
+    def _pictures(folder: Path, keys: Sequence[int]) -> list[str]:
+        """What tells the pictures for a ControlNet apart; a folder that is not there is refused where it is read."""
+        found = numbered(folder, "pictures") if folder.is_dir() else {}
+        return [contents(found[key]) for key in keys if key in found]
+
     @cached_property
     def _raft(self) -> str | None:
         """What tells the weights of the flow apart."""
         config = self.config
-        return fingerprint(config.raft) if config.flow == "raft" and config.raft is not None else None
+        return contents(config.raft) if config.flow == "raft" and config.raft is not None else None
+
+    def _missing(self, mark: str, keys: Sequence[int]) -> list[int]:
+        """Return the places of the key frames that were not painted with this stamp."""
+        return [place for place, key in enumerate(keys) if not self._is_painted(mark, key)]
 
     def _is_painted(self, mark: str, key: int) -> bool:
         return self.work.done("paint", mark, key) and self.work.picture("painted", key).exists()
@@ -204,7 +219,7 @@ class Restyling:
         )  # fmt: skip
 
     def _mark(self, job: Job) -> str:
-        paint = [fingerprint(path) for path in job.painted if path is not None]
+        paint = [contents(path) for path in job.painted if path is not None]
         how = self.config.model_dump(mode="json", include={"flow", "crop"})
         return stamp(
             how,

@@ -17,12 +17,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from moviola.core import hub
 from moviola.core.atomic import output_errors, write_atomic
+from moviola.core.contents import contents
 from moviola.core.errors import ConfigError, InputError, OutputError
 
 MANIFEST = "manifest.json"
 _FOLDERS = ("keys", "painted", "parts")
-_VERSION = 1
+_VERSION = 2
+PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".onnx")
+"""Suffixes of a model folder's files that are never loaded."""
 
 
 def stamp(*parts: Any) -> str:
@@ -36,17 +40,6 @@ def stamp(*parts: Any) -> str:
             part = json.dumps(part, sort_keys=True, default=str).encode()
         found.update(len(part).to_bytes(8, "big"))
         found.update(part)
-    return found.hexdigest()
-
-
-def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a video file, or of names and sizes of a folder's frames."""
-    if path.is_dir():
-        return stamp(sorted((p.name, p.stat().st_size) for p in path.iterdir()))
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            found.update(block)
     return found.hexdigest()
 
 
@@ -77,18 +70,13 @@ class Work:
             ConfigError: there is work and `resume` was not said, or it is of another input.
             OutputError: no folder can be made there. InputError: the manifest cannot be read.
         """
-        given = {"version": _VERSION, "input": source.name, "sha256": fingerprint(source)}
+        given = {"version": _VERSION, "input": source.name, "sha256": contents(source)}
         path = folder / MANIFEST
         if path.exists():
             if not resume:
                 raise ConfigError(f"{folder} holds the work of an earlier run; --resume goes on with it")
             manifest = _read(path)
-            for key, value in given.items():
-                if manifest.get(key) != value:
-                    raise ConfigError(
-                        f"{folder} holds work on another input ({manifest.get('input')}, not {source.name}); "
-                        "name another --work folder"
-                    )
+            _check_input(folder, manifest, given)
             work = cls(folder, False, {**manifest, "settings": settings})
         else:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -123,6 +111,17 @@ class Work:
         for name in [name for name in done if name.startswith(f"{stage}/")]:
             del done[name]
         self.save()
+
+    def weights(self, name: str) -> str | None:
+        """Return what tells the weights of a model apart: contents of a file or folder, the commit of a hub name.
+
+        Of a model that is gone since, what it was when this work was done: paint that is there needs it no more.
+        """
+        path, known = Path(name).expanduser(), self.manifest.setdefault("weights", {})
+        found = contents(path, PICKLES) if path.exists() else hub.revision(name)
+        if found is not None:
+            known[name] = found
+        return known.get(name)
 
     def memory(self, mark: str) -> Path:
         """Return the file for a painter's memory of the run with this stamp; those of other runs are removed."""
@@ -165,6 +164,24 @@ def load_picture(path: Path) -> np.ndarray:
 
 def _name(stage: str, key: int | None) -> str:
     return stage if key is None else f"{stage}/{key:06d}"
+
+
+def _check_input(folder: Path, manifest: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse to go on with work on something else.
+
+    Raises:
+        ConfigError: the input has another name or other contents, or another version of moviola did the work.
+    """
+    name, before = given["input"], manifest.get("input")
+    if before != name:
+        what = f"work on another input ({before}, not {name})"
+    elif manifest.get("version") != given["version"]:
+        what = "the work of another version of moviola"
+    elif manifest.get("sha256") != given["sha256"]:
+        what = f"work on another input: what {name} held then is not what it holds now"
+    else:
+        return
+    raise ConfigError(f"{folder} holds {what}; name another --work folder")
 
 
 def _read(path: Path) -> dict[str, Any]:
