@@ -117,6 +117,26 @@ def test_stopped_in_the_middle_and_resumed_gives_the_same_bytes(clip: Path, tmp_
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
+def test_two_runs_in_one_work_folder(clip: Path, tmp_path: Path) -> None:
+    """The second is refused while the first works, with --resume or without, and the first keeps its paint."""
+    settings, work = config(keys={"method": "uniform", "interval": 3}), tmp_path / "work"
+    said: list[str] = []
+
+    def second(frames: int) -> None:
+        for resume in (True, False):
+            with pytest.raises(
+                OutputError, match=r"work is in use by a restyling \(process \d+ on .*since"
+            ) as error:
+                restyle_file(clip, tmp_path / "b.mkv", config(painter="ink"), Plan(work=work, resume=resume))
+            said.append(str(error.value))
+
+    restyle_file(clip, tmp_path / "a.mkv", settings, Plan(work=work, tick=second), lossless=True)
+    assert said and not (tmp_path / "b.mkv").exists() and not (work / ".lock").exists()
+    first = mv.read(tmp_path / "a.mkv").frames[0]
+    np.testing.assert_array_equal(first, paint(mv.read(clip).frames[0], "cartoon"))
+    restyle_file(clip, tmp_path / "b.mkv", config(painter="ink"), Plan(work=work, resume=True))
+
+
 def test_paint_changed_by_hand_is_carried_again_and_only_that(clip: Path, tmp_path: Path) -> None:
     """A new picture for key 6 touches the parts on both its sides, not the first."""
     settings, work = config(keys={"method": "uniform", "interval": 3}), tmp_path / "work"

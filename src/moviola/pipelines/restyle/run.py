@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -309,14 +309,12 @@ def restyle_file(
         keys, cuts = task.select()
         anchors = task.paint(keys, cuts)
         parts = task.carry(keys, cuts)
-    except BaseException:
-        work.drop_if_new()
-        raise
-    with writer:
-        for piece in task.pieces(parts):
-            writer.write(piece)
-    if plan.work is None:
-        shutil.rmtree(work.folder, ignore_errors=True)
+        with writer:
+            for piece in task.pieces(parts):
+                writer.write(piece)
+        work.close(remove=plan.work is None)
+    finally:
+        work.close(remove=work.is_new)
     height, width = task.size
     return Restyled(
         str(output), info.frames, float(info.fps), width, height, tuple(keys), tuple(anchors),
@@ -333,10 +331,13 @@ def paint_first(
         raise ConfigError(f"--first-only writes one picture: name a .png, not {output.name}")
     file_place(output)
     codec.probe(source)
-    with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
-        task = Restyling(source, config, Work.open(Path(folder), source, {}, False), plan)
+    with (
+        tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder,
+        closing(Work.open(Path(folder), source, {}, False)) as work,
+    ):
+        task = Restyling(source, config, work, plan)
         task.paint([0], [], only=1)
-        frame = load_picture(task.work.picture("painted", 0))
+        frame = load_picture(work.picture("painted", 0))
     write_png(output, frame)
     height, width = task.size
     return Restyled(

@@ -21,6 +21,8 @@ from moviola.core import hub
 from moviola.core.atomic import output_errors, write_atomic
 from moviola.core.contents import contents
 from moviola.core.errors import ConfigError, InputError, OutputError
+from moviola.core.locks import NAME as LOCK
+from moviola.core.locks import FolderLock
 
 MANIFEST = "manifest.json"
 _FOLDERS = ("keys", "painted", "parts")
@@ -47,14 +49,14 @@ class Work:
     """A work folder.
 
     Args:
-        folder: where it is. made: by this run, so that it may be removed.
+        folder: where it is. made: by this run, so that it may be removed. lock: keeps other runs out of it.
 
     Attributes:
         manifest: what `manifest.json` holds.
     """
 
-    def __init__(self, folder: Path, made: bool, manifest: dict[str, Any]) -> None:
-        self.folder, self.made, self.manifest = folder, made, manifest
+    def __init__(self, folder: Path, made: bool, manifest: dict[str, Any], lock: FolderLock) -> None:
+        self.folder, self.made, self.manifest, self._lock = folder, made, manifest, lock
 
     @classmethod
     def open(cls, folder: Path, source: Path, settings: dict[str, Any], resume: bool) -> Self:
@@ -68,28 +70,32 @@ class Work:
 
         Raises:
             ConfigError: there is work and `resume` was not said, or it is of another input.
-            OutputError: no folder can be made there. InputError: the manifest cannot be read.
+            OutputError: no folder can be made there, or another run is working in it. InputError: the manifest cannot
+                be read.
         """
-        given = {"version": _VERSION, "input": source.name, "sha256": contents(source)}
-        path = folder / MANIFEST
-        if path.exists():
-            if not resume:
-                raise ConfigError(f"{folder} holds the work of an earlier run; --resume goes on with it")
-            manifest = _read(path)
-            _check_input(folder, manifest, given)
-            work = cls(folder, False, {**manifest, "settings": settings})
-        else:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise OutputError(f"cannot work in {folder}: it is not empty and holds no {MANIFEST}")
-            made = not folder.exists()
-            with output_errors(folder):
-                folder.mkdir(exist_ok=True)
-            work = cls(folder, made, {**given, "settings": settings})
+        if folder.exists() and (not folder.is_dir() or _is_foreign(folder)):
+            raise OutputError(f"cannot work in {folder}: it is not empty and holds no {MANIFEST}")
+        made = not folder.exists()
         with output_errors(folder):
-            for name in _FOLDERS:
-                (folder / name).mkdir(exist_ok=True)
-        work.save()
+            folder.mkdir(exist_ok=True)
+        lock = FolderLock(folder, "a restyling")
+        try:
+            manifest = _begun(folder, source, resume)
+            with output_errors(folder):
+                for name in _FOLDERS:
+                    (folder / name).mkdir(exist_ok=True)
+            work = cls(folder, made, {**manifest, "settings": settings}, lock)
+            work.save()
+        except BaseException:
+            lock.release()
+            raise
         return work
+
+    def close(self, remove: bool = False) -> None:
+        """Let other runs in; with `remove` the folder goes first."""
+        if remove:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.release()
 
     def save(self) -> None:
         """Write the manifest."""
@@ -131,10 +137,10 @@ class Work:
                 other.unlink(missing_ok=True)
         return path
 
-    def drop_if_new(self) -> None:
-        """Remove the folder if this run made it and nothing in it took time: a mistake in an option leaves none."""
-        if self.made and not any("/" in name for name in self.manifest.get("done", {})):
-            shutil.rmtree(self.folder, ignore_errors=True)
+    @property
+    def is_new(self) -> bool:
+        """Whether this run made the folder and nothing in it took time: a mistake in an option leaves none."""
+        return self.made and not any("/" in name for name in self.manifest.get("done", {}))
 
     def picture(self, kind: str, index: int) -> Path:
         """Return the path of a key frame: `kind` "keys" or "painted"."""
@@ -164,6 +170,25 @@ def load_picture(path: Path) -> np.ndarray:
 
 def _name(stage: str, key: int | None) -> str:
     return stage if key is None else f"{stage}/{key:06d}"
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Return whether a folder holds something, but no work."""
+    names = {path.name for path in folder.iterdir()} - {LOCK}
+    return bool(names) and MANIFEST not in names
+
+
+def _begun(folder: Path, source: Path, resume: bool) -> dict[str, Any]:
+    """Return the manifest of the work in a folder, or that of new work; raises as `Work.open` does."""
+    given = {"version": _VERSION, "input": source.name, "sha256": contents(source)}
+    path = folder / MANIFEST
+    if not path.exists():
+        return given
+    if not resume:
+        raise ConfigError(f"{folder} holds the work of an earlier run; --resume goes on with it")
+    manifest = _read(path)
+    _check_input(folder, manifest, given)
+    return manifest
 
 
 def _check_input(folder: Path, manifest: dict[str, Any], given: dict[str, Any]) -> None:
