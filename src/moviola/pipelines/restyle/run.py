@@ -23,7 +23,8 @@ from moviola.data.codec.info import Info
 from moviola.data.folders import file_place, folder_place
 from moviola.data.pictures import write_png
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
-from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of, workers_for
+from moviola.pipelines.restyle.by_shot import borrowed, check_shots, parts_by_shot
+from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, workers_for
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
@@ -120,9 +121,13 @@ class Restyling:
             if self.plan.work is not None:
                 write_plot(found, self.source, self.work.folder / "keys.png")
             return found.indices, found.cuts
-        check_own(own, None, self.info.frames, self.size)
+        count, keys = self.info.frames, list(own)
+        check_own(own, None, count, self.size)
         cuts = choose_keys(self.source, KeyConfig(indices=(0,), shots=config.shots)).cuts
-        return list(own), [cut for cut in cuts if cut in own]
+        if config.borrow:
+            return keys, borrowed(keys, count, cuts)
+        check_shots(keys, count, cuts, self.plan.keys)
+        return keys, cuts
 
     def _with_vae(self, config: KeyConfig) -> KeyConfig:
         """Return settings that name an autoencoder where the painter has one."""
@@ -194,7 +199,7 @@ class Restyling:
 
     def carry(self, keys: Sequence[int], cuts: Sequence[int]) -> list[Part]:
         """Carry the paint to every part whose paint or settings have changed."""
-        parts = parts_of(keys, self.info.frames, cuts)
+        parts = parts_by_shot(keys, self.info.frames, cuts)
         jobs = [self._job(part) for part in parts]
         marks = {job.part.start: self._mark(job) for job in jobs}
         todo = [job for job in jobs if not self._is_carried(job, marks[job.part.start])]
