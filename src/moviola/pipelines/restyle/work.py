@@ -23,6 +23,7 @@ from moviola.core.contents import contents
 from moviola.core.errors import ConfigError, InputError, OutputError
 from moviola.core.locks import NAME as LOCK
 from moviola.core.locks import FolderLock
+from moviola.data import codec
 
 MANIFEST = "manifest.json"
 _FOLDERS = ("keys", "painted", "parts")
@@ -152,20 +153,14 @@ class Work:
 
 
 def load_picture(path: Path) -> np.ndarray:
-    """Read a picture as uint8 (H, W, 3).
+    """Read a picture as the codec does: uint8 (H, W, 3), upright, 16-bit grey rounded to 8, alpha over white.
 
     Raises:
-        InputError: it is not there or cannot be read.
+        InputError: it is not there. VideoReadError: it cannot be read.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except FileNotFoundError:
-        raise InputError(f"no painted key frame {path}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no picture: {' '.join(str(error).split())[:100]}") from None
+    if not path.exists():
+        raise InputError(f"no painted key frame {path}")
+    return codec.read_picture(path)
 
 
 def _name(stage: str, key: int | None) -> str:
