@@ -37,6 +37,21 @@ def test_what_lies_here_is_no_name(tmp_path, monkeypatch):
     assert not hub.is_name("gpt2")
 
 
+def test_revision(tmp_path, monkeypatch):
+    """The commit in the cache's own layout, where the library finds the files of it; None for what is not here."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    place = tmp_path / "models--owner--name"
+    (place / "snapshots" / "abc").mkdir(parents=True)
+    (place / "snapshots" / "abc" / "config.json").write_text("{}")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc")
+    found = huggingface_hub.try_to_load_from_cache("owner/name", "config.json", cache_dir=tmp_path)
+    assert Path(found).parent.name == hub.revision("owner/name") == "abc"
+    assert hub.revision("owner/other") is None and hub.revision(str(tmp_path)) is None
+
+
 def test_the_cache_and_the_network(tmp_path, monkeypatch):
     """A file that was downloaded needs no network; another is one line, and the hub is asked once."""
     from huggingface_hub import constants

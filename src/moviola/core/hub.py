@@ -45,6 +45,18 @@ def cached(name: str, file: str, title: str) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
+def revision(name: str) -> str | None:
+    """Return the commit of a model that lies in the cache of the hub here; None where none does, or for no hub name."""
+    if not is_name(name):
+        return None
+    try:
+        from huggingface_hub.constants import HF_HUB_CACHE
+    except ImportError:
+        return None
+    ref = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / "main"
+    return ref.read_text(encoding="ascii").strip() if ref.is_file() else None
+
+
 def reach(name: str, title: str, instead: str = "") -> Any:
     """Ask the hub about a model once; return what it says (`siblings` are its files).
 

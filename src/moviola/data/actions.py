@@ -109,7 +109,7 @@ GRAMMAR = Grammar(
 
 @lru_cache(maxsize=4)
 def _strips(folder: str) -> dict[tuple[str, int], np.ndarray]:
-    from PIL import Image
+    from moviola.data.codec import read_picture
 
     strips: dict[tuple[str, int], np.ndarray] = {}
     for name in FOLDERS:
@@ -119,7 +119,7 @@ def _strips(folder: str) -> dict[tuple[str, int], np.ndarray]:
                 raise FormatError(
                     f"no strip {path}; the data has the folders {', '.join(FOLDERS)} of 14 strips each"
                 )
-            picture = np.array(Image.open(path).convert("RGB"))
+            picture = read_picture(path)
             side = picture.shape[0]
             strips[name, number] = picture.reshape(side, -1, side, 3).transpose(1, 0, 2, 3)
     return strips

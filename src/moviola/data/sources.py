@@ -177,7 +177,7 @@ class Source:
     def fingerprint(self) -> str:
         """Return a sha256 (hex) that changes when a clip is added, removed, renamed or touched.
 
-        Made of names, sizes and modification times (folders), or names, sizes and checksums (zip).
+        Made of names, sizes, times of writing and of change (folders), or names, sizes and checksums (zip).
         """
         digest = hashlib.sha256()
         for item in self._items:

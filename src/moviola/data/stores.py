@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from moviola.core.contents import change_mark
 from moviola.core.errors import InputError, VideoReadError
 from moviola.core.names import natural_sorted
 
@@ -77,12 +78,11 @@ class FolderStore:
             raise InputError(f"{self.where(name)} cannot be read: {error.strerror}") from None
 
     def stamp(self, name: str) -> str:
-        """See `Store`: size and modification time in ns."""
+        """See `Store`: size, time of writing and time of change in ns."""
         try:
-            state = (self.root / name).stat()
+            return change_mark(self.root / name)
         except OSError as error:
             raise InputError(f"{self.where(name)} cannot be read: {error.strerror}") from None
-        return f"{state.st_size} {state.st_mtime_ns}"
 
     @contextmanager
     def as_file(self, name: str) -> Iterator[Path]:

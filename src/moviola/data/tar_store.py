@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
+from moviola.core.contents import change_mark
 from moviola.core.errors import InputError
 from moviola.core.names import natural_sorted
 from moviola.data.stores import is_hidden
@@ -77,9 +78,9 @@ class TarStore:
             raise InputError(f"{self.where(name)} cannot be read: {error.strerror}") from None
 
     def stamp(self, name: str) -> str:
-        """See `moviola.data.stores.Store`: place in the archive, size, and time of the archive in ns."""
+        """See `moviola.data.stores.Store`: place in the archive, size, and size and times of the archive in ns."""
         place = self._places[name]
-        return f"{place.offset} {place.size} {place.shard.stat().st_mtime_ns}"
+        return f"{place.offset} {place.size} {change_mark(place.shard)}"
 
     @contextmanager
     def as_file(self, name: str) -> Iterator[Path]:

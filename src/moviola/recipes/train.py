@@ -19,8 +19,9 @@ from moviola.models.textvideo import FIRST, NEXT, write_manifest
 from moviola.recipes.base import Run
 from moviola.recipes.catalog import CATALOG
 from moviola.training import checkpoint
-from moviola.training.distributed import join, leave
+from moviola.training.distributed import Place, join, leave
 from moviola.training.loop import Trainer, save_config
+from moviola.training.run_lock import hold
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def train(
         Where the model is.
 
     Raises:
-        OutputError: when the folder holds a run of this part and `resume` is not set, or cannot be written.
+        OutputError: when the folder holds a run of this part and `resume` is not set, when another process trains it
+            at the moment, or when it cannot be written.
         ConfigError: when the run there was made with other settings.
         NonFiniteError: when a loss was not finite.
     """
@@ -70,25 +72,34 @@ def train(
         torch.set_num_threads(run.trainer.threads)
     place = join(device)
     try:
-        objective, samples = run.build()
-        trainer = Trainer(run.trainer, objective, samples, folder, place, quiet)
-        manifest = run.manifest()
-        if place.main:
-            if manifest is not None:
-                write_manifest(manifest, output)
-            save_config(run, folder)  # type: ignore[arg-type]
-        resumed = trainer.step if resume and trainer.resume() else 0
-        trainer.run()
-        if place.main:
-            module: Any = trainer.best_modules()[run.part]
-            finish = getattr(run, "finished", None)
-            module = finish(module, output) if finish else module
-            module.save_pretrained(output if manifest is None else output / run.part, half=True)
+        with hold(folder, place.main):
+            trainer, manifest, resumed = _run(run, output, folder, place, resume, quiet)
     finally:
         leave()
         _remove_empty(made)
     weights = output if manifest is None else output / run.part
     return Trained(output, run.part, trainer.step, resumed, weights, place.main)
+
+
+def _run(
+    run: Run, output: Path, folder: Path, place: Place, resume: bool, quiet: bool
+) -> tuple[Trainer, Any, int]:
+    """Train and write the network; return the trainer, the manifest and the step that an earlier run had reached."""
+    objective, samples = run.build()
+    trainer = Trainer(run.trainer, objective, samples, folder, place, quiet)
+    manifest = run.manifest()
+    if place.main:
+        if manifest is not None:
+            write_manifest(manifest, output)
+        save_config(run, folder)  # type: ignore[arg-type]
+    resumed = trainer.step if resume and trainer.resume() else 0
+    trainer.run()
+    if place.main:
+        module: Any = trainer.best_modules()[run.part]
+        finish = getattr(run, "finished", None)
+        module = finish(module, output) if finish else module
+        module.save_pretrained(output if manifest is None else output / run.part, half=True)
+    return trainer, manifest, resumed
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -28,6 +28,7 @@ from moviola.training import checkpoint
 from moviola.training.distributed import Place, any_rank, average_gradients, average_scalars, broadcast
 from moviola.training.ema import EMA
 from moviola.training.logs import RunLog
+from moviola.training.run_lock import hold
 from moviola.training.schedule import Schedule
 
 Terms = dict[str, Tensor]
@@ -245,7 +246,12 @@ class Trainer:
         Raises:
             NonFiniteError: a loss or gradient was not finite.
             KeyboardInterrupt: stopped by a signal, after the step in hand and a checkpoint.
+            OutputError: another training is under way in the folder.
         """
+        with hold(self.folder, self.place.main):
+            self._run()
+
+    def _run(self) -> None:
         log = RunLog(self.folder, self.step, self.config.tensorboard) if self.place.main else None
         try:
             quiet = self.quiet or not self.place.main

@@ -39,3 +39,20 @@ def test_it_is_the_default_and_is_told_the_text(clip):
     named = mv.refine(clip, model="regis-u", iterations=1, text=TEXT).frames
     assert np.array_equal(mv.refine(clip, iterations=1, text=TEXT).frames, named)
     assert not np.array_equal(mv.refine(clip, iterations=1).frames, named)
+
+
+def test_footage_of_another_kind_is_told_once(tmp_path, clip, capfd):
+    """As far as its size says so: one line on stderr for a set; nothing for its own kind, and nothing when quiet."""
+    from moviola.cli.main import run
+
+    (tmp_path / "set").mkdir()
+    for name in ("a", "b"):
+        Video(np.zeros((2, 48, 80, 3), np.uint8), 10).save(tmp_path / "set" / f"{name}.mp4")
+    call = ["refine", "--device", "cpu", "-n", "1"]
+    assert run([*call, str(tmp_path / "set"), "-o", str(tmp_path / "out")]) == 0
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "regis-u is a refiner for the clips of sprites, 64x64" in line and "moviola train" in line
+    assert run([*call, str(tmp_path / "set/a.mp4"), "-o", str(tmp_path / "out.mp4"), "-q"]) == 0
+    clip[:2].save(tmp_path / "own.mp4")
+    assert run([*call, str(tmp_path / "own.mp4"), "-o", str(tmp_path / "out.mp4")]) == 0
+    assert capfd.readouterr().err == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import moviola as mv
 from moviola.core.errors import ConfigError, InputError, OutputError, UnknownNameError
@@ -116,6 +117,26 @@ def test_stopped_in_the_middle_and_resumed_gives_the_same_bytes(clip: Path, tmp_
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
+def test_two_runs_in_one_work_folder(clip: Path, tmp_path: Path) -> None:
+    """The second is refused while the first works, with --resume or without, and the first keeps its paint."""
+    settings, work = config(keys={"method": "uniform", "interval": 3}), tmp_path / "work"
+    said: list[str] = []
+
+    def second(frames: int) -> None:
+        for resume in (True, False):
+            with pytest.raises(
+                OutputError, match=r"work is in use by a restyling \(process \d+ on .*since"
+            ) as error:
+                restyle_file(clip, tmp_path / "b.mkv", config(painter="ink"), Plan(work=work, resume=resume))
+            said.append(str(error.value))
+
+    restyle_file(clip, tmp_path / "a.mkv", settings, Plan(work=work, tick=second), lossless=True)
+    assert said and not (tmp_path / "b.mkv").exists() and not (work / ".lock").exists()
+    first = mv.read(tmp_path / "a.mkv").frames[0]
+    np.testing.assert_array_equal(first, paint(mv.read(clip).frames[0], "cartoon"))
+    restyle_file(clip, tmp_path / "b.mkv", config(painter="ink"), Plan(work=work, resume=True))
+
+
 def test_paint_changed_by_hand_is_carried_again_and_only_that(clip: Path, tmp_path: Path) -> None:
     """A new picture for key 6 touches the parts on both its sides, not the first."""
     settings, work = config(keys={"method": "uniform", "interval": 3}), tmp_path / "work"
@@ -197,6 +218,62 @@ def test_stamps_know_the_weights_of_the_flow(clip: Path, tmp_path: Path) -> None
     assert marks() == one and marks(seed=3)[1] == one[1] and marks(seed=3)[0] != one[0]
     raft.write_bytes(b"other")
     assert marks()[0] != one[0] and marks(painter="diffusion", prompt="a castle")[1] != diffusion[1]
+
+
+def _loaded(kind: str, folder: Path) -> tuple[Path, dict[str, object]]:
+    """Return a file that the painter reads, and the settings that name it."""
+    folder.mkdir()
+    file = folder / ("000000.png" if kind == "pictures" else "w.safetensors")
+    named = {
+        "lora file": {"loras": [{"path": str(file)}]},
+        "lora folder": {"loras": [{"path": str(folder)}]},
+        "model": {"model": str(folder)},
+        "one file": {"model": str(file)},
+        "control": {"controls": [{"kind": "canny", "model": str(folder)}]},
+        "annotator": {"controls": [{"kind": "depth", "annotator": str(folder)}]},
+        "detector": {"controls": [{"kind": "openpose", "detector": str(folder)}]},
+    }
+    return file, {"pictures": {"canny": str(folder)}} if kind == "pictures" else {"diffusion": named[kind]}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["lora file", "lora folder", "model", "one file", "control", "annotator", "detector", "pictures"],
+)
+def test_stamps_know_what_is_replaced_in_place(clip: Path, tmp_path: Path, kind: str) -> None:
+    """Other contents under the same name are painted with anew; the same contents are not, nor a model that is gone."""
+    file, named = _loaded(kind, tmp_path / "named")
+    settings = config(painter="diffusion", prompt="a castle", **named)
+    work = Work.open(tmp_path / "w", clip, {}, True)
+    task = Restyling(clip, settings, work, Plan())
+    marks = []
+    for data in (b"one", b"two", b"one"):
+        file.write_bytes(data)
+        marks.append(task._paint_mark([0], [0]))
+    assert marks[0] == marks[2] != marks[1]
+    if kind != "pictures":
+        file.unlink()
+        file.parent.rmdir()
+        assert task._paint_mark([0], [0]) == marks[2]
+
+
+def test_a_folder_of_frames_replaced_in_place(tmp_path: Path) -> None:
+    """Other frames of the same names and sizes are another input; a hidden file is none."""
+    source, work = tmp_path / "frames", tmp_path / "work"
+
+    def fill(value: int) -> None:
+        for i in range(3):  # bmp: every picture has as many bytes
+            Image.fromarray(np.full((24, 32, 3), value + i, np.uint8)).save(source / f"{i}.bmp")
+
+    source.mkdir()
+    fill(50)
+    restyle_file(source, tmp_path / "out.mkv", config(), Plan(work=work))
+    (source / ".DS_Store").write_bytes(b"x")
+    done = restyle_file(source, tmp_path / "out.mkv", config(), Plan(work=work, resume=True))
+    assert (done.painted, done.carried) == (0, 0)
+    fill(90)
+    with pytest.raises(ConfigError, match="what frames held then is not what it holds now"):
+        restyle_file(source, tmp_path / "out.mkv", config(), Plan(work=work, resume=True))
 
 
 def test_the_memory_of_another_run_is_not_taken(clip: Path, tmp_path: Path) -> None:

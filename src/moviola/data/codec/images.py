@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from moviola.core.atomic import reason_of
 from moviola.core.errors import VideoReadError
 from moviola.core.names import natural_key
 from moviola.core.notes import note
@@ -47,9 +48,15 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def to_rgb(image: Image.Image, depth: int = 8) -> np.ndarray:
-    """Return a Pillow image as uint8 (H, W, 3): alpha over white, 16-bit grey rounded to 8; `depth` as in `to_rgba`."""
+    """Return a Pillow image as uint8 (H, W, 3): alpha over white, 16-bit grey rounded to 8; `depth` as in `to_rgba`.
+
+    Raises:
+        ValueError: its values are floating-point numbers, whose black and white nobody says.
+    """
     if image.mode == "RGB" and "transparency" not in image.info:
         return np.asarray(image)
+    if image.mode == "F":
+        raise ValueError("floating-point values without a range; save it with 8 or 16 bits a sample")
     if image.mode.startswith("I") or image.has_transparency_data:
         return over_white(to_rgba(image, depth))
     return np.asarray(image.convert("RGB"))
@@ -117,6 +124,20 @@ class PictureReader:
 
     def _opened(self) -> BinaryIO:
         return io.BytesIO(self._data) if self._data is not None else self.path.open("rb")
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """Return a picture, the first one of a file that holds several, as uint8 (H, W, 3).
+
+    It is upright (EXIF), 16-bit grey is rounded to 8 bits, transparency is laid over white.
+
+    Raises:
+        VideoReadError: it is not there, no picture, or cut short.
+    """
+    try:
+        return next(PictureReader(Path(path)).frames([0]))
+    except OSError as error:
+        raise VideoReadError(f"{path} cannot be read: {reason_of(error)}") from None
 
 
 def _seek_each(file: BinaryIO, wanted: Iterable[int]) -> Iterator[np.ndarray]:

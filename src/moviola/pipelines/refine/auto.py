@@ -19,6 +19,7 @@ from moviola.core.video import Video
 from moviola.data import codec
 from moviola.pipelines.refine.passes import PIECE, one_pass
 from moviola.pipelines.refine.settings import Plan
+from moviola.pipelines.refine.shots import Shots
 
 if TYPE_CHECKING:
     from moviola.metrics.results import Score
@@ -108,11 +109,11 @@ def make_stages(
     Returns:
         The stages, the input first, the result last; and a sentence about why it ended, "" for a set number.
     """
-    settings, made, why = plan.settings, [shelf.first], ""
+    settings, made, why, shots = plan.settings, [shelf.first], "", Shots()
     auto = settings.iterations == "auto"
     limit = settings.limit if auto else int(settings.iterations)
     for number in range(limit):
-        made.append(shelf.put(number + 1, one_pass(made[-1].frames(), plan, number, tick)))
+        made.append(shelf.put(number + 1, one_pass(made[-1].frames(), plan, number, tick, shots)))
         if not keep and number > 1:
             made[-3].drop()
         if auto:

@@ -21,6 +21,7 @@ from moviola.pipelines.refine.inputs import UNREADABLE, Input, open_clips, open_
 from moviola.pipelines.refine.passes import notes_on, one_pass
 from moviola.pipelines.refine.run import refine_stream
 from moviola.pipelines.refine.settings import Plan
+from moviola.pipelines.refine.shots import Shots
 from moviola.pipelines.refine.trace import check_trace, write_trace
 
 
@@ -82,6 +83,7 @@ def refine_file(
         VideoReadError, FormatError: the video cannot be read. OutputError: nothing can be written there. WeightsError.
     """
     found = open_one(path)
+    plan.note_on_footage([(found.height, found.width)])
     kept = None if trace is None else check_trace(trace)
     with _traced(kept) as folder:
         return _refine_one(found, str(output), plan, folder, lossless, tick)
@@ -188,6 +190,7 @@ def refine_set(
     """
     clips, skipped = open_clips(path, layout, skip_bad)
     names = output_names(clips, suffix)
+    plan.note_on_footage((clip.height, clip.width) for clip in clips)
     target, kept = _new_folder(output), None if trace is None else check_trace(trace)
     if held_out is not None and (plan.settings.iterations != "auto" or trace is not None):
         raise ConfigError("a held-out set goes with iterations auto, and without a trace")
@@ -228,14 +231,14 @@ def _until_best(
     writers = [_writer(place, clip, lossless) for clip, place in zip(clips, places, strict=True)]
     with tempfile.TemporaryDirectory(prefix="moviola-refine-") as temporary:
         rows = [_set_shelf(clip, name, Path(temporary)) for clip, name in zip(clips, names, strict=True)]
-        stages = [[shelf.first for shelf in rows]]
+        stages, cuts = [[shelf.first for shelf in rows]], [Shots() for _ in rows]
         judge.judge(path)
         for number in range(plan.settings.limit):
             before = stages[-1]
             stages.append(
                 [
-                    shelf.put(number + 1, one_pass(stage.frames(), plan, number, tick))
-                    for shelf, stage in zip(rows, before, strict=True)
+                    shelf.put(number + 1, one_pass(stage.frames(), plan, number, tick, shots))
+                    for shelf, stage, shots in zip(rows, before, cuts, strict=True)
                 ]
             )
             if not judge.judge(Path(temporary) / str(number + 1)):

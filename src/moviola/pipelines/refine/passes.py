@@ -1,7 +1,8 @@
 """Passes over a stream of frames, and chains of them, in memory that does not grow.
 
 A pass: corrupt the window (where asked), the network, put known pixels back (where asked), fade windows and tiles
-together, round to bytes. The bytes are what the next pass starts from, so two passes are one pass twice, bit for bit.
+together, round to bytes. Windows lie within one shot. The bytes are what the next pass starts from, so two passes are
+one pass twice, bit for bit.
 Source: REGIS, "iterative refinement": each pass re-masks the output of the one before and mends it again.
 """
 
@@ -20,8 +21,9 @@ from moviola.core.ranges import from_network, to_network
 from moviola.core.seeds import numpy_generator
 from moviola.models.protocols import Condition
 from moviola.pipelines.refine.settings import Plan
+from moviola.pipelines.refine.shots import Shots, cut_shots
 from moviola.pipelines.refine.tiles import Layout, grow, make_layout, map_tiles, shrink, shrink_mask
-from moviola.pipelines.refine.windows import Window, cut, join
+from moviola.pipelines.refine.windows import Window, join
 
 PIECE = 16
 """Frames in the pieces that videos are read and kept in."""
@@ -53,14 +55,18 @@ def chain(
     count = plan.settings.iterations if iterations is None else iterations
     if not isinstance(count, int):
         raise ConfigError("iterations is auto, which cannot be made piece by piece; give a whole number")
-    frames = iter(pieces)
+    frames, shots = iter(pieces), Shots()
     for number in range(count):
-        frames = one_pass(frames, plan, number, tick)
+        frames = one_pass(frames, plan, number, tick, shots)
     return frames
 
 
 def one_pass(
-    pieces: Iterable[np.ndarray], plan: Plan, number: int, tick: Tick | None = None
+    pieces: Iterable[np.ndarray],
+    plan: Plan,
+    number: int,
+    tick: Tick | None = None,
+    shots: Shots | None = None,
 ) -> Iterator[np.ndarray]:
     """Make one pass.
 
@@ -69,6 +75,7 @@ def one_pass(
         plan: what to do.
         number: of the pass, from 0; it decides the corruption alone.
         tick: called with the number of finished frames.
+        shots: where the video is cut, the same for all its passes from number 0 on; None to look for cuts in this one.
 
     Yields:
         uint8 (T, H, W, 3), as many frames altogether.
@@ -76,7 +83,8 @@ def one_pass(
     Raises:
         WeightsError: the network gives another shape, or values that are not finite.
     """
-    for values in join(_refined_windows(pieces, plan, number), plan.overlap):
+    divided = Shots().divide(pieces) if shots is None else shots.divide(pieces, first=number == 0)
+    for values in join(_refined_windows(divided, plan, number), plan.overlap):
         frames = np.ascontiguousarray(from_network(values).numpy())
         yield frames
         if tick is not None:
@@ -84,9 +92,9 @@ def one_pass(
 
 
 def _refined_windows(
-    pieces: Iterable[np.ndarray], plan: Plan, number: int
+    pieces: Iterable[tuple[int, np.ndarray]], plan: Plan, number: int
 ) -> Iterator[tuple[Window, Tensor]]:
-    windows = cut(pieces, plan.sizes.frames, plan.overlap)
+    windows = cut_shots(pieces, plan.sizes.frames, plan.overlap)
     while (first := next(windows, None)) is not None:
         height, width = first.frames.shape[1:3]
         layout = make_layout(height, width, plan.sizes, plan.settings.size)

@@ -48,6 +48,7 @@ def refine(
         UnknownNameError, ConfigError, WeightsError: as `make_plan`.
     """
     plan = make_plan(model, settings, device, **{**changes, "iterations": iterations})
+    plan.note_on_footage([(video.height, video.width)])
     if plan.settings.iterations == "auto":
         stages, _ = make_stages(plan, MemoryShelf(video.frames), tick, keep=False)
         return video.with_frames(np.concatenate(list(stages[-1].frames())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.notes import note
 from moviola.models.protocols import Condition, Refiner, RefinerSizes
 from moviola.pipelines.refine.tiles import SizeMode
 from moviola.pipelines.refine.windows import check_overlap, default_overlap
@@ -67,6 +68,7 @@ class Plan:
         corrupt: frames uint8 (T, H, W, 3), pass and generator to the corrupted frames and the mask, bool (T, H, W);
             None for none.
         device: where the network is.
+        made_for: what the catalog says of an embedded network, "" for any other.
     """
 
     refiner: Refiner
@@ -76,6 +78,21 @@ class Plan:
     condition: Condition | None
     corrupt: Corrupt | None
     device: torch.device
+    made_for: str = ""
+
+    def note_on_footage(self, sizes: Iterable[tuple[int, int]]) -> None:
+        """Tell a person where videos are, by their size, not of the kind that an embedded network was trained on.
+
+        Args:
+            sizes: height and width of each video, px.
+        """
+        side = self.sizes.size
+        if not self.made_for or not self.settings.iterations or all(size == (side, side) for size in sizes):
+            return
+        note(
+            f"{self.sizes.family} is {self.made_for}, {side}x{side}; frames of another size are other footage, which "
+            "it was not trained on and may soften; train one on your own clips (moviola train regis_u_pairs)"
+        )
 
     def telling(self, text: str) -> Plan:
         """Return a plan that tells the refiner another text; this one where it takes no text, or there is none."""
@@ -108,7 +125,7 @@ def make_plan(
     overlap = default_overlap(sizes.frames) if settings.overlap is None else settings.overlap
     check_overlap(overlap, sizes.frames)
     condition = _condition(sizes, settings)
-    return Plan(refiner, settings, sizes, overlap, condition, corrupt, _device_of(refiner))
+    return Plan(refiner, settings, sizes, overlap, condition, corrupt, _device_of(refiner), _made_for(model))
 
 
 def check_iterations(iterations: Any) -> None:
@@ -143,6 +160,16 @@ def _load(model: str | Path | Refiner, device: str) -> Refiner:
     from moviola.models.catalog import load_refiner
 
     return load_refiner(model, device)
+
+
+def _made_for(model: str | Path | Refiner) -> str:
+    """Return the summary of an embedded network that is given by its name or folder."""
+    if not isinstance(model, str | Path):
+        return ""
+    from moviola.models.catalog import list_models
+
+    cards = (c for c in list_models() if str(model) == c.name or Path(model).resolve() == c.path.resolve())
+    return next((card.summary for card in cards), "")
 
 
 def _device_of(refiner: Refiner) -> torch.device:

@@ -2,7 +2,8 @@
 
 Windows of `length` frames begin every `length - overlap` frames. The last one ends with the video, so that it sees real
 frames only; what it shares with the one before beyond the overlap is left to that one. So there are as few windows as
-the overlap allows. A video shorter than a window is continued backwards, and cut back afterwards.
+the overlap allows. A video shorter than a window is continued backwards, and cut back afterwards. A
+video is one shot here (`moviola.pipelines.refine.shots`).
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ class Window:
         start: number of its first frame in the video.
         frames: uint8 (length, H, W, 3).
         count: how many of them are the video's own; the others continue it backwards.
+        shot: number of its shot, from 0; windows of different shots share no frame.
     """
 
     index: int
     start: int
     frames: np.ndarray
     count: int
+    shot: int = 0
 
 
 def default_overlap(length: int) -> int:
@@ -118,7 +121,7 @@ def _appended(held: np.ndarray, piece: np.ndarray) -> np.ndarray:
 
 
 def join(refined: Iterable[tuple[Window, Tensor]], overlap: int) -> Iterator[Tensor]:
-    """Put windows together again; each overlap is faded from one into the next.
+    """Put windows together again; each overlap of windows of one shot is faded from one into the next.
 
     Args:
         refined: each window and what became of its frames, float (length, C, H, W).
@@ -128,9 +131,14 @@ def join(refined: Iterable[tuple[Window, Tensor]], overlap: int) -> Iterator[Ten
         float (T, C, H, W), as many frames altogether as the video has.
     """
     held: Tensor | None = None  # the frames of the last window that fade into the next
-    begin = 0
+    begin = shot = 0
     for window, values in refined:
         values = values[: window.count]
+        if held is not None and window.shot != shot:
+            if len(held):
+                yield held
+            held = None
+        shot = window.shot
         if held is not None:
             values = values[begin - window.start :]
             weight = fade(len(held)).to(values).view(-1, 1, 1, 1)

@@ -93,4 +93,5 @@ def own_paint(config: RestyleConfig) -> Paint | None:
 def anchors_of(keys: Sequence[int], cuts: Sequence[int], how: str) -> list[int]:
     """Return which keys are painted on their own: the first, and unless `how` is "first" the first of each shot."""
     starts = [] if how == "first" else cuts
-    return [key for key in keys if key == keys[0] or key in starts]
+    firsts = [next((key for key in keys if key >= start), None) for start in (0, *starts)]
+    return [key for key in keys if key in firsts]

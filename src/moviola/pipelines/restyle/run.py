@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from moviola.core.contents import contents
 from moviola.core.errors import ConfigError
 from moviola.core.progress import Tick
 from moviola.core.times import note_on_rate
@@ -22,12 +23,13 @@ from moviola.data.codec.info import Info
 from moviola.data.folders import file_place, folder_place
 from moviola.data.pictures import write_png
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
-from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, parts_of, workers_for
+from moviola.pipelines.restyle.by_shot import borrowed, check_shots, parts_by_shot
+from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, workers_for
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
-from moviola.pipelines.restyle.work import Work, fingerprint, load_picture, stamp
+from moviola.pipelines.restyle.work import Work, load_picture, stamp
 from moviola.propagation.flow import estimator
 
 _PIECE = 16
@@ -101,7 +103,8 @@ class Restyling:
         """Choose the key frames, or take those chosen before; return them and the cuts."""
         own = None if self.plan.keys is None else numbered(self.plan.keys)
         keys = self._with_vae(self.config.keys)
-        mark = stamp(keys.model_dump(mode="json"), None if own is None else list(own))
+        vae = self.work.weights(keys.vae) if keys.method == "latent" and keys.vae is not None else None
+        mark = stamp(keys.model_dump(mode="json"), None if own is None else list(own), vae)
         if not self.work.done("select", mark):
             keys, cuts = self._chosen(own)
             self.work.manifest.update(keys=keys, cuts=cuts)
@@ -118,9 +121,13 @@ class Restyling:
             if self.plan.work is not None:
                 write_plot(found, self.source, self.work.folder / "keys.png")
             return found.indices, found.cuts
-        check_own(own, None, self.info.frames, self.size)
+        count, keys = self.info.frames, list(own)
+        check_own(own, None, count, self.size)
         cuts = choose_keys(self.source, KeyConfig(indices=(0,), shots=config.shots)).cuts
-        return list(own), [cut for cut in cuts if cut in own]
+        if config.borrow:
+            return keys, borrowed(keys, count, cuts)
+        check_shots(keys, count, cuts, self.plan.keys)
+        return keys, cuts
 
     def _with_vae(self, config: KeyConfig) -> KeyConfig:
         """Return settings that name an autoencoder where the painter has one."""
@@ -135,10 +142,10 @@ class Restyling:
             self._take_own()
             return anchors
         wanted = list(keys[:only]) if only else list(keys)
-        mark = self._paint_mark(wanted, anchors)
-        missing = [place for place, key in enumerate(wanted) if not self._is_painted(mark, key)]
-        if missing:
+        if self._missing(self._paint_mark(wanted, anchors), wanted):
             painter = make_painter(self.config, self.plan.device)
+            mark = self._paint_mark(wanted, anchors)  # what is fetched only now has its commit now
+            missing = self._missing(mark, wanted)
             memory = self.work.memory(mark)
             for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory):
                 write_png(self.work.picture("keys", key), self.footage.at(key))
@@ -152,20 +159,33 @@ class Restyling:
         config = self.config
         names = {"painter", "prompt", "strength", "crop"}
         if config.painter == DIFFUSION:
+            from moviola.models.rerender.diffusion.sources import sources
+
             return stamp(
                 config.model_dump(mode="json", include={*names, "seed", "diffusion", "flow", "pictures"}),
-                [fingerprint(folder) for folder in config.pictures.values() if folder.exists()],
+                [self.work.weights(name) for name in sources(config.diffusion)],
+                {kind: self._pictures(folder, keys) for kind, folder in config.pictures.items()},
                 self._raft,
                 keys,
                 anchors,
             )
         return stamp(config.model_dump(mode="json", include=names))
 
+    @staticmethod
+    def _pictures(folder: Path, keys: Sequence[int]) -> list[str]:
+        """What tells the pictures for a ControlNet apart; a folder that is not there is refused where it is read."""
+        found = numbered(folder, "pictures") if folder.is_dir() else {}
+        return [contents(found[key]) for key in keys if key in found]
+
     @cached_property
     def _raft(self) -> str | None:
         """What tells the weights of the flow apart."""
         config = self.config
-        return fingerprint(config.raft) if config.flow == "raft" and config.raft is not None else None
+        return contents(config.raft) if config.flow == "raft" and config.raft is not None else None
+
+    def _missing(self, mark: str, keys: Sequence[int]) -> list[int]:
+        """Return the places of the key frames that were not painted with this stamp."""
+        return [place for place, key in enumerate(keys) if not self._is_painted(mark, key)]
 
     def _is_painted(self, mark: str, key: int) -> bool:
         return self.work.done("paint", mark, key) and self.work.picture("painted", key).exists()
@@ -179,7 +199,7 @@ class Restyling:
 
     def carry(self, keys: Sequence[int], cuts: Sequence[int]) -> list[Part]:
         """Carry the paint to every part whose paint or settings have changed."""
-        parts = parts_of(keys, self.info.frames, cuts)
+        parts = parts_by_shot(keys, self.info.frames, cuts)
         jobs = [self._job(part) for part in parts]
         marks = {job.part.start: self._mark(job) for job in jobs}
         todo = [job for job in jobs if not self._is_carried(job, marks[job.part.start])]
@@ -204,7 +224,7 @@ class Restyling:
         )  # fmt: skip
 
     def _mark(self, job: Job) -> str:
-        paint = [fingerprint(path) for path in job.painted if path is not None]
+        paint = [contents(path) for path in job.painted if path is not None]
         how = self.config.model_dump(mode="json", include={"flow", "crop"})
         return stamp(
             how,
@@ -294,14 +314,12 @@ def restyle_file(
         keys, cuts = task.select()
         anchors = task.paint(keys, cuts)
         parts = task.carry(keys, cuts)
-    except BaseException:
-        work.drop_if_new()
-        raise
-    with writer:
-        for piece in task.pieces(parts):
-            writer.write(piece)
-    if plan.work is None:
-        shutil.rmtree(work.folder, ignore_errors=True)
+        with writer:
+            for piece in task.pieces(parts):
+                writer.write(piece)
+        work.close(remove=plan.work is None)
+    finally:
+        work.close(remove=work.is_new)
     height, width = task.size
     return Restyled(
         str(output), info.frames, float(info.fps), width, height, tuple(keys), tuple(anchors),
@@ -318,10 +336,13 @@ def paint_first(
         raise ConfigError(f"--first-only writes one picture: name a .png, not {output.name}")
     file_place(output)
     codec.probe(source)
-    with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
-        task = Restyling(source, config, Work.open(Path(folder), source, {}, False), plan)
+    with (
+        tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder,
+        closing(Work.open(Path(folder), source, {}, False)) as work,
+    ):
+        task = Restyling(source, config, work, plan)
         task.paint([0], [], only=1)
-        frame = load_picture(task.work.picture("painted", 0))
+        frame = load_picture(work.picture("painted", 0))
     write_png(output, frame)
     height, width = task.size
     return Restyled(

@@ -40,7 +40,9 @@ class KeyConfig(Config):
         min_gap: frames between keys at least.
         force_last: the last frame is a key too.
         indices: exactly these frames instead.
-        shots: a cut always starts a new key.
+        shots: cuts are looked for: each starts a new key, and no paint goes over it.
+        borrow: a shot without a key of the user's own takes the paint of the nearest one in time, over the cut; it is
+            refused otherwise.
     """
 
     method: str = "flow"
@@ -53,6 +55,7 @@ class KeyConfig(Config):
     force_last: bool = False
     indices: tuple[int, ...] | None = None
     shots: bool = True
+    borrow: bool = False
 
     def unused(self, by_hand: bool = False) -> list[str]:
         """Return the names of settings that are not the usual ones and change nothing.
@@ -61,6 +64,8 @@ class KeyConfig(Config):
             by_hand: the key frames are those the user painted, unless `indices` says which.
         """
         names = set() if self.method == "latent" else {"vae"}
+        if not (by_hand and self.shots) or self.indices is not None:
+            names |= {"borrow"}
         if by_hand or self.indices is not None:
             names |= {"method", "vae", "interval", "count", "alpha", "beta", "min_gap", "force_last"}
         elif self.count is not None:

@@ -17,12 +17,19 @@ from typing import Any, Self
 
 import numpy as np
 
+from moviola.core import hub
 from moviola.core.atomic import output_errors, write_atomic
+from moviola.core.contents import contents
 from moviola.core.errors import ConfigError, InputError, OutputError
+from moviola.core.locks import NAME as LOCK
+from moviola.core.locks import FolderLock
+from moviola.data import codec
 
 MANIFEST = "manifest.json"
 _FOLDERS = ("keys", "painted", "parts")
-_VERSION = 1
+_VERSION = 2
+PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".onnx")
+"""Suffixes of a model folder's files that are never loaded."""
 
 
 def stamp(*parts: Any) -> str:
@@ -39,29 +46,18 @@ def stamp(*parts: Any) -> str:
     return found.hexdigest()
 
 
-def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a video file, or of names and sizes of a folder's frames."""
-    if path.is_dir():
-        return stamp(sorted((p.name, p.stat().st_size) for p in path.iterdir()))
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
-
-
 class Work:
     """A work folder.
 
     Args:
-        folder: where it is. made: by this run, so that it may be removed.
+        folder: where it is. made: by this run, so that it may be removed. lock: keeps other runs out of it.
 
     Attributes:
         manifest: what `manifest.json` holds.
     """
 
-    def __init__(self, folder: Path, made: bool, manifest: dict[str, Any]) -> None:
-        self.folder, self.made, self.manifest = folder, made, manifest
+    def __init__(self, folder: Path, made: bool, manifest: dict[str, Any], lock: FolderLock) -> None:
+        self.folder, self.made, self.manifest, self._lock = folder, made, manifest, lock
 
     @classmethod
     def open(cls, folder: Path, source: Path, settings: dict[str, Any], resume: bool) -> Self:
@@ -75,33 +71,32 @@ class Work:
 
         Raises:
             ConfigError: there is work and `resume` was not said, or it is of another input.
-            OutputError: no folder can be made there. InputError: the manifest cannot be read.
+            OutputError: no folder can be made there, or another run is working in it. InputError: the manifest cannot
+                be read.
         """
-        given = {"version": _VERSION, "input": source.name, "sha256": fingerprint(source)}
-        path = folder / MANIFEST
-        if path.exists():
-            if not resume:
-                raise ConfigError(f"{folder} holds the work of an earlier run; --resume goes on with it")
-            manifest = _read(path)
-            for key, value in given.items():
-                if manifest.get(key) != value:
-                    raise ConfigError(
-                        f"{folder} holds work on another input ({manifest.get('input')}, not {source.name}); "
-                        "name another --work folder"
-                    )
-            work = cls(folder, False, {**manifest, "settings": settings})
-        else:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise OutputError(f"cannot work in {folder}: it is not empty and holds no {MANIFEST}")
-            made = not folder.exists()
-            with output_errors(folder):
-                folder.mkdir(exist_ok=True)
-            work = cls(folder, made, {**given, "settings": settings})
+        if folder.exists() and (not folder.is_dir() or _is_foreign(folder)):
+            raise OutputError(f"cannot work in {folder}: it is not empty and holds no {MANIFEST}")
+        made = not folder.exists()
         with output_errors(folder):
-            for name in _FOLDERS:
-                (folder / name).mkdir(exist_ok=True)
-        work.save()
+            folder.mkdir(exist_ok=True)
+        lock = FolderLock(folder, "a restyling")
+        try:
+            manifest = _begun(folder, source, resume)
+            with output_errors(folder):
+                for name in _FOLDERS:
+                    (folder / name).mkdir(exist_ok=True)
+            work = cls(folder, made, {**manifest, "settings": settings}, lock)
+            work.save()
+        except BaseException:
+            lock.release()
+            raise
         return work
+
+    def close(self, remove: bool = False) -> None:
+        """Let other runs in; with `remove` the folder goes first."""
+        if remove:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.release()
 
     def save(self) -> None:
         """Write the manifest."""
@@ -124,6 +119,17 @@ class Work:
             del done[name]
         self.save()
 
+    def weights(self, name: str) -> str | None:
+        """Return what tells the weights of a model apart: contents of a file or folder, the commit of a hub name.
+
+        Of a model that is gone since, what it was when this work was done: paint that is there needs it no more.
+        """
+        path, known = Path(name).expanduser(), self.manifest.setdefault("weights", {})
+        found = contents(path, PICKLES) if path.exists() else hub.revision(name)
+        if found is not None:
+            known[name] = found
+        return known.get(name)
+
     def memory(self, mark: str) -> Path:
         """Return the file for a painter's memory of the run with this stamp; those of other runs are removed."""
         path = self.folder / f"memory-{mark[:16]}"
@@ -132,10 +138,10 @@ class Work:
                 other.unlink(missing_ok=True)
         return path
 
-    def drop_if_new(self) -> None:
-        """Remove the folder if this run made it and nothing in it took time: a mistake in an option leaves none."""
-        if self.made and not any("/" in name for name in self.manifest.get("done", {})):
-            shutil.rmtree(self.folder, ignore_errors=True)
+    @property
+    def is_new(self) -> bool:
+        """Whether this run made the folder and nothing in it took time: a mistake in an option leaves none."""
+        return self.made and not any("/" in name for name in self.manifest.get("done", {}))
 
     def picture(self, kind: str, index: int) -> Path:
         """Return the path of a key frame: `kind` "keys" or "painted"."""
@@ -147,24 +153,55 @@ class Work:
 
 
 def load_picture(path: Path) -> np.ndarray:
-    """Read a picture as uint8 (H, W, 3).
+    """Read a picture as the codec does: uint8 (H, W, 3), upright, 16-bit grey rounded to 8, alpha over white.
 
     Raises:
-        InputError: it is not there or cannot be read.
+        InputError: it is not there. VideoReadError: it cannot be read.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except FileNotFoundError:
-        raise InputError(f"no painted key frame {path}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no picture: {' '.join(str(error).split())[:100]}") from None
+    if not path.exists():
+        raise InputError(f"no painted key frame {path}")
+    return codec.read_picture(path)
 
 
 def _name(stage: str, key: int | None) -> str:
     return stage if key is None else f"{stage}/{key:06d}"
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Return whether a folder holds something, but no work."""
+    names = {path.name for path in folder.iterdir()} - {LOCK}
+    return bool(names) and MANIFEST not in names
+
+
+def _begun(folder: Path, source: Path, resume: bool) -> dict[str, Any]:
+    """Return the manifest of the work in a folder, or that of new work; raises as `Work.open` does."""
+    given = {"version": _VERSION, "input": source.name, "sha256": contents(source)}
+    path = folder / MANIFEST
+    if not path.exists():
+        return given
+    if not resume:
+        raise ConfigError(f"{folder} holds the work of an earlier run; --resume goes on with it")
+    manifest = _read(path)
+    _check_input(folder, manifest, given)
+    return manifest
+
+
+def _check_input(folder: Path, manifest: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse to go on with work on something else.
+
+    Raises:
+        ConfigError: the input has another name or other contents, or another version of moviola did the work.
+    """
+    name, before = given["input"], manifest.get("input")
+    if before != name:
+        what = f"work on another input ({before}, not {name})"
+    elif manifest.get("version") != given["version"]:
+        what = "the work of another version of moviola"
+    elif manifest.get("sha256") != given["sha256"]:
+        what = f"work on another input: what {name} held then is not what it holds now"
+    else:
+        return
+    raise ConfigError(f"{folder} holds {what}; name another --work folder")
 
 
 def _read(path: Path) -> dict[str, Any]:
