@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from moviola.core.errors import WeightsError
-from moviola.core.optional import require
+from moviola.core.optional import is_installed, require
 
 TIMEOUT = 10
 """Seconds that the hub has for its answer; the libraries themselves would try for half a minute."""
@@ -47,13 +47,10 @@ def cached(name: str, file: str, title: str) -> Path | None:
 
 def revision(name: str) -> str | None:
     """Return the commit of a model that lies in the cache of the hub here; None where none does, or for no hub name."""
-    if not is_name(name):
+    if not is_name(name) or not is_installed("huggingface_hub"):
         return None
-    try:
-        from huggingface_hub.constants import HF_HUB_CACHE
-    except ImportError:
-        return None
-    ref = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / "main"
+    cache = require("huggingface_hub.constants", f"the model {name}").HF_HUB_CACHE
+    ref = Path(cache) / f"models--{name.replace('/', '--')}" / "refs" / "main"
     return ref.read_text(encoding="ascii").strip() if ref.is_file() else None
 
 
