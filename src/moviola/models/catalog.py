@@ -38,6 +38,16 @@ _EMBEDDED = {
         "real people, 64x64, waving, bending down or doing jumping jacks",
         "research use (Weizmann actions)",
     ),
+    "digits": _Entry(
+        "text-to-video",
+        "one or two drawn digits, 64x64, which go to and fro, orbit or spin as the text says",
+        "Apache-2.0",
+    ),
+    "icons": _Entry(
+        "text-to-video",
+        "one or two coloured icons, 64x64, which go to and fro, orbit or spin as the text says",
+        "Apache-2.0",
+    ),
     "regis-u": _Entry(
         "regis-u",
         "a refiner for the clips of sprites",

@@ -127,10 +127,10 @@ def freqmotion_debug(path: Path | None = None) -> FreqMotionRun:
 
 
 def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
-    """Three shapes, a slow, a medium and a fast one, 32x32, drawn as they are needed; hours of one CPU core."""
+    """Three shapes at any of three speeds each, 32x32, drawn as they are needed; hours of one CPU core."""
     return FreqMotionRun(
         recipe="freqmotion_toy",
-        data=WindowsConfig(path=path, toy=sinusoid.Config(by_column=True)),
+        data=WindowsConfig(path=path),
         model=FreqMotionConfig(
             size=32,
             fps=8,
@@ -146,8 +146,8 @@ def freqmotion_toy(path: Path | None = None) -> FreqMotionRun:
             stationary=True,
             activate=False,
             ranges=((0.6, 1.2), (1.5, 2.2), (3.0, 4.2)),
-            features=64,
-            learned=False,
+            features=3,
+            parts=3,
             widths=(64, 64, 48, 32),
         ),
         critic={"time": DiscriminatorConfig(size=32, frames=4, absolute=True, widths=(32, 48, 64, 64))},
