@@ -12,6 +12,7 @@ import numpy as np
 from moviola.core.errors import InputError, PromptError
 from moviola.core.seeds import numpy_generator
 from moviola.data.cache import CacheConfig, open_cached
+from moviola.data.common_rate import common_rate, resampled, tell_broken
 from moviola.data.grammar import Grammar
 from moviola.data.loader import Clip
 from moviola.data.toys import load_toy, sprites
@@ -162,12 +163,16 @@ class VideoClips:
             takes its label.
         size: H = W in pixels.
         held: False for the clips to train on, True for those held out: the other splits of a named data set, else
-            one in ten, by a hash of the name.
+            one in ten, by a hash of the name. Where that would leave none to train on, all are trained on.
 
-    Of a clip with several captions, one is drawn each time.
+    Of a clip with several captions, one is drawn each time. Clips that cannot be decoded are left out, and those of
+    another rate than most are resampled, each with a note that names them.
+
+    Attributes:
+        fps: frames a second of every clip.
 
     Raises:
-        InputError: when no clip has a caption or a label.
+        InputError: when no clip has a caption or a label, or none is held out.
     """
 
     def __init__(self, path: str | Path, size: int, *, held: bool = False) -> None:
@@ -176,6 +181,9 @@ class VideoClips:
         source = open_source(path)
         self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
         items = list(self._cache)
+        tell_broken(self._cache.skipped)
+        self.fps = common_rate([item.info for item in items])
+        self._numbers = resampled(items, self.fps)
         labels = [(item.label or "").replace("-", " ").replace("_", " ") for item in items]
         captions = [
             item.captions or ((label,) if label else ()) for item, label in zip(items, labels, strict=True)
@@ -191,6 +199,8 @@ class VideoClips:
             if several
         }
         self._keys = [i for i in self._slots if is_held_out(items[i], source.splits) == held]
+        if not self._keys and not held and len(source.splits) < 2:
+            self._keys = list(self._slots)
         if not self._keys:
             raise InputError(
                 f"{path} has too few captioned clips ({len(self._slots)}) to split one in ten off"
@@ -199,9 +209,11 @@ class VideoClips:
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw one clip on this side of the split."""
         k = self._keys[int(rng.integers(len(self._keys)))]
-        frames, rows = self._cache.frames(k), self._slots[k]
+        frames, numbers, rows = self._cache.frames(k), self._numbers[k], self._slots[k]
         slots = rows[int(rng.integers(len(rows)))] if len(rows) > 1 else rows[0]
-        return Clip(slots, len(frames), cyclic=False, read=lambda index: np.asarray(frames[index]))
+        if numbers is None:
+            return Clip(slots, len(frames), cyclic=False, read=lambda index: np.asarray(frames[index]))
+        return Clip(slots, len(numbers), cyclic=False, read=lambda index: np.asarray(frames[numbers[index]]))
 
 
 def _says(grammar: Grammar, caption: str) -> bool:

@@ -1,6 +1,7 @@
 """LoRAs in all the forms that people have: what fits is used, what does not is said."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -58,7 +59,7 @@ def old_form(net, prefix):
 def add(tmp_path):
     """Return what puts tensors, written to a file, into a fresh pipeline, and gives it and the notes."""
 
-    def use(tensors, *, kind="sd", weight=1.0, name="l.safetensors", metadata=None):
+    def use(tensors, *, kind: Any = "sd", weight=1.0, name="l.safetensors", metadata=None):
         save_file(tensors, tmp_path / name, metadata=metadata)
         pipeline = tiny_pipeline(kind, 0)
         return pipeline, loras.add_loras(pipeline, [LoraConfig(path=str(tmp_path / name), weight=weight)])
