@@ -224,6 +224,17 @@ def settings_of(path: str, **given: object):
     return _settings(Path(path), given, None, [])[0]
 
 
+def test_keys_of_ones_own_name_no_painter(say, tmp_path):
+    """No painter painted them, whatever the default is."""
+    from moviola.data import codec
+    from moviola.data.pictures import write_png
+
+    (tmp_path / "mine").mkdir()
+    write_png(tmp_path / "mine" / "000000_v2.png", codec.read(tmp_path / "clip.mp4").frames[0])
+    code, out, _ = say("clip.mp4", "-o", "own.mp4", "--keys", "mine", "--propagation", "linear", "--json")
+    assert code == 0 and json.loads(out)["painter"] is None and json.loads(out)["keys"] == [0]
+
+
 def test_a_config_of_the_authors(say, tmp_path):
     """It is read as theirs; a misspelling of theirs is noted, any other key named with the nearest right one."""
     (tmp_path / "theirs.json").write_text(

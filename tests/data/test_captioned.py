@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from moviola.core.errors import InputError
+from moviola.core.notes import Note
 from moviola.core.video import Video
-from moviola.data import captioned
+from moviola.data import captioned, codec
 from moviola.data.toys import sprites
 
 
@@ -206,12 +208,60 @@ def test_videos_without_captions(tmp_path, cache):
     assert "\n" not in str(error.value)
 
 
-def test_too_few_to_split(tmp_path, cache):
-    """One clip cannot be on both sides."""
-    write_clips(tmp_path / "data", ["a star"])
-    with pytest.raises(InputError, match="too few"):
-        for held in (False, True):
-            captioned.VideoClips(tmp_path / "data", 16, held=held)
+@pytest.mark.parametrize("name", [f"clip{i}" for i in range(12)])
+def test_a_single_clip_is_trained_on_whatever_its_name(tmp_path, cache, name):
+    """The split goes by a hash of the name; it never takes the only clip away."""
+    data = tmp_path / "data"
+    write_clips(data, ["a star"])
+    (data / "c00").rename(data / name)
+    (data / "captions.jsonl").write_text(json.dumps({"file": name, "caption": "a star"}) + "\n")
+    assert captioned.VideoClips(data, 16).draw(np.random.default_rng(0)).length == 4
+
+
+def write_counted(folder, rates, seconds=2):
+    """A clip for each rate; a frame that begins after t seconds has the value 100 t."""
+    folder.mkdir()
+    for k, fps in enumerate(rates):
+        values = np.array([round(100 * t / fps) for t in range(seconds * fps)], np.uint8)
+        frames = np.broadcast_to(values[:, None, None, None], (len(values), 16, 16, 3)).copy()
+        codec.write(Video(frames, fps), folder / f"{k}.npz")
+    lines = [json.dumps({"file": f"{k}.npz", "caption": f"clip {k}"}) for k, _ in enumerate(rates)]
+    (folder / "captions.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_rates(tmp_path, cache):
+    """The rate is that of most clips; others are named, and brought to it: the same moments show the same frames."""
+    write_counted(tmp_path / "data", [10, 20, 10, 5])
+    with pytest.warns(
+        Note, match=r"2 of 4 videos play at another .* \(5, 20 frames .* to 10: 1\.npz, 3\.npz"
+    ):
+        clips = captioned.VideoClips(tmp_path / "data", 16)
+    assert clips.fps == 10
+    seen = {}
+    for i in range(40):
+        clip = clips.draw(np.random.default_rng(i))
+        seen[clips.grammar.caption(clip.slots)] = clip.read(np.arange(clip.length))[:, 0, 0, 0].tolist()
+    at_ten = list(range(0, 200, 10))
+    assert seen["clip 0"] == seen["clip 1"] == seen["clip 2"] == at_ten
+    assert len(seen["clip 3"]) == 20 and set(seen["clip 3"]) == set(range(0, 200, 20))
+
+
+def test_a_model_plays_at_the_rate_of_its_clips(tmp_path, cache):
+    """Of one rate, no note is made."""
+    from moviola.recipes.base import DataConfig, manifest
+
+    write_counted(tmp_path / "data", [12, 12])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert manifest(DataConfig(kind="videos", path=tmp_path / "data", size=16), 16).fps == 12
+
+
+def test_broken_clips_are_named(tmp_path, cache):
+    """And the others are trained on."""
+    write_counted(tmp_path / "data", [12, 12])
+    (tmp_path / "data" / "broken.mp4").write_bytes(b"nothing of a film")
+    with pytest.warns(Note, match=r"1 videos cannot be decoded and are left out: broken\.mp4"):
+        captioned.VideoClips(tmp_path / "data", 16)
 
 
 def test_video_files(tmp_path, cache):

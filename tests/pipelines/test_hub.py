@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -329,6 +330,34 @@ def test_nothing_on_the_terminal(saved, capfd):
     """No bars, deprecations or reports of the libraries."""
     generate_from_hub(str(saved("modelscope")), PROMPT, frames=1, steps=1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_in_a_new_process(saved, tmp_path):
+    """The libraries speak when a class of theirs is looked at for the first time."""
+    command = [sys.executable, "-m", "moviola", "generate", PROMPT, "--model", f"hub:{saved('animatediff')}"]
+    more = ["--frames", "1", "--steps", "1", "--size", "32x16", "-o", str(tmp_path / "o.mp4"), "-q"]
+    done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_more_frames_than_it_can_make(saved):
+    """The motion modules of AnimateDiff count to 32."""
+    with pytest.raises(ConfigError, match="AnimateDiffPipeline makes at most 32 frames, not 33"):
+        generate_from_hub(str(saved("animatediff")), PROMPT, frames=33, steps=1)
+
+
+def test_sizes_that_do_not_go_together_are_said_in_words():
+    """Not as sizes of tensors."""
+
+    class Broken(Fake):
+        def __call__(self, prompt, video_length=4, generator=None, output_type="pil"):
+            raise RuntimeError("The size of tensor a (64) must match the size of tensor b (32)")
+
+    with pytest.raises(
+        InputError, match=r"cannot make video_length 64: .*fewer frames or another size"
+    ) as caught:
+        HubPipeline(Broken(None)).generate(Request(PROMPT, frames=64))
+    assert "tensor" not in str(caught.value)
 
 
 # -- forms of results -------------------------------------------------------------------------------------------------

@@ -292,6 +292,41 @@ def test_not_finite(toys, tmp_path, bend, term):
     assert [line["step"] for line in log_of(tmp_path)] == [1, 2]
 
 
+def late_loss(terms, context, w):
+    return terms | ({"loss": terms["loss"] * float("nan")} if context.step == 3 else {})
+
+
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_a_checkpoint_from_which_training_fails_does_not_stay(toys, tmp_path, keep):
+    """The newest one whose next step was finite does, however few are kept."""
+    made = toys.trainer(
+        Quadratic(late_loss), tmp_path, samples=Threes(), steps=6, clip=0, save_every=1, keep=keep
+    )
+    with pytest.raises(NonFiniteError):
+        made.run()
+    assert list(checkpoint.steps(tmp_path / "checkpoints")) == ([1, 2] if keep == 3 else [2])
+    again = toys.trainer(Quadratic(), tmp_path, samples=Threes(), steps=6, clip=0, keep=keep)
+    assert again.resume() and again.step == 2
+    again.run()
+    assert len(list(checkpoint.steps(tmp_path / "checkpoints"))) <= keep
+
+
+def test_weights_that_are_not_finite_are_not_saved(toys, tmp_path):
+    """The last update of a run can spoil them after every term was finite."""
+
+    class Spoiled(Quadratic):
+        def step(self, micros, context):
+            scalars = super().step(micros, context)
+            if context.step == 3:
+                self.w.weight.data[0] = float("inf")
+            return scalars
+
+    made = toys.trainer(Spoiled(), tmp_path, samples=Threes(), steps=4, clip=0, save_every=1)
+    with pytest.raises(NonFiniteError, match="step 4: a weight of w is not finite"):
+        made.run()
+    assert max(checkpoint.steps(tmp_path / "checkpoints")) == 3
+
+
 @pytest.mark.parametrize(
     ("step", "precision", "says", "says_not"),
     [

@@ -154,10 +154,13 @@ def command(
     _check_options({**given, "strength": strength, "workers": workers}, settings, keys, first_only)
     plan = Plan(work, resume, keys, workers, str(pick_device(device)))
     done = _run(input, output, settings, plan, first_only, lossless, quiet or json)
-    _tell(done, settings.painter, [*notes, *done.notes], round(time.perf_counter() - started, 3), json, quiet)
+    name = settings.painter if keys is None else None  # keys of one's own: nothing was painted by a painter
+    _tell(done, name, [*notes, *done.notes], round(time.perf_counter() - started, 3), json, quiet)
 
 
-def _tell(done: Restyled, painter: str, notes: list[str], seconds: float, json: bool, quiet: bool) -> None:
+def _tell(
+    done: Restyled, painter: str | None, notes: list[str], seconds: float, json: bool, quiet: bool
+) -> None:
     """Print what was done, for programs or for people."""
     if json:
         shape = {key: getattr(done, key) for key in ("output", "frames", "fps", "width", "height")}

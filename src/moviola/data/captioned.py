@@ -13,6 +13,7 @@ import numpy as np
 from moviola.core.errors import InputError, PromptError
 from moviola.core.seeds import numpy_generator
 from moviola.data.cache import CacheConfig, open_cached
+from moviola.data.common_rate import common_rate, resampled, tell_broken
 from moviola.data.grammar import Grammar
 from moviola.data.loader import Clip, Read
 from moviola.data.mirrored import mirrored
@@ -185,13 +186,17 @@ class VideoClips:
             takes its label.
         size: H = W in pixels.
         held: False for the clips to train on, True for those held out: the other splits of a named data set, else
-            one in ten, by a hash of the name.
+            one in ten, by a hash of the name. Where that would leave none to train on, all are trained on.
         mirror: flip half of the clips to train on from left to right, and their captions with them (`mirrored`).
 
-    Of a clip with several captions, one is drawn each time.
+    Of a clip with several captions, one is drawn each time. Clips that cannot be decoded are left out, and those of
+    another rate than most are resampled, each with a note that names them.
+
+    Attributes:
+        fps: frames a second of every clip.
 
     Raises:
-        InputError: when no clip has a caption or a label.
+        InputError: when no clip has a caption or a label, or none is held out.
     """
 
     def __init__(self, path: str | Path, size: int, *, held: bool = False, mirror: bool = False) -> None:
@@ -200,6 +205,9 @@ class VideoClips:
         source = open_source(path)
         self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
         items = list(self._cache)
+        tell_broken(self._cache.skipped)
+        self.fps = common_rate([item.info for item in items])
+        self._numbers = resampled(items, self.fps)
         labels = [(item.label or "").replace("-", " ").replace("_", " ") for item in items]
         captions = [
             item.captions or ((label,) if label else ()) for item, label in zip(items, labels, strict=True)
@@ -219,6 +227,8 @@ class VideoClips:
             if several
         }
         self._keys = [i for i in self._slots if is_held_out(items[i], source.splits) == held]
+        if not self._keys and not held and len(source.splits) < 2:
+            self._keys = list(self._slots)
         if not self._keys:
             raise InputError(
                 f"{path} has too few captioned clips ({len(self._slots)}) to split one in ten off"
@@ -227,16 +237,16 @@ class VideoClips:
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw one clip on this side of the split."""
         k = self._keys[int(rng.integers(len(self._keys)))]
-        frames = self._cache.frames(k)
+        frames, numbers = self._cache.frames(k), self._numbers[k]
         flip = self._mirror and bool(rng.integers(2))
         rows = self._slots[k][flip]
         slots = rows[int(rng.integers(len(rows)))] if len(rows) > 1 else rows[0]
 
         def read(index: np.ndarray) -> np.ndarray:
-            wanted = np.asarray(frames[index])
-            return wanted[:, :, ::-1] if flip else wanted
+            shown = np.asarray(frames[index if numbers is None else numbers[index]])
+            return shown[:, :, ::-1] if flip else shown
 
-        return Clip(slots, len(frames), cyclic=False, read=read)
+        return Clip(slots, len(frames if numbers is None else numbers), cyclic=False, read=read)
 
 
 def _says(grammar: Grammar, caption: str) -> bool:

@@ -22,6 +22,7 @@ import numpy as np
 from moviola.core.errors import ConfigError, InputError, UnknownNameError
 from moviola.core.seeds import derive, numpy_generator
 from moviola.data.cache import CacheConfig, CachedSource, open_cached
+from moviola.data.common_rate import tell_broken
 from moviola.data.corrupt import Mixture
 from moviola.data.loader import Clips, Sample
 from moviola.data.sources import Source, open_source
@@ -100,7 +101,7 @@ class SourceTakes:
         source: what `open_source` gives, or what `open_cached` makes of it.
         size: H = W in pixels: the middle square, resized; not asked of a cached source.
         held: None for all clips; False for those to train on, True for those held out (one in ten, by a hash of
-            the name).
+            the name); where that would leave none to train on, all are. Broken ones are left out, with a note.
 
     Raises:
         ConfigError: no `size`, or clips of several sizes.
@@ -114,6 +115,7 @@ class SourceTakes:
             if size is None:
                 raise ConfigError("clips from files need a size in pixels to be trained on")
             source = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
+            tell_broken(source.skipped)
         self.source = source
         self.classes = tuple(sorted({item.label for item in source if item.label is not None}))
         self._keys = [
@@ -121,6 +123,8 @@ class SourceTakes:
             for i, name in enumerate(source.names)
             if held is None or (derive(10, name) % _HELD == 0) == held
         ]
+        if not self._keys and held is False:
+            self._keys = list(range(len(source)))
         if not self._keys:
             raise InputError(
                 f"{len(source)} clips are too few to split one in ten off" if len(source) else "no clips"
@@ -161,6 +165,7 @@ class Pairs:
         config = CacheConfig(height=size, width=size, skip_broken=True)
         self._generated = open_cached(open_source(generated), config)
         self._real = open_cached(open_source(real), config)
+        tell_broken([*self._generated.skipped, *self._real.skipped])
         fake, true = ({_stem(n): i for i, n in enumerate(s.names)} for s in (self._generated, self._real))
         self.names = sorted(fake.keys() & true.keys())
         self.alone = sorted(fake.keys() ^ true.keys())

@@ -13,6 +13,7 @@ from torch import Tensor
 from moviola.core.errors import ConfigError, InputError
 from moviola.core.notes import note
 from moviola.data.cache import CacheConfig, CachedItem, open_cached
+from moviola.data.common_rate import common_rate, listed, resampled, tell_broken
 from moviola.data.intervals import cut, ends_left_out, hold_out
 from moviola.data.loader import Sample
 from moviola.data.sources import Source, open_source
@@ -142,7 +143,13 @@ class WholeClips(ClipTable):
             source, hold_out = source.part(held), 0
         self._cache = open_cached(source, CacheConfig(height=height, width=width, skip_broken=True))
         self._span, self._interval = (frames - 1) * stride + 1, interval
-        lengths = [item.info.frames for item in self._cache]
+        items = list(self._cache)
+        rate = common_rate([item.info for item in items])
+        self._numbers = resampled(items, rate, self._kind)
+        lengths = [
+            item.info.frames if numbers is None else len(numbers)
+            for item, numbers in zip(items, self._numbers, strict=True)
+        ]
         playable = [max(n, self._span) if loop and n > 1 else n for n in lengths]
         self._places = cut(playable, self._span, interval)[:limit]
         if not self._places:
@@ -155,8 +162,7 @@ class WholeClips(ClipTable):
         if hold_out:
             self._hold_out(hold_out, held, source.path)
 
-        rate = float(np.median([float(self._cache[place.video].info.fps) for place in self._places]))
-        super().__init__(frames, stride, loop, self._captions(), rate / stride)
+        super().__init__(frames, stride, loop, self._captions(), float(rate) / stride)
 
     @property
     def _kind(self) -> str:
@@ -181,20 +187,18 @@ class WholeClips(ClipTable):
 
     def _tell(self, lengths: Sequence[int]) -> None:
         """Say what cannot be decoded and what is too short."""
-        if self._cache.skipped:
-            names = _listed([name for name, _ in self._cache.skipped])
-            note(f"{len(self._cache.skipped)} {self._kind} cannot be decoded and are left out: {names}")
+        tell_broken(self._cache.skipped, self._kind)
         short = [self._cache[i].name for i, n in enumerate(lengths) if n < self._span]
         if short:
             note(
                 f"{len(short)} of {len(lengths)} {self._kind} have fewer than {self._span} frames and are left out: "
-                f"{_listed(short)}"
+                f"{listed(short)}"
             )
         if not self._interval:
             return
         ends = ends_left_out(self._places, lengths, self._span, self._interval)
         if ends:
-            names = _listed([self._cache[video].name for video in ends])
+            names = listed([self._cache[video].name for video in ends])
             note(
                 f"{sum(ends.values())} of {sum(lengths)} frames are left out, at the end of {names}: "
                 f"too few for a clip of {self._span}"
@@ -215,13 +219,15 @@ class WholeClips(ClipTable):
     def source(self, index: int) -> np.ndarray:
         """See `ClipTable.source`; of an interval, the frames that its clip reaches over."""
         video, start = self._places[index]
-        frames = self._cache.frames(video)
-        return frames[start : start + self._span] if self._interval else frames
+        frames, numbers = self._cache.frames(video), self._numbers[video]
+        part = slice(start, start + self._span) if self._interval else slice(None)
+        return frames[part if numbers is None else numbers[part]]
 
     def fingerprint(self) -> str:
         """See `ClipTable.fingerprint`."""
         places = [list(place) if self._interval else place.video for place in self._places]
-        return f"{self._cache.path.name} {places} {self.frames} {self.stride} {self.loop}"
+        rate = "" if all(numbers is None for numbers in self._numbers) else f" at {self.fps * self.stride:g}"
+        return f"{self._cache.path.name} {places} {self.frames} {self.stride} {self.loop}{rate}"
 
 
 def _check(interval: int, loop: bool) -> None:
@@ -229,11 +235,6 @@ def _check(interval: int, loop: bool) -> None:
         raise ConfigError(f"data.interval is {interval}; it is a number of frames, or 0 for one clip a file")
     if interval and loop:
         raise ConfigError("data.interval cuts long files and data.loop repeats short ones; set one of them")
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return the first five names."""
-    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 DRAW_BITS = 53

@@ -8,6 +8,7 @@ import numpy as np
 
 from moviola.core.errors import InputError
 from moviola.data.cache import CacheConfig, open_cached
+from moviola.data.common_rate import common_rate, resampled, tell_broken
 from moviola.data.loader import Sample
 from moviola.data.sources import Source, is_held_out, open_source
 from moviola.data.toys import sinusoid
@@ -38,7 +39,12 @@ class VideoWindows:
         frames: T of a window.
         stride: take every `stride`-th frame.
         held: False for the clips to train on, True for those held out: the other splits of a named data set, else
-            one in ten, by a hash of the name. None for all that may be trained on.
+            one in ten, by a hash of the name; where that would leave none to train on, all are. None for all that may
+            be trained on.
+
+    Attributes:
+        fps: frames a second of a window. Clips of another rate than most are resampled first, and clips that cannot
+            be decoded are left out, each with a note that names them.
 
     Raises:
         InputError: no clip has enough frames; the message says how many are needed and how many there are.
@@ -57,7 +63,14 @@ class VideoWindows:
         source = opened.part(held is True)
         self.frames, self.stride = frames, stride
         self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
-        lengths = [item.info.frames for item in self._cache]
+        tell_broken(self._cache.skipped)
+        items = list(self._cache)
+        rate = common_rate([item.info for item in items])
+        self.fps, self._numbers = rate / stride, resampled(items, rate)
+        lengths = [
+            item.info.frames if numbers is None else len(numbers)
+            for item, numbers in zip(items, self._numbers, strict=True)
+        ]
         needed = (frames - 1) * stride + 1
         long = [i for i, length in enumerate(lengths) if length >= needed]
         if not long:
@@ -66,6 +79,8 @@ class VideoWindows:
                 f"its {len(lengths)} videos have {max(lengths, default=0)} at most"
             )
         self._keys = [i for i in long if held is None or is_held_out(self._cache[i], opened.splits) == held]
+        if not self._keys and not held and len(opened.splits) < 2:
+            self._keys = long
         if not self._keys:
             raise InputError(f"{source.path} has too few videos of {needed} frames to split one in ten off")
 
@@ -75,6 +90,10 @@ class VideoWindows:
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """Return a window of a clip, every clip equally often: frames, uint8 (T, H, W, 3)."""
-        clip = self._cache.frames(self._keys[int(rng.integers(len(self._keys)))])
-        start = int(rng.integers(len(clip) - (self.frames - 1) * self.stride))
-        return {"frames": np.asarray(clip[start :: self.stride][: self.frames])}
+        key = self._keys[int(rng.integers(len(self._keys)))]
+        clip, numbers = self._cache.frames(key), self._numbers[key]
+        start = int(
+            rng.integers((len(clip) if numbers is None else len(numbers)) - (self.frames - 1) * self.stride)
+        )
+        wanted = slice(start, start + (self.frames - 1) * self.stride + 1, self.stride)
+        return {"frames": np.asarray(clip[wanted if numbers is None else numbers[wanted]])}

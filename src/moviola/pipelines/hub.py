@@ -9,6 +9,7 @@ run.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _RATES = ("frame_rate", "fps", "target_fps")
 _RESULTS = ("frames", "images", "videos", "video")
+_SHAPES = re.compile(r"size of tensor|sizes? .*must match|shape .* is invalid|shapes cannot be multiplied")
+_SHAPE_ARGUMENTS = (*FRAME_ARGUMENTS, "height", "width")
 _TEMPORAL = ("vae_scale_factor_temporal", "vae_temporal_compression_ratio", "vae_temporal_scale_factor")
 
 # Frames a second that a pipeline was trained at, by the beginning of its class name, where no argument says it.
@@ -226,9 +229,10 @@ class HubPipeline:
         for the next larger one, and what is too much is cut off the end.
 
         Raises:
-            ConfigError: a setting that this pipeline does not have.
+            ConfigError: a setting that this pipeline does not have, or more frames than it can make.
             InputError: the pipeline stopped: a size it cannot take, too little memory, a missing library ...
         """
+        self._check_frames(request.frames)
         arguments = self._arguments(request)
         terminal = sys.stderr.isatty()
         self.pipeline.set_progress_bar_config(disable=not terminal, leave=False)
@@ -245,6 +249,19 @@ class HubPipeline:
             notes.append(f"the frame rate of {self.title} is not known; {UNKNOWN_RATE} a second was taken")
         return Made(Video(frames[: request.frames], rate), tuple(notes))
 
+    def _check_frames(self, frames: int | None) -> None:
+        """Refuse more frames than there are places in the motion modules' positional encodings."""
+        most = self._most_frames()
+        if frames is not None and most is not None and frames > most:
+            raise ConfigError(f"{self.name}: {self.title} makes at most {most} frames, not {frames}")
+
+    def _most_frames(self) -> int | None:
+        if getattr(self.pipeline, "free_noise_enabled", False):  # then it looks at windows of frames
+            return None
+        parts = (getattr(self.pipeline, name, None) for name in ("motion_adapter", "unet"))
+        most = (getattr(getattr(part, "config", None), "motion_max_seq_length", None) for part in parts)
+        return next((int(value) for value in most if value), None)
+
     def _call(self, arguments: dict[str, Any]) -> Any:
         import torch
 
@@ -256,6 +273,12 @@ class HubPipeline:
             ) from error
         except Exception as error:  # a pipeline raises nearly everything
             said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+            if isinstance(error, RuntimeError) and _SHAPES.search(said):
+                asked = ", ".join(f"{key} {arguments[key]}" for key in _SHAPE_ARGUMENTS if key in arguments)
+                raise InputError(
+                    f"{self.name}: {self.title} cannot make {asked or 'this'}: its networks are not made for that; "
+                    "ask for fewer frames or another size"
+                ) from error
             raise InputError(f"{self.name}: {self.title} stopped: {said}") from error
 
     def _named(self, names: tuple[str, ...]) -> str | None:

@@ -48,6 +48,11 @@ def find_pipeline(name: str, dtype: torch.dtype) -> Any:
     Raises:
         WeightsError: there is none, it is no text-to-video pipeline, lacks weights, or has none in safetensors.
     """
+    with listening():  # looking at a pipeline's class makes the libraries speak, too
+        return _find_pipeline(name, dtype)
+
+
+def _find_pipeline(name: str, dtype: torch.dtype) -> Any:
     title, path = f"hub:{name}", Path(name).expanduser()
     if name and path.is_dir():
         return _from_folder(path, title, dtype)
@@ -59,8 +64,7 @@ def find_pipeline(name: str, dtype: torch.dtype) -> Any:
         except WeightsError as error:  # a part of it is not on this machine yet, or it is wrong there too
             trouble = error
     try:
-        with listening():
-            folder = _download(name, title)
+        folder = _download(name, title)
     except WeightsError:
         if trouble is not None:
             raise trouble from None

@@ -16,6 +16,7 @@ from moviola.propagation import choose
 from moviola.propagation.blend import blend
 from moviola.propagation.carry import Carried, CarryConfig, Synthesize, carry
 from moviola.propagation.flow import FlowFunction, estimator, opencv, warp
+from moviola.propagation.spill import Spill
 
 Method = Literal["patch", "warp", "linear"]
 Paint = Callable[[np.ndarray], np.ndarray]
@@ -62,12 +63,13 @@ def propagate(
     flow: FlowFunction | None = None,
     synthesize: Synthesize | None = None,
     own: Paint | None = None,
+    folder: Path | None = None,
 ) -> Iterator[np.ndarray]:
     """Paint every frame of an interval from the painted key frames at its ends.
 
     The keys themselves come back as they were given. Without a first key the interval is the head of a clip, without
-    a second key its tail. Frames come in order; what was carried from the second key is held until its frame is due,
-    so memory is that of one interval (of one frame, when there is no second key).
+    a second key its tail. Frames come in order; what was carried from the second key is kept until its frame is due, in
+    memory up to a bound (`Spill`), beyond it in a file: memory does not grow with the interval.
 
     Source: Yang et al. 2023, "Rerender A Video", section 4.2 (propagation from two keys, choice, blending); after
     Jamriska et al. 2019, "Stylizing Video by Example".
@@ -82,6 +84,7 @@ def propagate(
             not given.
         own: paints a frame by itself, uint8 (H, W, 3) in and out; used where neither key shows what a frame shows, as
             in fast motion. None where that is not to be had, as of diffusion.
+        folder: for the file of what does not fit into memory; None for that of temporary files.
 
     Yields:
         n painted frames, uint8 (H, W, 3).
@@ -95,8 +98,16 @@ def propagate(
         return _one_sided(frames, painted_a, config, flow, synthesize, own)
     if painted_a is None or painted_b is None:
         assert painted_b is not None
-        return iter(list(_one_sided(frames[::-1], painted_b, config, flow, synthesize, own))[::-1])
-    return _two_sided(frames, painted_a, painted_b, config, flow, synthesize, own)
+        return _reversed(_one_sided(frames[::-1], painted_b, config, flow, synthesize, own), folder)
+    return _two_sided(frames, painted_a, painted_b, config, flow, synthesize, own, folder)
+
+
+def _reversed(frames: Iterator[np.ndarray], folder: Path | None) -> Iterator[np.ndarray]:
+    with Spill(folder) as spill:
+        for frame in frames:
+            spill.push((frame,))
+        while len(spill):
+            yield spill.pop()[0]
 
 
 def _one_sided(
@@ -126,6 +137,7 @@ def _two_sided(
     flow: FlowFunction | None,
     synthesize: Synthesize | None,
     own: Paint | None,
+    folder: Path | None,
 ) -> Iterator[np.ndarray]:
     """Paint frames from the first and the last one."""
     count = len(frames)
@@ -136,19 +148,21 @@ def _two_sided(
     yield painted_a
     if count > 2:
         flow = flow or estimator()
-        backwards = list(
-            _carry(frames[:0:-1], painted_b, config, flow, synthesize)
-        )  # the last frame to the second
-        forwards = _carry(frames[:-1], painted_a, config, flow, synthesize)
-        next(forwards)
-        for i, one in enumerate(forwards, start=1):
-            two = backwards.pop()
-            made = join(one, two, i, count, config)
-            if own is not None:
-                ends = ((frames[0], one), (frames[-1], two))
-                missed = np.minimum(*(missing(frames[i], key, carried.flow) for key, carried in ends))
-                made = fill(made, frames[i], missed, own, config.lost)
-            yield made
+        with Spill(folder) as spill:
+            for two in _carry(
+                frames[:0:-1], painted_b, config, flow, synthesize
+            ):  # the last frame to the second
+                spill.push((two.paint, two.error, two.flow, two.synthesised))
+            forwards = _carry(frames[:-1], painted_a, config, flow, synthesize)
+            next(forwards)
+            for i, one in enumerate(forwards, start=1):
+                two = Carried(*spill.pop())
+                made = join(one, two, i, count, config)
+                if own is not None:
+                    ends = ((frames[0], one), (frames[-1], two))
+                    missed = np.minimum(*(missing(frames[i], key, carried.flow) for key, carried in ends))
+                    made = fill(made, frames[i], missed, own, config.lost)
+                yield made
     yield painted_b
 
 

@@ -131,7 +131,7 @@ class Run(Protocol):
 Recipe = Callable[[Path | None], Run]
 
 _SHOWN = 14
-_FPS = {"sprites": 8.0, "actions": 12.5, "digits": 12.0, "icons": 12.0, "videos": 25.0}
+_FPS = {"sprites": 8.0, "actions": 12.5, "digits": 12.0, "icons": 12.0}
 
 
 def shown_frames(data: DataConfig, clips: Clips) -> Batch:
@@ -141,5 +141,9 @@ def shown_frames(data: DataConfig, clips: Clips) -> Batch:
 
 
 def manifest(data: DataConfig, size: int) -> TextVideoConfig:
-    """Return the manifest of a model trained on `data`."""
-    return TextVideoConfig(size=size, fps=_FPS[data.kind], frames=16, grammar=data.open().grammar)
+    """Return the manifest of a model trained on `data`; anyone's videos say their rate themselves."""
+    from moviola.data.captioned import VideoClips
+
+    clips = data.open()
+    fps = float(clips.fps) if isinstance(clips, VideoClips) else _FPS[data.kind]
+    return TextVideoConfig(size=size, fps=fps, frames=16, grammar=clips.grammar)

@@ -90,15 +90,18 @@ class FreqMotionRun(Config):
                     f"the discriminator {name!r} sees {critic.frames} frames of {critic.size} px, the model makes "
                     f"{self.model.frames} of {self.model.size} px; set critic.{name}.size and .frames to fit"
                 )
+        samples = self.data.open(self.model.size, self.model.frames)
+        model = self.model
+        if isinstance(samples, VideoWindows):
+            model = model.model_copy(update={"fps": float(samples.fps)})
         with seeded(self.trainer.seed, "weights"):
-            generator = FreqMotionGenerator(self.model)
+            generator = FreqMotionGenerator(model)
             critics = {name: make_discriminator(config) for name, config in self.critic.items()}
             first = next(iter(self.critic.values()))
             informed = self.objective.information > 0
             reader = self._reader(first) if informed else None
         if self.start is not None:
             start_from(generator, self.start, self.fresh)
-        samples = self.data.open(self.model.size, self.model.frames)
         shown = None
         if self.trainer.sample_every:
             shown = collate([samples.sample(numpy_generator(0, "shown", i)) for i in range(_SHOWN)])

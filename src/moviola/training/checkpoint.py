@@ -71,9 +71,19 @@ def write(folder: str | Path, step: int, state: dict[str, Any], keep: int = 2) -
     with staged(final, folder=True) as beside:
         _write(beside / "state.safetensors", save(tensors))
         _write(beside / "state.json", json.dumps(tree).encode())
-    for old in list(steps(folder))[:-keep]:
-        shutil.rmtree(folder / f"step-{old:08d}", ignore_errors=True)
+    prune(folder, keep)
     return final
+
+
+def prune(folder: str | Path, keep: int) -> None:
+    """Remove all checkpoints of `folder` but the `keep` newest."""
+    for old in list(steps(folder))[:-keep]:
+        remove(folder, old)
+
+
+def remove(folder: str | Path, step: int) -> None:
+    """Remove the checkpoint of a step, where there is one."""
+    shutil.rmtree(Path(folder) / f"step-{step:08d}", ignore_errors=True)
 
 
 def _write(path: Path, data: bytes) -> None:

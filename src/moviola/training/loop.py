@@ -48,7 +48,7 @@ class TrainerConfig(Config):
         schedule: factor on every learning rate.
         seed: of weights, data and noise.
         log_every, sample_every, save_every: steps between log lines, sample videos and checkpoints (0: never).
-        keep: newest checkpoints left standing.
+        keep: newest checkpoints left standing; one more until the first step from the newest was finite.
         threads: CPU threads; 0 leaves PyTorch's choice.
         channels_last: keep convolution weights in channels-last order (faster on CPUs).
         tensorboard: also write TensorBoard files where the package is installed.
@@ -202,6 +202,7 @@ class Trainer:
         self.ema = {n: EMA(objective.modules[n], config.ema) for n in objective.averaged if config.ema}
         self.loader = Loader(samples, config.batch, derive(config.seed, "data"), place.rank, place.world)
         self.step = 0
+        self._is_pruned = True
 
     # -- state --------------------------------------------------------------------------------------------
 
@@ -257,6 +258,9 @@ class Trainer:
             quiet = self.quiet or not self.place.main
             with _stop_flag() as stopped, progress("training", self.config.steps, quiet, self.step) as tick:
                 self._steps(log, stopped, tick)
+        except NonFiniteError:
+            self._drop_spoiled()
+            raise
         finally:
             self.loader.close()
             if log:
@@ -268,6 +272,7 @@ class Trainer:
         while self.step < every.steps:
             context.step = self.step
             scalars = self.objective.step(self._micros(self.loader(self.step)), context)
+            self._prune()
             for name, ema in self.ema.items():
                 ema.update(self.objective.modules[name], self.step)
             self.step += 1
@@ -315,8 +320,31 @@ class Trainer:
         return result
 
     def _save(self) -> None:
+        """Write a checkpoint; the one before stays at least until a step from this one was finite.
+
+        Raises:
+            NonFiniteError: a weight is not finite; then none is written.
+        """
+        for name, module in self.best_modules().items():
+            if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
+                raise NonFiniteError(self.step, f"a weight of {name}", self.config.precision)
         if self.place.main:
-            checkpoint.write(self.folder / "checkpoints", self.step, self.state(), self.config.keep)
+            checkpoint.write(self.folder / "checkpoints", self.step, self.state(), max(self.config.keep, 2))
+            self._is_pruned = self.config.keep >= 2
+            if self.step == self.config.steps:
+                self._prune()
+
+    def _prune(self) -> None:
+        """Remove the checkpoints that are too many, now that the newest is known to be good."""
+        if self.place.main and not self._is_pruned:
+            checkpoint.prune(self.folder / "checkpoints", self.config.keep)
+            self._is_pruned = True
+
+    def _drop_spoiled(self) -> None:
+        """Remove the checkpoint from which the step that failed began, if there is an older one."""
+        folder = self.folder / "checkpoints"
+        if self.place.main and any(step < self.step for step in checkpoint.steps(folder)):
+            checkpoint.remove(folder, self.step)
 
 
 def save_config(config: Config, folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,13 +15,15 @@ import numpy as np
 
 from moviola.core.errors import InputError
 from moviola.core.optional import is_installed, require
+from moviola.core.processes import end_with_parent
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.settings import RestyleConfig
 from moviola.pipelines.restyle.work import load_picture
+from moviola.propagation.flow import estimator
 from moviola.propagation.matching import limit_cores, usable_cores
-from moviola.propagation.propagate import Interval, Paint, PropagationConfig, paint_interval
+from moviola.propagation.propagate import Paint, PropagationConfig, propagate
 
 _LARGE = 1_500_000  # px of a frame; a worker holds a part's frames several times
 _LONG = 30_000_000  # px of all frames; below, starting a process takes longer than it saves
@@ -88,8 +91,8 @@ class Job:
 
 
 def carry_part(job: Job) -> int:
-    """Make one part and write it, complete or not at all; return its number of frames."""
-    frames = np.stack(list(job.footage.span(job.part.read.start, job.part.read.stop)))
+    """Make one part and write it, complete or not at all, frame by frame; return its number of frames."""
+    frames = job.footage.frames(job.part.read)
     first, last = (None if path is None else load_picture(path) for path in job.painted)
     config = job.config
     own = job.own
@@ -98,10 +101,15 @@ def carry_part(job: Job) -> int:
         for key, frame in ((first, frames[0]), (last, frames[-1]))
     ):
         own = None  # painted over by hand: nothing of the filter's may come into it
-    interval = Interval(frames, first, last, job.how, config.flow, config.raft, job.device, own)
-    painted = paint_interval(interval)[: job.part.stop - job.part.start]
-    codec.write(Video(painted, codec.DEFAULT_FPS), job.output, lossless=True)  # only the frames are read back
-    return len(painted)
+    flow = estimator(config.flow, config.raft, job.device)
+    painted = propagate(frames, first, last, job.how, flow=flow, own=own, folder=job.output.parent)
+    count = job.part.stop - job.part.start
+    with codec.Writer(
+        job.output, codec.DEFAULT_FPS, lossless=True
+    ) as writer:  # only the frames are read back
+        for frame in islice(painted, count):
+            writer.write(Video(frame[None], codec.DEFAULT_FPS))
+    return count
 
 
 def workers_for(jobs: Sequence[Job], size: tuple[int, int]) -> int:
@@ -140,7 +148,11 @@ def carry_parts(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
 
 
 def _begin(workers: int) -> None:
-    """Share the cores among the processes; end at once, without a traceback, where the whole group is told to."""
+    """Share the cores among the processes; end at once, without a traceback, where the whole group is told to.
+
+    They end, too, when the process that they work for is gone, as it is after a hard kill.
+    """
+    end_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     share = max(1, usable_cores() // workers)

@@ -2,12 +2,16 @@
 
 import json
 import logging
+import shlex
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
-from moviola.core.errors import WeightsError
+from moviola.core.errors import ConfigError, WeightsError
 from moviola.core.listening import listening
 from moviola.models.rerender.diffusion import (
     ControlConfig,
@@ -15,6 +19,7 @@ from moviola.models.rerender.diffusion import (
     DiffusionPainter,
     LoraConfig,
     loading,
+    pickles,
 )
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
@@ -108,8 +113,6 @@ def test_pipelines_of_other_kinds(folders, tmp_path):
 
 
 def test_a_damaged_part_is_named(folders, tmp_path):
-    import shutil
-
     shutil.copytree(folders / "sd", tmp_path / "sd")
     (tmp_path / "sd" / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"nothing")
     assert "the model cannot be loaded from" in one_line(settings(folders, "sd", model=str(tmp_path / "sd")))
@@ -121,8 +124,6 @@ def test_a_damaged_part_is_named(folders, tmp_path):
 
 def test_missing_weights_are_no_random_ones(folders, tmp_path, capfd):
     """The library would draw what a file lacks at random; and it says nothing on the screen."""
-    import shutil
-
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(folders / "sd", tmp_path / "sd")
@@ -133,6 +134,99 @@ def test_missing_weights_are_no_random_ones(folders, tmp_path, capfd):
     assert "lacks some of its weights" in one_line(settings(folders, "sd", model=str(tmp_path / "sd")))
     DiffusionPainter.load(settings(folders, "sd"))
     assert capfd.readouterr() == ("", "")
+
+
+PICKLED = ("ckpt", "pt", "pth", "bin")
+
+
+@pytest.mark.parametrize("extension", PICKLED)
+def test_pickles_are_refused_with_the_command_that_converts_them(extension, folders, tmp_path):
+    """Before they are opened: whatever they hold."""
+    path = tmp_path / f"it is.{extension}"
+    path.write_bytes(b"nothing")
+    for given in (
+        settings(folders, "sd", model=str(path)),
+        settings(folders, "sd", controls=(ControlConfig(kind="tile", model=str(path)),)),
+        settings(folders, "sd", loras=(LoraConfig(path=str(path)),)),
+        settings(folders, "sd", loras=(LoraConfig(path=str(tmp_path)),)),
+        settings(folders, "sd", controls=(ControlConfig(kind="tile", model=str(tmp_path)),)),
+    ):
+        text = one_line(given)
+        assert "is pickled, and pickles are not loaded; convert it once, by: python -c" in text
+
+
+def test_the_command_converts(tmp_path):
+    from safetensors.torch import load_file
+
+    weight = torch.arange(6.0).reshape(2, 3)
+    torch.save({"state_dict": {"a": weight.T, "b": weight}, "step": 3}, tmp_path / "it is.ckpt")
+    command = shlex.split(pickles.conversion(tmp_path / "it is.ckpt"))
+    subprocess.run([sys.executable, *command[1:]], check=True)
+    found = load_file(tmp_path / "it is.safetensors")
+    assert sorted(found) == ["a", "b"] and torch.equal(found["a"], weight.T)
+
+
+def test_a_single_file_without_a_network(folders, tmp_path, monkeypatch):
+    """Its settings and tokenizer are in no single file."""
+
+    def no_network(*given, **options):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub, "model_info", no_network)
+    source = folders / "sd" / "unet" / "diffusion_pytorch_model.safetensors"
+    (tmp_path / "one.safetensors").write_bytes(source.read_bytes())
+    text = one_line(settings(folders, "sd", model=str(tmp_path / "one.safetensors")))
+    assert "is a single file without settings and tokenizer" in text and "give a folder of diffusers" in text
+    assert "service" not in text
+
+
+class Single:
+    """Stands for a class of the libraries that reads single files, its settings here or on the hub."""
+
+    def __init__(self, here: bool) -> None:
+        self.here, self.asked = here, []
+
+    def from_single_file(self, path, **options):
+        self.asked.append(options)
+        if not self.here and options.get("local_files_only"):
+            raise OSError("not in the cache")
+        return "loaded"
+
+
+def test_a_single_file_whose_settings_are_here_needs_no_network(folders, monkeypatch):
+    path = str(folders / "sd" / "unet" / "diffusion_pytorch_model.safetensors")
+    options = {"dtype": torch.float32, "use_safetensors": True}
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda *given, **options: pytest.fail("asked"))
+    single = Single(here=True)
+    assert loading.load_part(single, path, options, "the model") == "loaded"
+    assert single.asked == [{"torch_dtype": torch.float32, "local_files_only": True}]
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda *given, **options: None)
+    single = Single(here=False)
+    assert loading.load_part(single, path, options, "the model") == "loaded"
+    assert single.asked[-1] == {"torch_dtype": torch.float32}
+
+
+def test_controlnets_of_another_base_are_refused(folders, tmp_path):
+    """Before a frame is painted; the line names what differs."""
+    for kind, other, widths in (("sd", "sdxl", "64, the model's 32"), ("sdxl", "sd", "32, the model's 64")):
+        net = ControlConfig(kind="tile", model=str(folders / f"{other}_tile"))
+        with pytest.raises(ConfigError, match=f"another base model: its width of the text is {widths}"):
+            DiffusionPainter.load(settings(folders, kind, controls=(net,)))
+    path = tmp_path / "nine"
+    shutil.copytree(folders / "sd_tile", path)
+    values = json.loads((path / "config.json").read_text())
+    values = {
+        key: value for key, value in values.items() if key not in ("in_channels", "_use_default_values")
+    }
+    (path / "config.json").write_text(json.dumps({**values, "in_channels": 9}))
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(path / "diffusion_pytorch_model.safetensors")
+    tensors["conv_in.weight"] = tensors["conv_in.weight"][:, [0, 1, 2, 3, 0, 1, 2, 3, 0]].contiguous()
+    save_file(tensors, path / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+    net = ControlConfig(kind="tile", model=str(path))
+    with pytest.raises(ConfigError, match="its number of latent channels is 9, the model's 4"):
+        DiffusionPainter.load(settings(folders, "sd", controls=(net,)))
 
 
 class Hub:

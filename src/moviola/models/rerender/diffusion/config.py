@@ -56,11 +56,11 @@ class LoraConfig(Config):
 
     Attributes:
         path: a file in safetensors, a folder that holds one, or a hub name.
-        weight: how much of it, 0 to 4.
+        weight: how much of it, -4 to 4; below 0 its opposite.
     """
 
     path: str
-    weight: Weight = 1.0
+    weight: Annotated[float, Field(ge=-4, le=4)] = 1.0
 
 
 class AttentionConfig(Config):

@@ -15,11 +15,14 @@ from moviola.core.errors import ConfigError, MoviolaError, WeightsError
 from moviola.core.listening import listening
 from moviola.core.optional import require
 from moviola.models.rerender.diffusion.config import (
+    DEFAULT_MODEL,
     MODELS,
     ControlConfig,
     DiffusionConfig,
     FreeUConfig,
 )
+from moviola.models.rerender.diffusion.loras import add_loras
+from moviola.models.rerender.diffusion.pickles import PICKLES, refuse_pickle
 
 if TYPE_CHECKING:
     import torch
@@ -37,8 +40,10 @@ def import_diffusers() -> Any:
     return require("diffusers", "the diffusion painter", WITHOUT_WEIGHTS)
 
 
-def load_pipeline(config: DiffusionConfig) -> Any:
-    """Return an image-to-image pipeline of diffusers, with its ControlNets and LoRAs, on its device.
+def load_pipeline(config: DiffusionConfig) -> tuple[Any, list[str]]:
+    """Return an image-to-image pipeline of diffusers, with its ControlNets and LoRAs, on its device, and notes.
+
+    The notes say what of the LoRAs does not fit the model, one line each.
 
     Args:
         config: `model`, `controls`, `loras`, `dtype`, `device` and `offload` are looked at.
@@ -53,7 +58,7 @@ def load_pipeline(config: DiffusionConfig) -> Any:
         return _load_pipeline(config)
 
 
-def _load_pipeline(config: DiffusionConfig) -> Any:
+def _load_pipeline(config: DiffusionConfig) -> tuple[Any, list[str]]:
     diffusers = import_diffusers()
     device = pick_device(config.device)
     dtype = _dtype(config.dtype, device)
@@ -67,11 +72,11 @@ def _load_pipeline(config: DiffusionConfig) -> Any:
         options |= {"safety_checker": None, "requires_safety_checker": False}
     pipeline = load_part(getattr(diffusers, f"{name}Img2ImgPipeline"), config.model, options, "the model")
     pipeline.set_progress_bar_config(disable=True)
-    _add_loras(pipeline, config)
+    notes = add_loras(pipeline, config.loras)
     if config.offload and device.type == "cuda":
         pipeline.enable_model_cpu_offload(device=device)
-        return pipeline
-    return pipeline.to(device)
+        return pipeline, notes
+    return pipeline.to(device), notes
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:
@@ -86,6 +91,7 @@ def _is_large(model: str) -> bool:
     """Whether a model is SDXL, as its index or the names of its tensors say."""
     path = Path(model).expanduser()
     if path.is_file():
+        refuse_pickle(path, "the model")
         return any(name.startswith("conditioner.embedders.1") for name in _tensor_names(path))
     index = path / INDEX if path.is_dir() else from_hub(model, INDEX, "the model")
     try:
@@ -170,12 +176,44 @@ def load_part(
 def _open(kind: Any, name: str, path: Path, options: dict[str, Any], what: str, instead: str) -> Any:
     """Load what `name` is: a file, a folder or a hub name."""
     if path.is_file():
-        plain = {key: value for key, value in options.items() if key not in ("use_safetensors", "dtype")}
-        return kind.from_single_file(str(path), torch_dtype=options["dtype"], **plain)
+        return _from_file(kind, path, options, what)
     if path.is_dir():
+        _check_folder(path, what)
         return kind.from_pretrained(str(path), local_files_only=True, **options, **_variant(path))
     hub.check_name(name, what, instead)
     return hub.local_first(partial(kind.from_pretrained, name, **options), name, f"{what} {name!r}", instead)
+
+
+def _from_file(kind: Any, path: Path, options: dict[str, Any], what: str) -> Any:
+    """Load a single file; its settings and tokenizer, which no such file holds, come from this machine or the hub."""
+    refuse_pickle(path, what)
+    _tensor_names(path)
+    plain = {key: value for key, value in options.items() if key not in ("use_safetensors", "dtype")}
+    load = partial(kind.from_single_file, str(path), torch_dtype=options.get("dtype"), **plain)
+    try:
+        return load(local_files_only=True)
+    except Exception:  # its settings are not here, or it is of no kind that the library knows
+        pass
+    try:
+        hub.reach(DEFAULT_MODEL, what)
+    except WeightsError as error:
+        raise WeightsError(
+            f"{what} {path} is a single file without settings and tokenizer, and these cannot be had from the hub; "
+            "load it once where there is a network, or give a folder of diffusers (save_pretrained writes one)"
+        ) from error
+    return load()
+
+
+def _check_folder(folder: Path, what: str) -> None:
+    """Refuse a folder whose weights are all pickled.
+
+    Raises:
+        WeightsError: they are; the line says how to convert the first of them.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    pickles = [path for path in files if path.suffix in PICKLES]
+    if pickles and not any(path.suffix == ".safetensors" for path in files):
+        refuse_pickle(pickles[0], what)
 
 
 def _variant(folder: Path) -> dict[str, str]:
@@ -183,27 +221,6 @@ def _variant(folder: Path) -> dict[str, str]:
     names = [path.name for path in folder.rglob("*.safetensors")]
     half = [name for name in names if ".fp16" in name]
     return {"variant": "fp16"} if names and len(half) == len(names) else {}
-
-
-def _add_loras(pipeline: Any, config: DiffusionConfig) -> None:
-    """Put LoRAs into a pipeline that nobody else has yet."""
-    names = [f"lora_{i}" for i in range(len(config.loras))]
-    for name, lora in zip(names, config.loras, strict=True):
-        path = Path(lora.path).expanduser()
-        given = {"weight_name": path.name} if path.is_file() else {}
-        place = str(path.parent if path.is_file() else path if path.exists() else lora.path)
-        load = partial(pipeline.load_lora_weights, place, adapter_name=name, use_safetensors=True, **given)
-        try:
-            load() if path.exists() else hub.local_first(load, lora.path, f"LoRA {lora.path!r}")
-        except WeightsError:
-            raise
-        except ImportError:
-            require("peft", "a LoRA")
-            raise
-        except Exception as error:  # the library raises nearly everything
-            raise WeightsError(f"LoRA {lora.path} cannot be loaded: {hub.first_line(error)}") from error
-    if names:
-        pipeline.set_adapters(names, [lora.weight for lora in config.loras])
 
 
 @contextmanager

@@ -38,7 +38,8 @@ class DiffusionPainter:
         config: settings.
 
     Attributes:
-        notes: what is to be said, one line each: windows that hold no step, words that the text encoder does not read.
+        notes: what is to be said, one line each: windows that hold no step, words that the text encoder does not read,
+            layers of a LoRA that do not fit.
 
     Raises:
         ConfigError: settings and pipeline do not go together, or no step would run.
@@ -62,7 +63,10 @@ class DiffusionPainter:
             InputError: diffusers is not installed, or the card is full. ConfigError: see the class.
         """
         with room():
-            return cls(load_pipeline(config), config)
+            pipeline, notes = load_pipeline(config)
+            painter = cls(pipeline, config)
+        painter.notes[:0] = notes
+        return painter
 
     def paint(
         self,
@@ -124,13 +128,10 @@ class DiffusionPainter:
 
     def _text(self, prompt: str, height: int, width: int) -> Text:
         """Return the prompt as the network takes it, and note what of it is left out."""
-        with room(), torch.no_grad(), listening() as heard:
+        with room(), torch.no_grad(), listening():
             text = self.sampler.text(prompt, height, width)
-        for line in dict.fromkeys(line for line in heard if "truncated" in line):
-            left_out = line.partition(": ")[2].strip("[]'\"")
-            note = f'the prompt is longer than the text encoder reads; left out: "{left_out}"'
-            if note not in self.notes:
-                self.notes.append(note)
+            notes = self.sampler.text_notes(prompt)
+        self.notes += [note for note in notes if note not in self.notes]
         return text
 
     def _one(

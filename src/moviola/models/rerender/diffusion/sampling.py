@@ -26,6 +26,16 @@ from moviola.models.rerender.diffusion.windows import steps
 
 AESTHETIC, UNAESTHETIC = 6.0, 2.5  # what SDXL's refiner is told about wanted and unwanted pictures
 
+_BASE = {
+    "cross_attention_dim": "width of the text is",
+    "in_channels": "number of latent channels is",
+    "block_out_channels": "widths of the blocks are",
+    "layers_per_block": "number of layers per block is",
+    "addition_embed_type": "condition beside the text is",
+    "projection_class_embeddings_input_dim": "width of that condition is",
+}
+"""What a ControlNet and its network have in common: settings of diffusers, and what they are."""
+
 
 @dataclass(frozen=True, eq=False)
 class Text:
@@ -62,7 +72,7 @@ class Sampler:
 
     Raises:
         ConfigError: the number of ControlNets and of settings for them differ, or one is of a kind that is not
-            supported.
+            supported or for another base model; the model wants more than a noisy latent.
     """
 
     def __init__(self, pipeline: Any, config: DiffusionConfig) -> None:
@@ -76,6 +86,9 @@ class Sampler:
             )
         if any(net.config.global_pool_conditions for net in self.nets):
             raise ConfigError("ControlNets that look at pooled pictures (shuffle) are not supported")
+        _check_channels(pipeline)
+        for net, control in zip(self.nets, config.controls, strict=True):
+            _check_base(net, pipeline.unet, control.kind)
         make_scheduler(config.scheduler, pipeline.scheduler)  # whether it can be made
 
     @property
@@ -107,13 +120,14 @@ class Sampler:
         """Return a prompt for frames of a size in px.
 
         Raises:
-            PromptError: the prompt is empty.
+            PromptError: the prompt is empty. ConfigError: `clip_skip` leaves no layer of a text encoder.
         """
         if not prompt.strip():
             raise PromptError("the prompt is empty; say what the video shall look like")
         config, pipe = self.config, self.pipeline
         device = pipe._execution_device
-        full = f"{prompt}, {config.extra_prompt}" if config.extra_prompt else prompt
+        self._check_skip()
+        full = self._full(prompt)
         unwanted = config.negative_prompt or None
         if not self.large:
             given = self._skipped(full) if config.clip_skip else None
@@ -123,6 +137,48 @@ class Sampler:
             full, None, device, 1, self.guided, unwanted, None, clip_skip=config.clip_skip
         )
         return self._large_text(wanted, other, pooled, other_pooled, (height, width))
+
+    def _full(self, prompt: str) -> str:
+        return f"{prompt}, {self.config.extra_prompt}" if self.config.extra_prompt else prompt
+
+    def text_notes(self, prompt: str) -> list[str]:
+        """Return one line for each text of which something has no effect: what the text encoders do not read."""
+        texts = {"the prompt": self._full(prompt)}
+        if self.config.negative_prompt and not self.guided:
+            return [
+                *self._cut(texts),
+                "the negative prompt has no effect without guidance; set guidance above 1",
+            ]
+        return self._cut({**texts, "the negative prompt": self.config.negative_prompt})
+
+    def _cut(self, texts: dict[str, str]) -> list[str]:
+        notes = []
+        for name, text in texts.items():
+            for tokenizer in self._tokenizers:
+                tokens = tokenizer(text, truncation=False).input_ids
+                rest = tokens[tokenizer.model_max_length - 1 : -1]  # one place is that of the end
+                if rest:
+                    words = tokenizer.decode(rest).strip()
+                    notes.append(f'{name} is longer than the text encoder reads; left out: "{words}"')
+        return list(dict.fromkeys(notes))
+
+    @property
+    def _tokenizers(self) -> list[Any]:
+        found = (getattr(self.pipeline, name, None) for name in ("tokenizer", "tokenizer_2"))
+        return [tokenizer for tokenizer in found if tokenizer is not None]
+
+    def _check_skip(self) -> None:
+        """Refuse to leave out more layers of a text encoder than it has.
+
+        SDXL reads its encoders' last layer but one anyway; `clip_skip` counts from there (Podell et al. 2023).
+        """
+        found = (getattr(self.pipeline, name, None) for name in ("text_encoder", "text_encoder_2"))
+        layers = min(int(encoder.config.num_hidden_layers) for encoder in found if encoder is not None)
+        most = layers - 1 if self.large else layers
+        if self.config.clip_skip is not None and self.config.clip_skip > most:
+            raise ConfigError(
+                f"clip_skip {self.config.clip_skip}: the text encoder has {layers} layers; give at most {most}"
+            )
 
     def _skipped(self, prompt: str) -> Tensor:
         """Return a prompt's embedding by the text encoder without its last `clip_skip` layers."""
@@ -134,8 +190,6 @@ class Sampler:
         device = self.pipeline._execution_device
         states = encoder(tokens.input_ids.to(device), output_hidden_states=True).hidden_states
         skip = self.config.clip_skip or 0
-        if skip >= len(states):
-            raise ConfigError(f"clip_skip {skip}: the text encoder has {len(states) - 1} layers")
         norm = getattr(encoder, "text_model", encoder).final_layer_norm  # transformers 5 has no text_model
         return norm(states[-1 - skip])
 
@@ -275,6 +329,39 @@ class Sampler:
             return_dict=False,
             **options,
         )
+
+
+def _check_channels(pipeline: Any) -> None:
+    """Refuse networks that take more than a noisy latent: those for inpainting, of pix2pix, with depth.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    wanted, given = pipeline.unet.config.in_channels, pipeline.vae.config.latent_channels
+    if wanted != given:
+        raise ConfigError(
+            f"the model's UNet takes {wanted} channels and a latent has {given}: it is one for inpainting or the like; "
+            "give a plain text-to-image model"
+        )
+
+
+def _check_base(net: Any, unet: Any, kind: str) -> None:
+    """Compare a ControlNet with the network that it is to control.
+
+    Raises:
+        ConfigError: it is for another base model.
+    """
+    for key, meaning in _BASE.items():
+        mine, own = getattr(net.config, key, None), getattr(unet.config, key, None)
+        if mine != own:
+            raise ConfigError(
+                f"the ControlNet {kind!r} is for another base model: its {meaning} {_said(mine)}, the model's "
+                f"{_said(own)}; give one made for this model (SD 1.5, SD 2 and SDXL each have their own)"
+            )
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 @contextmanager
