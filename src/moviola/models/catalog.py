@@ -55,7 +55,7 @@ _EMBEDDED = {
     ),
     "freqmotion-toy": _Entry(
         "freqmotion",
-        "three bouncing dots, 32x32, a slow, a medium and a fast one, whose motion is edited by bands of speed",
+        "three bouncing dots, 32x32, each slow, medium or fast, whose motion is edited by bands of speed",
         "Apache-2.0",
     ),
     "inrv-smileys": _Entry(
