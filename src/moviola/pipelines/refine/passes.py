@@ -9,6 +9,7 @@ Source: REGIS, "iterative refinement": each pass re-masks the output of the one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -20,6 +21,7 @@ from moviola.core.progress import Tick
 from moviola.core.ranges import from_network, to_network
 from moviola.core.seeds import numpy_generator
 from moviola.models.protocols import Condition
+from moviola.pipelines.refine.memory import check_memory
 from moviola.pipelines.refine.settings import Plan
 from moviola.pipelines.refine.shots import Shots, cut_shots
 from moviola.pipelines.refine.tiles import Layout, grow, make_layout, map_tiles, shrink, shrink_mask
@@ -98,6 +100,8 @@ def _refined_windows(
     while (first := next(windows, None)) is not None:
         height, width = first.frames.shape[1:3]
         layout = make_layout(height, width, plan.sizes, plan.settings.size)
+        if first.index == 0:
+            check_memory(plan, layout, partial(_one, plan))
         # windows of one small tile go to the network together; where a window is many tiles, these fill the batch
         small = layout.single and layout.tile == (plan.sizes.size, plan.sizes.size)
         group = [first, *islice(windows, plan.settings.batch - 1 if small else 0)]
@@ -140,6 +144,11 @@ def _apply(plan: Plan, tiles: Tensor, masks: Tensor | None) -> Tensor:
             _check(made, part, plan)
             out[start : start + batch] = made.float().clamp(-1, 1).cpu()
     return out
+
+
+def _one(plan: Plan, clip: Tensor) -> Tensor:
+    """Run the network over one clip (1, T, 3, H, W) that is on its device."""
+    return plan.refiner.refine(clip, None, _repeated(plan.condition, 1, plan.device))
 
 
 def _check(made: Tensor, given: Tensor, plan: Plan) -> None:
