@@ -25,8 +25,7 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-from rollout_drift import HIDDEN, WINDOW, Reader, Windows, read
-from slot_reader import fit_reader
+from rollout_drift import HIDDEN, WINDOW, read, window_reader
 from torch import nn
 
 from moviola.core.ranges import from_network, to_network
@@ -189,8 +188,8 @@ def figures(frames: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def unseen_slots(data: DataConfig) -> list[int]:
     """Return which slots of a caption a first frame does not show, but a window does."""
     grammar = data.open().grammar
-    names = [slot for slot in grammar.slots] * grammar.elements
-    return [k for k, slot in enumerate(names) if not slot.visible and slot.name not in HIDDEN]
+    every = list(grammar.slots) * grammar.elements
+    return [k for k, slot in enumerate(every) if not slot.visible and slot.name not in HIDDEN]
 
 
 def swapped(slots: np.ndarray, unseen: list[int]) -> np.ndarray:
@@ -250,10 +249,8 @@ def main() -> None:
     )  # fmt: skip
     args.out.mkdir(parents=True, exist_ok=True)
     slots, truth = held_out(data, args.clips)
-    clips, unseen = data.open(), unseen_slots(data)
-    reader = fit_reader(
-        lambda: Reader(clips.grammar.sizes), Windows(clips), args.out / "reader", args.reader_steps
-    )
+    unseen = unseen_slots(data)
+    reader = window_reader(data.open(), args.out / "reader", args.reader_steps)
     other = swapped(slots, unseen)
     table = {
         "copy last": figures(np.repeat(truth[:, :1], truth.shape[1], axis=1), truth),

@@ -88,6 +88,11 @@ class Windows:
         }
 
 
+def window_reader(clips: Clips, work: Path, steps: int) -> nn.Module:
+    """Train a reader of windows of `clips`, or take it from `work`; see `fit_reader`."""
+    return fit_reader(lambda: Reader(clips.grammar.sizes), Windows(clips), work, steps)
+
+
 @torch.no_grad()
 def read(reader: nn.Module, windows: np.ndarray) -> np.ndarray:
     """Return the slots read from windows, uint8 (N, 8, H, W, 3): int64 (N, S)."""
@@ -193,9 +198,7 @@ def main() -> None:
     torch.set_num_threads(1)
     data = DataConfig(kind=args.kind, path=args.data, count=2048)
     clips = data.open()
-    reader = fit_reader(
-        lambda: Reader(clips.grammar.sizes), Windows(clips), args.work / args.kind, args.steps
-    )
+    reader = window_reader(clips, args.work / args.kind, args.steps)
     names = [slot.name for slot in clips.grammar.slots] * clips.grammar.elements
     slots = [k for k, n in enumerate(names) if n not in HIDDEN and (not args.slot or n in args.slot)]
     model, length = load(args.model), max(args.at) + WINDOW
