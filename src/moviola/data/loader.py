@@ -182,7 +182,8 @@ class Histories:
         if clip.differing:
             made["detail"] = clip.differing(index[count:], rng)
         first = np.array([start]) if count < self.history else self._first(clip, start, rng)
-        made["first"], made["time"] = clip.read(first)[0], start + count - first[0]
+        made["first"] = frames[0] if count < self.history else clip.read(first)[0]
+        made["time"] = start + count - first[0]
         if self.other:
             made["other"] = _other_slots(self.clips, rng, lambda slots: contradicts(slots, clip.slots))
         return made | self._whole(clip, rng) if self.cycle else made
