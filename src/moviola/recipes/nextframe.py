@@ -75,8 +75,8 @@ class NextFrameBase(Config):
             ("objective.history_dropout", pixel.history_dropout),
             ("other_look", self.other_look),
         ):
-            if share and not (self.model.memory or self.model.periods):
-                raise ConfigError(f"{name} needs a network with model.memory or model.periods")
+            if share and not (self.model.memory or self.model.periods or self.model.affine):
+                raise ConfigError(f"{name} needs a network with model.memory, model.affine or model.periods")
         clips = self.data.open_for(self.model.slots, self.model.size, moments=True)
         return Histories(
             clips,

@@ -30,6 +30,8 @@ class NextFrameConfig(Config):
             view for the whole roll-out; 0 for none (film).
         periods: in frames, of the motions to be drawn: the network is told the time since the first frame within each
             of them, and looks at the first frame as a whole; () for motions whose periods are not known (film).
+        affine: K, warps of the first frame by grids of affine maps, which can turn and shift a part of it as far as they
+            like without blurring it (`AffineFields`); 0 for none (film).
         filters: f, C at the full size, doubled at every level down to 8f (the other forms).
         hidden: width of the dense network at the bottleneck (the other forms).
         channels: colours of a frame, 3, or 1 for grey: the mean of the three is seen, and all three are
@@ -48,6 +50,7 @@ class NextFrameConfig(Config):
     reach: int = Field(default=0, ge=0, le=4)
     memory: int = Field(default=0, ge=0)
     periods: tuple[Annotated[int, Field(ge=2)], ...] = ()
+    affine: int = Field(default=0, ge=0)
     filters: int = Field(default=8, ge=1)
     hidden: int = Field(default=1024, ge=1)
     channels: Literal[1, 3] = 3
@@ -57,9 +60,11 @@ class NextFrameConfig(Config):
     def _fits_its_form(self) -> Self:
         if self.form == "film" and (self.channels != 3 or self.dropout):
             raise ValueError("form film has 3 channels and no dropout; set form to faithful2d or unet3d")
-        if self.form != "film" and (self.reach or self.memory or self.periods or self.caption != "film"):
+        others = self.reach or self.memory or self.periods or self.affine or self.caption != "film"
+        if self.form != "film" and others:
             raise ValueError(
-                f"form {self.form} has no reach, no memory, no periods and one way of captions; set form to film"
+                f"form {self.form} has no reach, no memory, no periods, no affine maps and one way of captions; set "
+                "form to film"
             )
         return self
 

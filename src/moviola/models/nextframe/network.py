@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moviola.core.weights import PretrainedMixin
+from moviola.models.nextframe.affine import AffineFields
 from moviola.models.nextframe.config import NextFrameConfig
 from moviola.models.nextframe.timing import FrameCode, TimeEmbedding
 from moviola.nn.conv import DownBlock3d, FiLMBlock
@@ -22,6 +23,7 @@ from moviola.nn.slots import SlotEmbedding
 _CODE = 16  # channels of the bottleneck on its way into the dense network
 _HIDDEN = 256  # its hidden width
 _STAY = 3.0  # start of the logit of the shift by nothing
+_NEWEST = 5.0  # and of that of the newest frame beside the warps of the first
 
 
 class _Dense(nn.Module):
@@ -62,6 +64,31 @@ class _Moves(nn.Module):
         padded = F.pad(frame, [self.reach] * 4, mode="replicate")
         shifted = F.unfold(padded, 2 * self.reach + 1).view(frame.shape[0], 3, self.count, *frame.shape[2:])
         return (shifted * weight[:, None]).sum(dim=2)
+
+
+class _Choice(nn.Module):
+    """Mixes pictures pixel by pixel; at the start nearly all is of the first of them.
+
+    Args:
+        channels: C of the features.
+        pictures: N.
+    """
+
+    def __init__(self, channels: int, pictures: int) -> None:
+        super().__init__()
+        self.pictures = pictures
+        self.logits = nn.Conv2d(channels, 4 * pictures, 1)
+        nn.init.zeros_(self.logits.weight)
+        with torch.no_grad():
+            bias = torch.zeros(pictures, 4)
+            bias[0] = _NEWEST
+            assert self.logits.bias is not None
+            self.logits.bias.copy_(bias.flatten())
+
+    def forward(self, features: Tensor, pictures: Tensor) -> Tensor:
+        """Map features (B, C, H/2, W/2) and pictures (B, N, 3, H, W) to their mixture (B, 3, H, W)."""
+        weight = F.pixel_shuffle(self.logits(features), 2).float().softmax(dim=1).to(pictures.dtype)
+        return (pictures * weight[:, :, None]).sum(dim=1)
 
 
 class NextFrameUNet(PretrainedMixin, nn.Module):
@@ -108,6 +135,11 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         self.head = nn.Conv2d(w1, 16, 3, padding=1)
         self.moves = _Moves(w1, config.reach) if config.reach else None
         self.memory = PictureMemory(w1, 48, config.memory) if config.memory else None
+        self.fields = AffineFields(w1, steer, config.affine) if config.affine else None
+        self.warped = nn.Conv2d(12 * config.affine, w1, 3, padding=1) if config.affine else None
+        self.choice = _Choice(w1, 1 + config.affine) if config.affine else None
+        if self.warped is not None:
+            nn.init.zeros_(self.warped.weight)
         self.time = TimeEmbedding(config.periods, d) if config.periods else None
         self.origin = FrameCode(config.size, d) if config.periods else None
 
@@ -125,8 +157,8 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
             history: float32 (B, K, 3, H, W) in [-1, 1], newest frame last.
             count: int64 (B,), how many of the K frames are real (the last `count`), 1..K.
             slots: int64 (B, S).
-            first: float32 (B, 3, H, W) in [-1, 1], the first frame of the roll-out, looked at with `config.memory` and
-                with `config.periods`; None for the oldest real frame of the history.
+            first: float32 (B, 3, H, W) in [-1, 1], the first frame of the roll-out, looked at with `config.memory`,
+                `config.affine` and `config.periods`; None for the oldest real frame of the history.
             time: int64 (B,), number of the frame to predict, where `first` is 0, looked at with `config.periods`; None
                 for `count`.
 
@@ -154,10 +186,15 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))
         if self.memory is not None:
             x = self.memory(x, F.pixel_unshuffle(first.to(x.dtype), 4))
+        warped = None if self.fields is None else self.fields(x, steer, first)  # (B, K, 3, H, W)
         x = self.fuse0(torch.cat([self.up0(x, steer), s0[:, :, -1], newest], dim=1))
+        if self.warped is not None and warped is not None:
+            x = x + self.warped(F.pixel_unshuffle(warped.flatten(1, 2).to(x.dtype), 2))
         x = x + self.last(F.silu(self.film(x, steer)))
         x = F.silu(x)
         frame = history[:, -1] if self.moves is None else self.moves(x, history[:, -1])
+        if self.choice is not None and warped is not None:
+            frame = self.choice(x, torch.cat([frame[:, None], warped.to(frame.dtype)], dim=1))
         x = F.pixel_shuffle(self.head(x), 2).to(history.dtype)
         return torch.addcmul(x[:, :3], x[:, 3:], frame)
 
