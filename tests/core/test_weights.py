@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,7 +17,14 @@ from moviola.core import atomic
 from moviola.core.atomic import write_atomic
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, OutputError, WeightsError
-from moviola.core.weights import PretrainedMixin, load_tensors, read_config, sha256, start_from
+from moviola.core.weights import (
+    PretrainedMixin,
+    load_tensors,
+    present_names,
+    read_config,
+    sha256,
+    start_from,
+)
 
 
 class NetConfig(Config):
@@ -217,3 +225,34 @@ def test_start_from_nothing_that_fits_is_an_error(folder):
             self.other = nn.Linear(7, 7)
 
     assert str(folder) in complaint(lambda: start_from(Unlike(), folder))
+
+
+class Renamed(PretrainedMixin, nn.Module):
+    """`Net` with other names for its parts."""
+
+    config_class = NetConfig
+    renamed: ClassVar[dict[str, str]] = {"line": "head", "count": "steps"}
+
+    def __init__(self, config: NetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.head = nn.Linear(config.width, 2)
+        self.register_buffer("steps", torch.tensor([5]))
+
+
+def test_old_names_of_parts_keep_loading(folder):
+    """A folder written before its parts were renamed is read whole, and started from."""
+    values = {**read_config(folder), "class": "Renamed"}
+    (folder / "config.json").write_text(json.dumps(values))
+    old = load_tensors(folder / "model.safetensors")
+    loaded = Renamed.from_pretrained(folder)
+    assert torch.equal(loaded.head.weight, old["line.weight"])
+    fresh = Renamed(NetConfig(width=4))
+    assert start_from(fresh, folder) == []
+    assert torch.equal(fresh.head.bias, old["line.bias"])
+
+
+def test_only_whole_names_are_renamed():
+    """`line` is no part of `liner`."""
+    tensors = {"liner.weight": torch.ones(1), "line.weight": torch.zeros(1)}
+    assert sorted(present_names(tensors, {"line": "head"})) == ["head.weight", "liner.weight"]

@@ -71,7 +71,9 @@ def test_it_starts_near_the_identity():
     torch.manual_seed(0)
     fields = AffineFields(channels=8, condition=4, fields=3)
     rows = torch.linspace(0, 1, SIZE)
-    picture = torch.stack([rows[None, :].expand(SIZE, -1), rows[:, None].expand(-1, SIZE), rows.flip(0)[:, None] * rows])
+    picture = torch.stack(
+        [rows[None, :].expand(SIZE, -1), rows[:, None].expand(-1, SIZE), rows.flip(0)[:, None] * rows]
+    )
     result = fields(torch.randn(1, 8, 8, 8), torch.randn(1, 4), picture[None])[0]
     assert result.shape == (3, 3, SIZE, SIZE)
     assert (result - picture).abs().max() < 0.15

@@ -5,21 +5,40 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from moviola.core.errors import ConfigError, nearest
+from moviola.core.notes import note
 
 
 class Config(BaseModel):
     """Base of every config: frozen, unknown keys refused, defaults checked.
+
+    Attributes:
+        renamed: old name of a setting to its present one; files with old names keep loading, with a note.
 
     Raises:
         ConfigError: from `make`, `with_overrides` and `load`, one line naming the key and what is allowed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        old = {k: name for k, name in cls.renamed.items() if k in values}
+        if not old:
+            return values
+        twice = [k for k, name in old.items() if name in values]
+        if twice:
+            raise ValueError(f"{twice[0]} is the old name of {old[twice[0]]}; give one of them")
+        note(f"{cls.__name__}: {', '.join(f'{k} is now {name}' for k, name in old.items())}")
+        return {old.get(k, k): value for k, value in values.items()}
 
     @classmethod
     def make(cls, values: dict[str, Any]) -> Self:

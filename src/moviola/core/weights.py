@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from moviola.core.atomic import reason_of, write_atomic
 from moviola.core.config import Config
@@ -100,6 +100,20 @@ def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in tensors.items()}
 
 
+def present_names(tensors: Mapping[str, torch.Tensor], renamed: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """Return the tensors under their present names.
+
+    Args:
+        tensors: dotted name to tensor.
+        renamed: old name of a part to its present one (`PretrainedMixin.renamed`).
+    """
+    names = dict.fromkeys(tensors, "")
+    for name in names:
+        part = next((old for old in renamed if name == old or name.startswith(f"{old}.")), None)
+        names[name] = name if part is None else renamed[part] + name[len(part) :]
+    return {names[name]: tensor for name, tensor in tensors.items()}
+
+
 def start_from(module: torch.nn.Module, folder: str | Path, fresh: Sequence[str] = ()) -> list[str]:
     """Copy into `module` every tensor of `folder/model.safetensors` that it has by name and shape.
 
@@ -116,7 +130,8 @@ def start_from(module: torch.nn.Module, folder: str | Path, fresh: Sequence[str]
     """
     import torch
 
-    found, own = load_tensors(Path(folder) / WEIGHTS_NAME), module.state_dict()
+    found = present_names(load_tensors(Path(folder) / WEIGHTS_NAME), getattr(module, "renamed", {}))
+    own = module.state_dict()
     for part in fresh:
         if not any(name.startswith(f"{part}.") for name in own):
             parts = ", ".join(sorted({name.split(".")[0] for name in own}))
@@ -135,10 +150,16 @@ def start_from(module: torch.nn.Module, folder: str | Path, fresh: Sequence[str]
 
 
 class PretrainedMixin:
-    """Adds `save_pretrained` and `from_pretrained` to an `nn.Module` whose only argument is its `config`."""
+    """Adds `save_pretrained` and `from_pretrained` to an `nn.Module` whose only argument is its `config`.
+
+    Attributes:
+        renamed: old name of a part of the network (dotted, with what is below it) to its present one; files with old
+            names keep loading.
+    """
 
     config_class: type[Config]
     config: Any
+    renamed: ClassVar[Mapping[str, str]] = {}
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False) -> Path:
         """Write config and weights into `folder`; see `moviola.core.weights.save_pretrained`."""
@@ -163,7 +184,7 @@ class PretrainedMixin:
             ) from None
         module: Any = cls(config)  # type: ignore[call-arg]
         try:
-            module.load_state_dict(load_tensors(Path(folder) / WEIGHTS_NAME))
+            module.load_state_dict(present_names(load_tensors(Path(folder) / WEIGHTS_NAME), cls.renamed))
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:160]
             raise WeightsError(f"the weights in {folder} do not fit its config: {reason}") from None

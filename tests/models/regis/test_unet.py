@@ -92,7 +92,7 @@ def test_conditions_change_the_output():
 def test_text_reaches_places_through_attention():
     """With the pooled text cut off, words still change the output through cross-attention, and differently by place."""
     network, video = make(drawn=True), clip()
-    for p in network.said.mix.parameters():
+    for p in network.condition_encoder.mlp.parameters():
         p.data.zero_()
     red, blue = (network.refine(video, condition=Condition(tokens=tokens(t, t))) for t in ("red", "blue"))
     difference = (red - blue).abs().mean((0, 1, 2))

@@ -120,7 +120,7 @@ def test_loss_by_hand():
 def test_what_the_judge_sees():
     """Clean clips and refined ones, by the hinge; the refiner's update refines the same input."""
     net, judge, data = Recorder(), Judge(), batch()
-    objective = RegisFuseObjective(net, RegisFuseObjectiveConfig(again=0.5), discriminator=judge)
+    objective = RegisFuseObjective(net, RegisFuseObjectiveConfig(self_refined=0.5), discriminator=judge)
     scalars = objective.step([data], FakeContext())
     clean, refined = judge.seen[0].chunk(2)
     assert torch.equal(clean, to_network(data["clean"])) and torch.equal(refined, judge.seen[1])
@@ -132,11 +132,11 @@ def test_what_the_judge_sees():
 
 
 def test_masks_told_to_a_share():
-    """About `told` of the clips keep their mask, the others get an empty one; the clips stay as they are."""
+    """All but `mask_dropout` of the clips keep their mask, the others get an empty one; the clips stay as they are."""
     net, data = Recorder(), batch(200)
     for share in (0.0, 0.3, 1.0):
         net.seen.clear()
-        objective = RegisFuseObjective(net, RegisFuseObjectiveConfig(told=share, adversarial=0))
+        objective = RegisFuseObjective(net, RegisFuseObjectiveConfig(mask_dropout=1 - share, adversarial=0))
         objective.step([data], FakeContext())
         ((video, mask),) = net.seen
         kept = mask.flatten(1).any(dim=1)
@@ -148,7 +148,9 @@ def test_masks_told_to_a_share():
 def test_refined_again():
     """About `again` of the clips go in as the network's own result, clipped, without a mask."""
     net, data = Recorder(), batch(200)
-    objective = RegisFuseObjective(net, RegisFuseObjectiveConfig(told=1.0, again=0.3, adversarial=0))
+    objective = RegisFuseObjective(
+        net, RegisFuseObjectiveConfig(mask_dropout=0, self_refined=0.3, adversarial=0)
+    )
     objective.step([data], FakeContext())
     ((video, mask),) = net.seen
     flawed = to_network(data["flawed"])
@@ -187,7 +189,7 @@ def test_without_an_adversary():
 def test_it_learns_and_shows(toys, tmp_path, precision):
     """Steps on one clip lower the error, with the adversary; the preview has three rows a clip."""
     torch.manual_seed(0)
-    config = RegisFuseObjectiveConfig(learning_rate=1e-2, again=0.2, adversarial=1e-3, **JUDGE)
+    config = RegisFuseObjectiveConfig(learning_rate=1e-2, self_refined=0.2, adversarial=1e-3, **JUDGE)
     objective = RegisFuseObjective(FuseRefiner(SMALL), config, batch(2))
     settings = {"steps": 40, "batch": 4, "sample_every": 40, "precision": precision, "ema": 0.9}
     toys.trainer(objective, tmp_path, samples=One(), **settings).run()
@@ -202,7 +204,7 @@ def test_resumed_run_is_the_same_run(toys, tmp_path):
 
     def run(folder, steps):
         torch.manual_seed(0)
-        config = RegisFuseObjectiveConfig(again=0.5, **JUDGE)
+        config = RegisFuseObjectiveConfig(self_refined=0.5, **JUDGE)
         made = toys.trainer(
             RegisFuseObjective(FuseRefiner(SMALL), config), folder, samples=One(), steps=steps, batch=2, save_every=2
         )  # fmt: skip

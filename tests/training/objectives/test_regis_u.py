@@ -45,7 +45,9 @@ def objective(**settings):
 
 def test_terms_by_numpy():
     """A fresh network is the identity, so the terms are those of the flawed clip."""
-    terms = objective(again=0, edges=0.5, motion=2, soft=0, square=1, even=0).step([batch(mask=1)], Context())
+    terms = objective(self_refined=0, edges=0.5, motion=2, soft=0, square=1, error_power=0).step(
+        [batch(mask=1)], Context()
+    )
     b = batch()
     error = (b["flawed"].double() - b["clean"].double()).numpy() / 127.5
     l1, mse = np.abs(error).mean(), (error**2).mean()
@@ -64,8 +66,8 @@ def test_weight_of_what_is_known():
 
 
 def test_its_own_work_is_trained_on():
-    """With `again` all clips are passed through first: with a network that halves, the loss is of a quarter."""
-    made = objective(again=1.0, edges=0, motion=0, square=0, soft=0, even=0, blind=0)
+    """With `self_refined` of 1 all clips go through first: with a network that halves, the loss is of a quarter."""
+    made = objective(self_refined=1.0, edges=0, motion=0, square=0, soft=0, error_power=0, mask_dropout=0)
     calls = []
 
     def halve(video, mask=None, condition=None):
@@ -82,19 +84,22 @@ def test_its_own_work_is_trained_on():
 
 
 def test_what_is_said_may_be_withheld():
-    """With `silent` of 1 the words never arrive; with 0 they do."""
+    """With `condition_dropout` of 1 the words never arrive; with 0 they do."""
     b = batch()
     b["tokens"][:] = 7
     heard = {
-        share: objective(silent=share)._said(b, torch.Generator().manual_seed(0)).tokens
+        share: objective(condition_dropout=share)._condition(b, torch.Generator().manual_seed(0)).tokens
         for share in (0.0, 1.0)
     }
     assert not heard[1.0].any() and (heard[0.0] == 7).all()
 
 
 def test_the_mask_may_be_withheld():
-    """The network sees none with `blind` of 1, and the loss still weighs by it."""
-    made, seen = objective(again=0, blind=1.0, known=0.0, edges=0, motion=0, square=0, soft=0), []
+    """The network sees none with `mask_dropout` of 1, and the loss still weighs by it."""
+    made, seen = (
+        objective(self_refined=0, mask_dropout=1.0, known=0.0, edges=0, motion=0, square=0, soft=0),
+        [],
+    )
     made.network.forward = lambda video, mask=None, condition=None: seen.append(float(mask.sum())) or video
     b = batch()
     b["mask"][:, :, :8] = 1
@@ -108,9 +113,9 @@ def test_only_what_needs_gradients_is_trained():
     made = objective()
     for p in made.network.parameters():
         p.requires_grad_(False)
-    made.network.leave[-1].weight.requires_grad_(True)
+    made.network.head[-1].weight.requires_grad_(True)
     (group,) = made.optimizers()["refiner"].param_groups
-    assert [p.shape for p in group["params"]] == [made.network.leave[-1].weight.shape]
+    assert [p.shape for p in group["params"]] == [made.network.head[-1].weight.shape]
 
 
 def test_preview(tmp_path):
@@ -125,7 +130,7 @@ def test_preview(tmp_path):
 
 def test_a_discriminator_takes_part():
     """It sees the flawed clip beside the clean or refined one, and only its own weights move in its step."""
-    made = objective(adversarial=0.1, discriminator_width=4, discriminator_layers=2, again=0)
+    made = objective(adversarial=0.1, discriminator_width=4, discriminator_layers=2, self_refined=0)
     assert set(made.modules) == {"refiner", "discriminator"} == set(made.optimizers())
     b, seen = batch(), []
     assert made.judge is not None
@@ -145,6 +150,8 @@ def test_a_discriminator_takes_part():
 
 def test_activity_is_weighed():
     """The term is the soft error of local activity, added with its weight."""
-    plain, lively = (objective(again=0, even=0, activity=a).step([batch()], Context()) for a in (0.0, 2.0))
+    plain, lively = (
+        objective(self_refined=0, error_power=0, activity=a).step([batch()], Context()) for a in (0.0, 2.0)
+    )
     assert "activity" not in plain and lively["activity"] > 0
     assert lively["loss"] == pytest.approx(plain["loss"] + 2 * lively["activity"], rel=1e-5)

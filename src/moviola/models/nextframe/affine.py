@@ -49,7 +49,9 @@ class AffineFields(nn.Module):
         b, _, rows, columns = maps.shape
         maps = maps.reshape(b * self.fields, 6, rows, columns)
         centres = _places(rows, columns, maps)  # (1, 2, rows, columns)
-        shift = maps[:, 4:] - _applied(maps[:, :4], centres)  # d - J c: the same map about the picture's centre
+        shift = maps[:, 4:] - _applied(
+            maps[:, :4], centres
+        )  # d - J c: the same map about the picture's centre
         size = picture.shape[2:]
         affine = F.interpolate(torch.cat([maps[:, :4], shift], dim=1), size=size, mode="bilinear")
         places = _places(*size, maps)
@@ -63,9 +65,7 @@ class AffineFields(nn.Module):
 
 def _places(rows: int, columns: int, like: Tensor) -> Tensor:
     """Return x and y of the centres of cells, from -1 to 1 over the picture, (1, 2, rows, columns)."""
-    y, x = (
-        (torch.arange(n, device=like.device, dtype=like.dtype) * 2 + 1) / n - 1 for n in (rows, columns)
-    )
+    y, x = ((torch.arange(n, device=like.device, dtype=like.dtype) * 2 + 1) / n - 1 for n in (rows, columns))
     return torch.stack([x[None, :].expand(rows, columns), y[:, None].expand(rows, columns)])[None]
 
 

@@ -30,8 +30,8 @@ class NextFrameConfig(Config):
             view for the whole roll-out; 0 for none (film).
         periods: in frames, of the motions to be drawn: the network is told the time since the first frame within each
             of them, and looks at the first frame as a whole; () for motions whose periods are not known (film).
-        affine: K, warps of the first frame by grids of affine maps, which can turn and shift a part of it as far as they
-            like without blurring it (`AffineFields`); 0 for none (film).
+        affine: K, warps of the first frame by grids of affine maps, which can turn and shift a part of it as far as
+            they like without blurring it (`AffineFields`); 0 for none (film).
         filters: f, C at the full size, doubled at every level down to 8f (the other forms).
         hidden: width of the dense network at the bottleneck (the other forms).
         channels: colours of a frame, 3, or 1 for grey: the mean of the three is seen, and all three are

@@ -29,10 +29,10 @@ class RegisFuseObjectiveConfig(Config):
         absolute: weight of the absolute error beside it (FuseFormer).
         edges: weight of the absolute error of differences between neighbouring pixels.
         motion: weight of the absolute error of differences between neighbouring frames.
-        told: share of the clips whose mask the network is told. A generated clip comes with no mask, so a refiner
-            that always sees one would learn to leave alone what is not marked.
-        again: share of the clips that the network first refines itself, without a gradient, and then refines once
-            more, as it will when it is iterated.
+        mask_dropout: share of the clips whose mask is withheld from the network. A generated clip comes with no mask,
+            so a refiner that always sees one would learn to leave alone what is not marked.
+        self_refined: share of the clips that the network first refines itself, without a gradient, and then
+            refines once more, as it will when it is iterated.
         adversarial: weight of the adversarial term; 0 for none, and then there is no discriminator.
         adversarial_from: first step with it; before, only the other terms train.
         discriminator_width, discriminator_layers: sizes of the discriminator.
@@ -47,8 +47,8 @@ class RegisFuseObjectiveConfig(Config):
     absolute: float = Field(default=0.0, ge=0)
     edges: float = Field(default=0.0, ge=0)
     motion: float = Field(default=0.0, ge=0)
-    told: float = Field(default=0.5, ge=0, le=1)
-    again: float = Field(default=0.0, ge=0, le=1)
+    mask_dropout: float = Field(default=0.5, ge=0, le=1)
+    self_refined: float = Field(default=0.0, ge=0, le=1)
     adversarial: float = Field(default=0.01, ge=0)
     adversarial_from: int = Field(default=0, ge=0)
     discriminator_width: int = Field(default=64, ge=1)
@@ -143,10 +143,9 @@ class RegisFuseObjective:
         """Return the clips the network is given and the masks it is told; the same ones in both updates."""
         flawed, mask = to_network(micro["flawed"]), _mask(micro)
         draw = torch.rand(2, flawed.shape[0], generator=context.generator("input", number))
-        told, again = ((draw < torch.tensor([[self.config.told], [self.config.again]])).to(flawed))[
-            ..., None, None, None, None
-        ]
-        mask = mask * told
+        shares = torch.tensor([[1 - self.config.mask_dropout], [self.config.self_refined]])
+        keep_mask, again = ((draw < shares).to(flawed))[..., None, None, None, None]
+        mask = mask * keep_mask
         if again.any():
             with torch.no_grad():
                 once = self.network.refine(flawed, mask)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -34,16 +36,24 @@ class RegisUObjectiveConfig(Config):
         motion: weight of the error of frame differences, in time.
         activity: weight of the error of local activity (`moviola.training.losses.local_activity`; ours): what cannot be
             known is drawn with the right contrast and liveliness rather than blurred and still.
-        even: divide each clip's error by that of its flawed version (the root of its mean square, plus 0.05 of a range
-            of 2), to this power, so that clips of faint flaws count beside those of large holes; 0 to leave it.
-        again: share of the clips that are first passed through the network itself, so that a second pass mends the
-            first and does not undo it.
+        error_power: divide each clip's error by that of its flawed version (the root of its mean square, plus 0.05 of a
+            range of 2), to this power, so that clips of faint flaws count beside those of large holes; 0 to leave it.
+        self_refined: share of the clips that are first passed through the network itself, so that a second pass mends
+            the first and does not undo it.
         adversarial: weight of the adversarial term (ours); 0 for none, and then there is no discriminator.
         discriminator_rate: of the discriminator's AdamW.
         discriminator_width, discriminator_layers: its sizes.
-        silent: share of the clips whose class and text are withheld.
-        blind: share of the clips whose mask is withheld from the network, as it is when anyone's video is refined.
+        condition_dropout: share of the clips whose class and text are withheld.
+        mask_dropout: share of the clips whose mask is withheld from the network, as it is when anyone's video is
+            refined.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "even": "error_power",
+        "again": "self_refined",
+        "silent": "condition_dropout",
+        "blind": "mask_dropout",
+    }
 
     learning_rate: float = Field(default=6e-4, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
@@ -53,14 +63,14 @@ class RegisUObjectiveConfig(Config):
     edges: float = Field(default=0.5, ge=0)
     motion: float = Field(default=0.5, ge=0)
     activity: float = Field(default=0.0, ge=0)
-    even: float = Field(default=0.5, ge=0, le=1)
-    again: float = Field(default=0.25, ge=0, le=1)
+    error_power: float = Field(default=0.5, ge=0, le=1)
+    self_refined: float = Field(default=0.25, ge=0, le=1)
     adversarial: float = Field(default=0.0, ge=0)
     discriminator_rate: float = Field(default=4e-4, gt=0)
     discriminator_width: int = Field(default=24, ge=1)
     discriminator_layers: int = Field(default=4, ge=2)
-    silent: float = Field(default=0.3, ge=0, le=1)
-    blind: float = Field(default=0.6, ge=0, le=1)
+    condition_dropout: float = Field(default=0.3, ge=0, le=1)
+    mask_dropout: float = Field(default=0.6, ge=0, le=1)
 
 
 class RegisUObjective:
@@ -93,69 +103,68 @@ class RegisUObjective:
         """One AdamW over what is trained of the network (all, or the adapters alone), one for the discriminator."""
         c = self.config
         trained = [p for p in self.network.parameters() if p.requires_grad]
-        made: dict[str, torch.optim.Optimizer] = {
+        optimizers: dict[str, torch.optim.Optimizer] = {
             "refiner": torch.optim.AdamW(
                 trained, lr=c.learning_rate, betas=(0.9, 0.99), weight_decay=c.weight_decay
             )
         }
         if self.judge is not None:
-            made["discriminator"] = torch.optim.AdamW(
+            optimizers["discriminator"] = torch.optim.AdamW(
                 self.judge.parameters(), lr=c.discriminator_rate, betas=(0.0, 0.99), weight_decay=0.0
             )
-        return made
+        return optimizers
 
     def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
         """The refiner, then the discriminator, where there is one, on the same refined clips."""
         judge = self.judge
         if judge is None:
             return context.update("refiner", lambda micro, i: self._loss(micro, context, i), micros)
-        seen: list[tuple[Tensor, Tensor]] = []
+        pairs: list[tuple[Tensor, Tensor]] = []
         judge.requires_grad_(False)
-        scalars = context.update("refiner", lambda micro, i: self._loss(micro, context, i, seen), micros)
+        scalars = context.update("refiner", lambda micro, i: self._loss(micro, context, i, pairs), micros)
         judge.requires_grad_(True)
         return scalars | context.update(
-            "discriminator", lambda micro, i: self._judge_loss(judge, micro, *seen[i]), micros
+            "discriminator", lambda micro, i: self._judge_loss(judge, micro, *pairs[i]), micros
         )
 
-    def _given(self, micro: Batch, context: Context, number: int) -> tuple[Tensor, Tensor, Condition]:
-        """What the network is given: clip, mask and what is said."""
+    def _inputs(self, micro: Batch, context: Context, number: int) -> tuple[Tensor, Tensor, Condition]:
+        """Return what the network sees: clip, mask and condition."""
         flawed = to_network(micro["flawed"])
         mask = micro["mask"][:, :, None].to(flawed)
         generator = context.generator("regis", number)
-        said = self._said(micro, generator)
-        shown = mask * self._keep(mask, self.config.blind, generator).view(-1, 1, 1, 1, 1)
-        flawed, shown = self._passed(flawed, shown, said, generator)
-        return flawed, shown, said
+        condition = self._condition(micro, generator)
+        mask = mask * self._keep(mask, self.config.mask_dropout, generator).view(-1, 1, 1, 1, 1)
+        return *self._self_refined(flawed, mask, condition, generator), condition
 
     def _loss(
-        self, micro: Batch, context: Context, number: int, seen: list[tuple[Tensor, Tensor]] | None = None
+        self, micro: Batch, context: Context, number: int, pairs: list[tuple[Tensor, Tensor]] | None = None
     ) -> Terms:
         clean, mask = to_network(micro["clean"]), micro["mask"][:, :, None].float()
-        given = self._given(micro, context, number)
-        refined = self.network(*given).float()
+        inputs = self._inputs(micro, context, number)
+        refined = self.network(*inputs).float()
         error = refined - clean
-        was = (given[0] - clean).square().flatten(1).mean(dim=1)
-        terms = self._terms(error, _weight(mask, self.config.known), was)
+        before = (inputs[0] - clean).square().flatten(1).mean(dim=1)
+        terms = self._terms(error, _weight(mask, self.config.known), before)
         if self.config.activity:
             gap = local_activity(refined) - local_activity(clean)
             terms["activity"] = charbonnier(gap, 0.2 * self.config.soft).mean()
             terms["loss"] = terms["loss"] + self.config.activity * terms["activity"]
-        if self.judge is not None and seen is not None:
-            terms["adversarial"] = hinge_generator(self.judge(torch.cat([given[0], refined], dim=2)).float())
+        if self.judge is not None and pairs is not None:
+            terms["adversarial"] = hinge_generator(self.judge(torch.cat([inputs[0], refined], dim=2)).float())
             terms["loss"] = terms["loss"] + self.config.adversarial * terms["adversarial"]
-            seen.append((given[0], refined.detach()))
-        return {**terms, "left": error.detach().square().mean() / was.mean().clamp_min(1e-8)}
+            pairs.append((inputs[0], refined.detach()))
+        return {**terms, "left": error.detach().square().mean() / before.mean().clamp_min(1e-8)}
 
     @staticmethod
-    def _judge_loss(judge: PatchDiscriminator3d, micro: Batch, given: Tensor, refined: Tensor) -> Terms:
-        both = [torch.cat([given, clip], dim=2) for clip in (to_network(micro["clean"]), refined)]
+    def _judge_loss(judge: PatchDiscriminator3d, micro: Batch, flawed: Tensor, refined: Tensor) -> Terms:
+        both = [torch.cat([flawed, clip], dim=2) for clip in (to_network(micro["clean"]), refined)]
         on_real, on_fake = judge(torch.cat(both)).float().chunk(2)
         return {"loss": hinge_critic(on_real, on_fake), "real": on_real.mean(), "fake": on_fake.mean()}
 
-    def _terms(self, error: Tensor, weight: Tensor, was: Tensor) -> Terms:
+    def _terms(self, error: Tensor, weight: Tensor, before: Tensor) -> Terms:
         """The loss of an error (B, T, C, H, W), its weight (B, T, 1, H, W), and the flawed clips' mean squares (B,)."""
         c = self.config
-        share = (was.sqrt() + _SMALL) ** -c.even
+        share = (before.sqrt() + _SMALL) ** -c.error_power
         share = (share / share.mean()).view(-1, 1, 1, 1, 1)
         pixel = (charbonnier(error, c.soft) * weight * share).mean()
         square = (error.square() * weight * share).mean()
@@ -171,24 +180,24 @@ class RegisUObjective:
         """Which clips are left as they are, bool (B,)."""
         return (torch.rand(len(like), generator=generator) >= dropped).to(like.device)
 
-    def _said(self, micro: Batch, generator: torch.Generator) -> Condition:
-        """Class and text, withheld from some clips."""
-        keep = self._keep(micro["label"], self.config.silent, generator)
+    def _condition(self, micro: Batch, generator: torch.Generator) -> Condition:
+        """Return class and text, dropped from some clips."""
+        keep = self._keep(micro["label"], self.config.condition_dropout, generator)
         label = torch.where(keep, micro["label"], -1)
         return Condition(label, micro["tokens"] * keep[:, None])
 
-    def _passed(
-        self, flawed: Tensor, mask: Tensor, said: Condition, generator: torch.Generator
+    def _self_refined(
+        self, flawed: Tensor, mask: Tensor, condition: Condition, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Put the network's own result in place of some clips; what it has filled is no hole any more."""
-        chosen = (torch.rand(len(flawed), generator=generator) < self.config.again).to(flawed.device)
+        chosen = (torch.rand(len(flawed), generator=generator) < self.config.self_refined).to(flawed.device)
         if not chosen.any():
             return flawed, mask
-        some = Condition(*(x[chosen] if x is not None else None for x in (said.label, said.tokens)))
-        was = self.network.training
+        some = Condition(*(x[chosen] if x is not None else None for x in (condition.label, condition.tokens)))
+        training = self.network.training
         self.network.eval()
         refined = self.network.refine(flawed[chosen], mask[chosen], some)
-        self.network.train(was)
+        self.network.train(training)
         flawed, mask = flawed.clone(), mask.clone()
         flawed[chosen] = refined.to(flawed)
         mask[chosen] = 0
