@@ -14,6 +14,7 @@ from moviola.training.losses import (
     hinge_critic,
     hinge_generator,
     local_activity,
+    pyramid_l1,
     r1_penalty,
     ranking_loss,
 )
@@ -144,3 +145,12 @@ def test_ranking_is_zero_where_pairs_are_told_apart():
     assert ranking_loss(pairs, 5 * pairs, same).item() == 0
     assert ranking_loss(pairs, pairs.flip(0), same).item() == pytest.approx(2 * (4 * 1.2 + 8 * 0.2) / 12)
     assert ranking_loss(pairs, pairs, torch.ones(4, 4, dtype=torch.bool)).item() == 0
+
+
+def test_pyramid_l1_by_hand():
+    """One pixel of 4 in 4x4 is 4/16 apart at every size; two that cancel within 2x2 count at the full size alone."""
+    a, b = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)
+    a[0, 0, 1, 2] = 4
+    assert float(pyramid_l1(a, b, 2)) == pytest.approx(0.25)
+    a[0, 0, 0, 2] = -4
+    assert float(pyramid_l1(a, b, 1)) == pytest.approx((0.5 + 0) / 2)

@@ -76,6 +76,22 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     return grad.square().flatten(1).sum(dim=1).mean()
 
 
+def pyramid_l1(a: Tensor, b: Tensor, halvings: int) -> Tensor:
+    """Return the mean over sizes of the mean absolute error, at the full size and after each of `halvings` halvings.
+
+    Where small parts are apart, the full size alone does not say which way they should move.
+
+    Args:
+        a, b: (B, C, H, W); H and W multiples of 2^halvings.
+        halvings: how often both are halved, by means over 2x2 pixels.
+    """
+    errors = [(a - b).abs().mean()]
+    for _ in range(halvings):
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+        errors.append((a - b).abs().mean())
+    return torch.stack(errors).mean()
+
+
 def pixel_cross_entropy(a: Tensor, b: Tensor, margin: float = 1e-3) -> Tensor:
     """Mean binary cross-entropy in nats of images `a` for images `b`, both in [-1, 1] and taken as shares in [0, 1].
 

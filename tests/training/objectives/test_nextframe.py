@@ -275,3 +275,24 @@ def batch32(future: int) -> dict[str, torch.Tensor]:
     small = batch(future)
     grow = {k: small[k].repeat_interleave(2, 2).repeat_interleave(2, 3) for k in ("history", "future")}
     return small | grow
+
+
+def test_the_warp_counts_by_its_own_error():
+    """Twice the weight adds the same error once more; the error is that of the warped frame, not of the drawn one."""
+    losses = {}
+    for weight in (0.0, 1.0, 2.0):
+        torch.manual_seed(0)
+        config = NextFrameConfig(slots=(3,), size=32, history=3, widths=(8, 8, 8, 8), condition=8, affine=1)
+        network = NextFrameUNet(config)
+        objective = NextFrameObjective(network, NextFrameObjectiveConfig(warp=weight, noise=0))
+        data = {
+            "history": torch.full((2, 3, 32, 32, 3), 90, dtype=torch.uint8),
+            "count": torch.tensor([3, 2]),
+            "future": torch.full((2, 1, 32, 32, 3), 141, dtype=torch.uint8),
+            "first": torch.full((2, 32, 32, 3), 90, dtype=torch.uint8),
+            "slots": torch.zeros(2, 1, dtype=torch.int64),
+        }
+        losses[weight] = float(objective.predict(data, FakeContext(), 0).terms["loss"].detach())
+    warp = (141 - 90) / 127.5  # a flat picture stays flat, wherever it is taken from
+    assert losses[1.0] - losses[0.0] == pytest.approx(warp, rel=1e-4)
+    assert losses[2.0] - losses[0.0] == pytest.approx(2 * warp, rel=1e-4)

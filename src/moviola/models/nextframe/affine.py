@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from moviola.nn.conv import FiLMBlock
 
-_POOL = 2  # cells of the features to a cell of the field, each way
+_POOL = 2  # cells of the features to a cell of the maps, each way
 _START = 0.01  # standard deviation of the first weights: the fields start near the identity, each a little different
+_REACH = 2.0  # largest entry of d and J: half the picture is 1, and a turn by 180 degrees has J = -2 I
 
 
 class AffineFields(nn.Module):
-    """Warps of one picture, each by a grid of affine maps.
+    """A picture warped by grids of affine maps, and mixed from the warps.
 
     Around the centre c of a cell the picture to be drawn takes its pixels from p + d + J (p - c), p the place of the
     pixel, with d and J of the cell: the local affine motion of Siarohin et al. 2019, "First Order Motion Model for
@@ -23,16 +24,18 @@ class AffineFields(nn.Module):
     Args:
         channels: C of the features, a multiple of 8.
         condition: D of the condition.
-        fields: K, how many warps.
+        fields: K, how many warps there are to choose from at every place.
     """
 
     def __init__(self, channels: int, condition: int, fields: int) -> None:
         super().__init__()
         self.fields = fields
         self.block = FiLMBlock(channels, channels, condition)
-        self.head = nn.Conv2d(channels, 6 * fields, 1)
-        nn.init.normal_(self.head.weight, std=_START)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.maps = nn.Conv2d(channels, 6 * fields, 1)
+        self.weights = nn.Conv2d(channels, fields, 1)
+        for layer in (self.maps, self.weights):
+            nn.init.normal_(layer.weight, std=_START)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, condition: Tensor, picture: Tensor) -> Tensor:
         """Warp a picture.
@@ -43,9 +46,10 @@ class AffineFields(nn.Module):
             picture: (B, 3, H, W).
 
         Returns:
-            (B, K, 3, H, W); beyond its border the picture goes on as its outermost pixels.
+            (B, 3, H, W); beyond its border the picture goes on as its outermost pixels.
         """
-        maps = self.head(F.silu(self.block(F.avg_pool2d(features, _POOL), condition))).float()
+        x = F.silu(self.block(F.avg_pool2d(features, _POOL), condition))
+        maps = _REACH * torch.tanh(self.maps(x).float() / _REACH)
         b, _, rows, columns = maps.shape
         maps = maps.reshape(b * self.fields, 6, rows, columns)
         centres = _places(rows, columns, maps)  # (1, 2, rows, columns)
@@ -60,7 +64,11 @@ class AffineFields(nn.Module):
         warped = F.grid_sample(
             source, places.movedim(1, -1), mode="bilinear", padding_mode="border", align_corners=False
         )
-        return warped.reshape(b, self.fields, *picture.shape[1:]).to(picture.dtype)
+        weights = F.interpolate(self.weights(F.silu(features)).float(), size=size, mode="bilinear").softmax(
+            dim=1
+        )
+        mixed = (warped.reshape(b, self.fields, *picture.shape[1:]) * weights[:, :, None]).sum(dim=1)
+        return mixed.to(picture.dtype)
 
 
 def _places(rows: int, columns: int, like: Tensor) -> Tensor:

@@ -136,8 +136,8 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         self.moves = _Moves(w1, config.reach) if config.reach else None
         self.memory = PictureMemory(w1, 48, config.memory) if config.memory else None
         self.fields = AffineFields(w1, steer, config.affine) if config.affine else None
-        self.warped = nn.Conv2d(12 * config.affine, w1, 3, padding=1) if config.affine else None
-        self.choice = _Choice(w1, 1 + config.affine) if config.affine else None
+        self.warped = nn.Conv2d(12, w1, 3, padding=1) if config.affine else None
+        self.choice = _Choice(w1, 2) if config.affine else None
         if self.warped is not None:
             nn.init.zeros_(self.warped.weight)
         self.time = TimeEmbedding(config.periods, d) if config.periods else None
@@ -165,6 +165,17 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         Returns:
             float32 (B, 3, H, W); in [-1, 1] up to the last layer's overshoot.
         """
+        return self.with_warp(history, count, slots, first, time)[0]
+
+    def with_warp(
+        self,
+        history: Tensor,
+        count: Tensor,
+        slots: Tensor,
+        first: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what `forward` does, and the warped first frame that it draws from, (B, 3, H, W), where it has one."""
         caption = self.caption(slots)
         if self.length is not None:
             caption = caption + self.length(count)
@@ -186,17 +197,17 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))
         if self.memory is not None:
             x = self.memory(x, F.pixel_unshuffle(first.to(x.dtype), 4))
-        warped = None if self.fields is None else self.fields(x, steer, first)  # (B, K, 3, H, W)
+        warped = None if self.fields is None else self.fields(x, steer, first)  # (B, 3, H, W)
         x = self.fuse0(torch.cat([self.up0(x, steer), s0[:, :, -1], newest], dim=1))
         if self.warped is not None and warped is not None:
-            x = x + self.warped(F.pixel_unshuffle(warped.flatten(1, 2).to(x.dtype), 2))
+            x = x + self.warped(F.pixel_unshuffle(warped.to(x.dtype), 2))
         x = x + self.last(F.silu(self.film(x, steer)))
         x = F.silu(x)
         frame = history[:, -1] if self.moves is None else self.moves(x, history[:, -1])
         if self.choice is not None and warped is not None:
-            frame = self.choice(x, torch.cat([frame[:, None], warped.to(frame.dtype)], dim=1))
+            frame = self.choice(x, torch.stack([frame, warped.to(frame.dtype)], dim=1))
         x = F.pixel_shuffle(self.head(x), 2).to(history.dtype)
-        return torch.addcmul(x[:, :3], x[:, 3:], frame)
+        return torch.addcmul(x[:, :3], x[:, 3:], frame), warped
 
     def _volume(self, history: Tensor, count: Tensor) -> Tensor:
         """Return (B, 13, K, H/2, W/2): pixels folded by two, and the mask of real frames."""

@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from moviola.core.config import Config
 from moviola.core.ranges import to_network
 from moviola.data.loader import Batch
-from moviola.models.nextframe import NextFrameNetwork, push
+from moviola.models.nextframe import NextFrameNetwork, NextFrameUNet, push
 from moviola.nn.pretrained.lpips import LPIPS
 from moviola.training.loop import Context, Terms
-from moviola.training.losses import detail_l1, edge_l1, pixel_cross_entropy
+from moviola.training.losses import detail_l1, edge_l1, pixel_cross_entropy, pyramid_l1
 from moviola.training.previews import preview_rollouts
 from moviola.training.rollout_pool import RolloutPool
 
 _BOXES = (5, 9, 13)  # px
+_HALVINGS = 3
 
 
 class NextFrameObjectiveConfig(Config):
@@ -38,6 +39,8 @@ class NextFrameObjectiveConfig(Config):
         lpips: weight of the perceptual distance; needs its network (see the recipes' `perceptual`).
         detail: weight of the absolute error where one part of the caption shows (see `Clip.differing`), so that what
             takes few pixels is not lost.
+        warp: weight of the absolute error of the warped first frame alone, at the full size and halved three times, so
+            that its maps find a motion from afar; for networks with `affine`.
         noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
         history_dropout: share of the samples whose history is hidden as a whole, so that the frame has to come from the
             first one, the caption and the time; for networks with `memory` or `periods`.
@@ -66,6 +69,7 @@ class NextFrameObjectiveConfig(Config):
     cross_entropy: float = Field(default=0.0, ge=0)
     lpips: float = Field(default=0.0, ge=0)
     detail: float = Field(default=0.0, ge=0)
+    warp: float = Field(default=0.0, ge=0)
     noise: float = Field(default=0.15, ge=0)
     history_dropout: float = Field(default=0.0, ge=0, lt=1)
     blur: float = Field(default=0.0, ge=0, le=1)
@@ -186,20 +190,31 @@ class NextFrameObjective:
         drawn: list[Tensor] = []
         for k in range(future.shape[1]):
             seen, seen_count = history, count
-            frame = self.network(seen, seen_count, slots, first, time + k)
+            frame, warped = self._next(seen, seen_count, slots, first, time + k)
             drawn.append(frame.detach().clamp(-1, 1))
             for key, value in self._errors(
                 frame, future[:, k], None if detail is None else detail[:, k]
             ).items():
                 sums[key] = sums[key] + value / unroll if key in sums else value / unroll
+            if warped is not None:
+                error = pyramid_l1(warped, future[:, k], _HALVINGS) / unroll
+                sums["warp"] = sums["warp"] + error if "warp" in sums else error
             history, count = push(seen, seen_count, (frame if c.through else frame.detach()).clamp(-1, 1))
         if pool is not None and rows is not None:
             pool.go_on(rows, drawn)
         weights = {"l1": c.absolute, "mse": c.square, "bce": c.cross_entropy, "lpips": c.lpips}
-        weights |= {"edges": c.edges, "detail": c.detail}
+        weights |= {"edges": c.edges, "detail": c.detail, "warp": c.warp}
         loss = torch.stack([weights[key] * value for key, value in sums.items()]).sum()
         sums.pop("edges", None)
         return Prediction({"loss": loss, **sums}, seen, seen_count, frame, future[:, k])
+
+    def _next(
+        self, history: Tensor, count: Tensor, slots: Tensor, first: Tensor | None, time: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the next frame, and the warped first frame where its error counts."""
+        if self.config.warp and isinstance(self.network, NextFrameUNet):
+            return self.network.with_warp(history, count, slots, first, time)
+        return self.network(history, count, slots, first, time), None
 
     def _errors(self, frame: Tensor, target: Tensor, detail: Tensor | None) -> Terms:
         """Return the unweighted errors of one frame; costly ones only where they weigh."""
