@@ -81,7 +81,7 @@ def test_refine_is_decode_of_codes_and_clamped():
     with torch.no_grad():
         network.decoder.up[-1].bias.fill_(1.0)
         refined = network.refine(video)
-        values = network.codebook.lookup(network.codes(video))
+        values = network.quantizer.lookup(network.codes(video))
         decoded = network.decode(values, 4)
     assert torch.equal(refined, decoded.clamp(-1, 1)) and decoded.max() > 1 and refined.max() == 1
     assert torch.allclose(network(video).video, decoded, atol=1e-4)
@@ -127,10 +127,10 @@ def test_saved_and_loaded(tmp_path):
     """The same result, codebook and its flag included."""
     network, video = small(), clip(1, 4, 3, 16, 16)
     with torch.no_grad():
-        network.codebook.initialise(network.encode(video).flatten(0, -2), torch_generator(0))
+        network.quantizer.initialise(network.encode(video).flatten(0, -2), torch_generator(0))
     network.save_pretrained(tmp_path)
     loaded = VqRefiner.from_pretrained(tmp_path)
-    assert loaded.codebook.initialised and loaded.config == network.config
+    assert loaded.quantizer.initialised and loaded.config == network.config
     assert torch.equal(loaded.refine(video), network.refine(video))
 
 
@@ -165,3 +165,31 @@ def test_bf16_autocast_trains():
     loss.backward()
     gradients = [p.grad for p in network.parameters()]
     assert all(g is not None and g.isfinite().all() and g.abs().sum() > 0 for g in gradients)
+
+
+@pytest.mark.parametrize(
+    ("values", "shape"),
+    [
+        ({"quantizer": "fsq", "levels": (4, 3)}, ()),
+        ({"quantizer": "residual", "depth": 3, "code_width": 6}, (3,)),
+    ],
+)
+def test_other_quantizers(values: dict[str, object], shape: tuple[int, ...], tmp_path):
+    """Both kinds encode, decode, save and load; a code of "residual" is several numbers."""
+    config = VqConfig.make(
+        {"size": 16, "frames": 4, "codes": 8, "hidden": 8, "layers": 1, "downsample": (2, 2, 2), **values}
+    )
+    net = VqRefiner(config).eval()
+    video = torch.rand(2, 4, 3, 16, 16) * 2 - 1
+    codes = net.codes(video)
+    assert codes.shape == (2, 2, 8, 8, *shape)
+    with torch.no_grad():
+        refined = net.refine(video)
+        assert torch.allclose(net.decode(net.quantizer.lookup(codes), 4).clamp(-1, 1), refined, atol=1e-5)
+        loaded = VqRefiner.from_pretrained(net.save_pretrained(tmp_path))
+        assert torch.allclose(loaded.refine(video), refined, atol=1e-5)
+
+
+def test_the_width_of_fsq_is_that_of_its_levels():
+    """A code of a grid has one value a channel."""
+    assert VqConfig.make({"quantizer": "fsq", "levels": (8, 5, 5)}).code_width == 3

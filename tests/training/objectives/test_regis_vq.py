@@ -86,7 +86,7 @@ def test_loss_by_hand(toys):
     config = RegisVqObjectiveConfig(hole=2.0, edges=0.5)
     objective = RegisVqObjective(net, config)
     with torch.no_grad():
-        net.codebook.initialise(net.encode(to_network(data["flawed"])).flatten(0, -2), torch_generator(1))
+        net.quantizer.initialise(net.encode(to_network(data["flawed"])).flatten(0, -2), torch_generator(1))
         output = net(to_network(data["flawed"]))
     clean = data["clean"].numpy().astype(np.float64) / 127.5 - 1
     made = output.video.movedim(2, -1).numpy().astype(np.float64)
@@ -112,18 +112,18 @@ def test_codebook_starts_once_and_moves_once_a_step(toys):
     with torch.no_grad():
         rows = torch.cat([net.encode(to_network(m["flawed"])).flatten(0, -2) for m in micros])
     seen = []
-    initialise, update = net.codebook.initialise, net.codebook.update
-    net.codebook.initialise = lambda *a: (seen.append(("start", a[0])), initialise(*a))[1]
-    net.codebook.update = lambda *a: (seen.append(("move", a[0])), update(*a))[1]
+    initialise, update = net.quantizer.initialise, net.quantizer.update
+    net.quantizer.initialise = lambda *a: (seen.append(("start", a[0])), initialise(*a))[1]
+    net.quantizer.update = lambda *a: (seen.append(("move", a[0])), update(*a))[1]
     for _ in range(2):
         scalars = objective.step(micros, FakeContext(toys.ALONE))
     assert [name for name, _ in seen] == ["start", "move", "move"]
     assert all(torch.allclose(latents, rows, atol=1e-5) for _, latents in seen)
     assert scalars["codebook/restarts"] >= 0
     frozen = RegisVqObjective(net, RegisVqObjectiveConfig(freeze_codebook=True))
-    before = net.codebook.vectors.clone()
+    before = net.quantizer.vectors.clone()
     assert "codebook/restarts" not in frozen.step(micros, FakeContext(toys.ALONE))
-    assert len(seen) == 3 and torch.equal(net.codebook.vectors, before)
+    assert len(seen) == 3 and torch.equal(net.quantizer.vectors, before)
 
 
 def test_running_variance_is_the_mean():
@@ -171,7 +171,7 @@ def test_resuming_is_as_if_never_stopped(toys, tmp_path, precision):
     for kind in ("modules", "ema"):
         for name, tensors in whole[kind].items():
             assert all(torch.equal(v, resumed[kind][name][k]) for k, v in tensors.items())
-    assert whole["modules"]["refiner"]["codebook.initialised"] == 1
+    assert whole["modules"]["refiner"]["quantizer.initialised"] == 1
 
 
 def test_a_reloaded_network_keeps_its_codebook(toys, tmp_path):
@@ -182,12 +182,12 @@ def test_a_reloaded_network_keeps_its_codebook(toys, tmp_path):
     ).run()
     net.save_pretrained(tmp_path / "saved")
     loaded = VqRefiner.from_pretrained(tmp_path / "saved")
-    kept = loaded.codebook.vectors.clone()
-    assert torch.equal(kept, net.codebook.vectors)
+    kept = loaded.quantizer.vectors.clone()
+    assert torch.equal(kept, net.quantizer.vectors)
     toys.trainer(
         RegisVqObjective(loaded, RegisVqObjectiveConfig()), tmp_path / "b", samples=Clips(), steps=1
     ).run()
-    old = (loaded.codebook.vectors[:, None] - kept).norm(dim=2).min(dim=1).values
+    old = (loaded.quantizer.vectors[:, None] - kept).norm(dim=2).min(dim=1).values
     assert old.max() > 0 and old.median() < 0.05 * kept.norm(dim=1).median()
 
 

@@ -94,16 +94,18 @@ class RegisVqObjective:
 
     def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
         """One step of the weights, then one of the codebook."""
-        variance, book = self._variance(micros, context), self.network.codebook
-        if not book.initialised:
+        variance, quantizer = self._variance(micros, context), self.network.quantizer
+        if not quantizer.initialised:
             with torch.no_grad():
                 first = [self.network.encode(to_network(m["flawed"])).flatten(0, -2) for m in micros]
-            book.initialise(torch.cat(first), context.generator("codebook"))
-        made: list[tuple[Tensor, Tensor]] = []
-        scalars = context.update("refiner", lambda micro, _: self._loss(micro, variance, made), micros)
+            quantizer.initialise(torch.cat(first), context.generator("codebook"))
+        quantized: list[tuple[Tensor, Tensor]] = []
+        scalars = context.update("refiner", lambda micro, _: self._loss(micro, variance, quantized), micros)
         if not self.config.freeze_codebook:
-            latents, codes = (torch.cat(parts) for parts in zip(*made, strict=True))
-            scalars["codebook/restarts"] = float(book.update(latents, codes, context.generator("restart")))
+            latents, codes = (torch.cat(parts) for parts in zip(*quantized, strict=True))
+            scalars["codebook/restarts"] = float(
+                quantizer.update(latents, codes, context.generator("restart"))
+            )
         return scalars
 
     def _variance(self, micros: list[Batch], context: Context) -> float:
@@ -114,9 +116,9 @@ class RegisVqObjective:
         self.variance.add(measured["variance"])
         return max(float(self.variance.value), _FLAT)
 
-    def _loss(self, micro: Batch, variance: float, made: list[tuple[Tensor, Tensor]]) -> Terms:
+    def _loss(self, micro: Batch, variance: float, quantized: list[tuple[Tensor, Tensor]]) -> Terms:
         output, clean = self.network(to_network(micro["flawed"])), to_network(micro["clean"])
-        made.append((output.latents.detach(), output.quantized.codes.flatten()))
+        quantized.append((output.latents.detach(), output.quantized.codes.flatten(0, 3)))
         mse = F.mse_loss(output.video, clean)
         loss = mse / variance + self.config.commitment * output.quantized.commitment
         terms = {"mse": mse, "commitment": output.quantized.commitment}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,8 +18,12 @@ class VqConfig(RefinerConfig):
     (`RegisVqObjectiveConfig.freeze_codebook`).
 
     Attributes:
-        codes: K, vectors of the codebook.
-        code_width: D of a code vector.
+        quantizer: "codebook", the document's, of moving averages; "residual", `depth` of them in a row, each for what
+            the ones before have left; "fsq", a grid of `levels` a channel, with nothing to learn.
+        codes: K, vectors of a codebook.
+        code_width: D of a code vector; of "fsq" the number of `levels`.
+        depth: R, codebooks of "residual".
+        levels: of each channel of "fsq"; their product is the number of codes.
         hidden: C of the encoder and the decoder; even, and a multiple of `heads`.
         layers: axial attention residual blocks, of the encoder and of the decoder each.
         heads: of every axis attention.
@@ -30,8 +34,11 @@ class VqConfig(RefinerConfig):
 
     family: Literal["regis-vq"] = "regis-vq"
     size: int = Field(default=128, ge=8)
+    quantizer: Literal["codebook", "residual", "fsq"] = "codebook"
     codes: int = Field(default=2048, ge=2)
     code_width: int = Field(default=256, ge=1)
+    depth: int = Field(default=4, ge=1)
+    levels: tuple[Annotated[int, Field(ge=3)], ...] = (8, 8, 5, 5, 5)
     hidden: int = Field(default=240, ge=4, multiple_of=2)
     layers: int = Field(default=4, ge=0)
     heads: int = Field(default=2, ge=1)
@@ -41,7 +48,9 @@ class VqConfig(RefinerConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_multiple(cls, values: Any) -> Any:
+    def _fill_in(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("quantizer") == "fsq":
+            values = {**values, "code_width": len(values.get("levels", cls.model_fields["levels"].default))}
         if isinstance(values, dict) and "multiple" not in values:
             sides = values.get("downsample", (4, 4, 4))
             if isinstance(sides, list | tuple) and all(isinstance(s, int) for s in sides[1:]):

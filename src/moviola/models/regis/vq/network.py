@@ -7,6 +7,7 @@ Yan et al. 2021, "VideoGPT: Video Generation using VQ-VAE and Transformers", sec
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,9 +22,13 @@ from moviola.models.regis.vq.config import VqConfig
 from moviola.nn.axial import AxialBlock
 from moviola.nn.norm import group_norm
 from moviola.nn.quantize import EmaCodebook, Quantized
+from moviola.nn.quantize_finite import FiniteScalarQuantizer
+from moviola.nn.quantize_residual import ResidualCodebook
 from moviola.nn.volume import Conv3d, ConvTranspose3d
 
 _LAST = torch.channels_last_3d
+
+Quantizer = EmaCodebook | ResidualCodebook | FiniteScalarQuantizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +38,7 @@ class VqOutput:
     Attributes:
         video: float32 (B, T, C, H, W), not clamped.
         latents: float32 (N, D), what the encoder gave, a row a code.
-        quantized: what the codebook made of it, shaped (B, T / a, H / b, W / c, ...).
+        quantized: what the quantizer made of it, shaped (B, T / a, H / b, W / c, ...).
     """
 
     video: Tensor
@@ -61,6 +66,15 @@ def _scale(layers: nn.ModuleList) -> None:
         nn.init.normal_(layer.weight, std=math.sqrt(2 / inputs))
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def _quantizer(config: VqConfig) -> Quantizer:
+    if config.quantizer == "fsq":
+        return FiniteScalarQuantizer(config.levels)
+    sizes = config.codes, config.code_width, config.decay
+    if config.quantizer == "residual":
+        return ResidualCodebook(config.depth, *sizes, restart_below=config.restart_below)
+    return EmaCodebook(*sizes, restart_below=config.restart_below)
 
 
 class _Encoder(nn.Module):
@@ -114,6 +128,7 @@ class VqRefiner(PretrainedMixin, nn.Module):
     """
 
     config_class = VqConfig
+    renamed: ClassVar[Mapping[str, str]] = {"codebook": "quantizer"}
     config: VqConfig
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
 
@@ -121,13 +136,11 @@ class VqRefiner(PretrainedMixin, nn.Module):
         super().__init__()
         self.config = config
         self.encoder = _Encoder(config)
-        self.codebook = EmaCodebook(
-            config.codes, config.code_width, config.decay, restart_below=config.restart_below
-        )
+        self.quantizer = _quantizer(config)
         self.decoder = _Decoder(config)
 
     def encode(self, video: Tensor) -> Tensor:
-        """Map clips to what the codebook then quantises.
+        """Map clips to what the quantizer takes.
 
         Args:
             video: float32 (B, T, C, H, W) in [-1, 1], any T; H and W multiples of config.multiple. A T that the time
@@ -151,14 +164,17 @@ class VqRefiner(PretrainedMixin, nn.Module):
         return video.movedim(1, 2)[:, :frames].float().contiguous()
 
     def codes(self, video: Tensor) -> Tensor:
-        """Map clips as `encode` takes them to codes, int64 (B, t, h, w); `codebook.lookup` gives their vectors."""
+        """Map clips as `encode` takes them to codes, int64 (B, t, h, w), or (B, t, h, w, R) of "residual".
+
+        `quantizer.lookup` gives their vectors.
+        """
         latents = self.encode(video)
-        return self.codebook.nearest(latents.flatten(0, -2)).view(latents.shape[:-1])
+        return self.quantizer.nearest(latents.flatten(0, -2)).unflatten(0, latents.shape[:-1])
 
     def forward(self, video: Tensor) -> VqOutput:
         """Make one pass for training; see `encode` for `video`."""
         latents = self.encode(video).float()
-        quantized = self.codebook(latents)
+        quantized = self.quantizer(latents)
         return VqOutput(self.decode(quantized.values, video.shape[1]), latents.flatten(0, -2), quantized)
 
     def refine(self, video: Tensor, mask: Tensor | None = None, condition: Condition | None = None) -> Tensor:
@@ -176,5 +192,5 @@ class VqRefiner(PretrainedMixin, nn.Module):
             ConfigError: a clip or a mask that does not fit.
         """
         check_clip(video, mask, self.config)
-        values = self.codebook.lookup(self.codes(video))
+        values = self.quantizer.lookup(self.codes(video))
         return self.decode(values, video.shape[1]).clamp(-1, 1)
