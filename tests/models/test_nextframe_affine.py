@@ -32,58 +32,59 @@ def centres() -> Tensor:
     return torch.stack(torch.meshgrid(at, at, indexing="xy"))
 
 
-def warped(maps: Tensor, picture: Tensor) -> Tensor:
-    """Warp a picture (3, H, W) by one field of `maps` (6, CELLS, CELLS)."""
-    fields = AffineFields(channels=8, condition=4, fields=1)
-    fields.maps = Maps(raw(maps)[None])  # type: ignore[assignment]
+def raw(
+    turn: float = 0.0, shift: tuple[float, float] = (0.0, 0.0), pivot: tuple[float, float] = (0.0, 0.0)
+) -> Tensor:
+    """Return what the layer gives for one field: J of a turn by an angle, t, and u to a pivot (x, y)."""
+    c, s = math.cos(turn), math.sin(turn)
+    matrix = torch.tensor([c - 1, -s, s, c - 1])[:, None, None].expand(4, CELLS, CELLS)
+    moved = torch.tensor(shift)[:, None, None].expand(2, CELLS, CELLS)
+    maps = torch.cat([matrix, moved, torch.tensor(pivot)[:, None, None] - centres()])
+    return 2 * torch.atanh(maps / (2 + 1e-6))  # they are kept within 2 by a tanh
+
+
+def warped(maps: Tensor, picture: Tensor, fields: int = 1) -> Tensor:
+    """Warp a picture (3, H, W) by `maps` (6 K + 2, CELLS, CELLS)."""
+    layer = AffineFields(channels=8, condition=4, fields=fields)
+    layer.maps = Maps(maps[None])  # type: ignore[assignment]
     features = torch.zeros(1, 8, 2 * CELLS, 2 * CELLS)
-    return fields(features, torch.zeros(1, 4), picture[None])[0]
-
-
-def raw(maps: Tensor) -> Tensor:
-    """Return what the layer gives for these maps, which are kept within 2 by a tanh."""
-    return 2 * torch.atanh(maps / (2 + 1e-6))
-
-
-def turn(angle: float, about: tuple[float, float]) -> Tensor:
-    """Return maps that take every pixel from where a turn by `angle` about a point (x, y) leads."""
-    c, s = math.cos(angle), math.sin(angle)
-    matrix = torch.tensor([[c - 1, -s], [s, c - 1]])  # J, the turn less the identity
-    offset = centres() - torch.tensor(about)[:, None, None]
-    moved = torch.einsum("ij,jhw->ihw", matrix, offset)  # d, of each cell's own centre
-    return torch.cat([matrix.flatten()[:, None, None].expand(4, CELLS, CELLS), moved])
+    return layer(features, torch.zeros(1, 4), picture[None])[0]
 
 
 @pytest.mark.parametrize("quarters", [1, 3])
 def test_a_turn_about_the_centre_is_exact(quarters: int):
     """Cells that turn about one point move the picture as a whole, however far: as torch turns an array."""
     picture = torch.rand(3, SIZE, SIZE)
-    result = warped(turn(quarters * math.pi / 2, (0.0, 0.0)), picture)
+    result = warped(raw(quarters * math.pi / 2), picture)
     assert torch.allclose(result, torch.rot90(picture, quarters, dims=(1, 2)), atol=1e-4)
 
 
 def test_a_shift_in_pixels():
-    """d is in halves of the picture, and says where a pixel is taken from."""
+    """t is in halves of the picture, and says where a pixel is taken from."""
     picture = torch.rand(3, SIZE, SIZE)
-    maps = torch.zeros(6, CELLS, CELLS)
-    maps[4], maps[5] = 3 * 2 / SIZE, -2 * 2 / SIZE  # from 3 px to the right, from 2 px above
-    result = warped(maps, picture)
+    shift = (3 * 2 / SIZE, -2 * 2 / SIZE)  # from 3 px to the right, from 2 px above
+    result = warped(raw(shift=shift), picture)
     assert torch.allclose(result[:, 2:, :-3], picture[:, :-2, 3:], atol=1e-5)
 
 
-def test_it_starts_near_the_identity():
-    """A network that has one starts as one that copies: every warp is nearly the picture."""
-    torch.manual_seed(0)
-    fields = AffineFields(channels=8, condition=4, fields=3)
-    rows = torch.linspace(0, 1, SIZE)
-    picture = torch.stack(
-        [rows[None, :].expand(SIZE, -1), rows[:, None].expand(-1, SIZE), rows.flip(0)[:, None] * rows]
-    )
-    result = fields(torch.randn(1, 8, 8, 8), torch.randn(1, 4), picture[None])[0]
-    assert result.shape == (3, SIZE, SIZE)
-    assert (result - picture).abs().max() < 0.15
-    maps = fields.maps.weight.unflatten(0, (3, 6))
-    assert (maps[0] - maps[1]).abs().max() > 0  # each a little different, or they would learn the same
+def test_a_turn_about_a_pivot():
+    """A quarter about (0.25, -0.25), which is 4 px to the right and 4 px up: as if that were moved to the centre."""
+    picture = torch.zeros(3, SIZE, SIZE)
+    picture[:, 8:14, 16:24] = torch.rand(3, 6, 8)  # around the pivot, x 20, y 12
+    result = warped(raw(math.pi / 2, pivot=(0.25, -0.25)), picture)
+    about = torch.rot90(picture.roll((4, -4), (1, 2)), 1, dims=(1, 2)).roll((-4, 4), (1, 2))
+    assert torch.allclose(result, about, atol=1e-4)
+
+
+def test_fields_start_as_turns():
+    """With nothing learnt and pivots at the centre, field 1 of 4 is a quarter on, field 2 upside down."""
+    picture = torch.rand(3, SIZE, SIZE)
+    nothing = torch.zeros(24, CELLS, CELLS)
+    result = warped(
+        torch.cat([nothing, raw()[-2:]]), picture, fields=4
+    )  # weights are equal where features are 0
+    turned = torch.stack([torch.rot90(picture, k, dims=(1, 2)) for k in range(4)]).mean(dim=0)
+    assert torch.allclose(result, turned, atol=0.02)
 
 
 def test_the_warps_reach_the_frame():
@@ -92,7 +93,7 @@ def test_the_warps_reach_the_frame():
     config = NextFrameConfig(slots=(3,), size=SIZE, history=3, widths=(8, 8, 8, 8), condition=8, affine=1)
     network = NextFrameUNet(config).eval()
     assert network.fields is not None and network.choice is not None
-    network.fields.maps = Maps(raw(turn(math.pi / 2, (0.0, 0.0)))[None])  # type: ignore[assignment]
+    network.fields.maps = Maps(raw(math.pi / 2)[None])  # type: ignore[assignment]
     with torch.no_grad():
         network.choice.logits.bias.copy_(torch.tensor([-50.0] * 4 + [50.0] * 4))  # type: ignore[union-attr]
         for parameter in (network.head.weight, network.head.bias):
