@@ -24,6 +24,7 @@ from moviola.models.regis.fuse import FuseConfig, FuseRefiner
 from moviola.models.regis.unet import UnetConfig, UnetRefiner
 from moviola.models.regis.vq import VqConfig, VqRefiner
 from moviola.nn.words import tokenize
+from moviola.recipes.perceptual import PerceptualConfig
 from moviola.training.loop import Objective, TrainerConfig
 from moviola.training.lora import add_lora, merge_lora, save_lora
 from moviola.training.objectives.regis_fuse import RegisFuseObjective, RegisFuseObjectiveConfig
@@ -162,15 +163,22 @@ class RegisURun(RefinerRun):
 
 
 class RegisVqRun(RefinerRun):
-    """A run that trains `VqRefiner`; attributes as `RefinerRun`."""
+    """A run that trains `VqRefiner`.
+
+    Attributes:
+        perceptual: the network of the perceptual loss, where that has a weight. The others as `RefinerRun`.
+    """
 
     model: VqConfig
     objective: RegisVqObjectiveConfig = RegisVqObjectiveConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
 
     def build(self) -> tuple[Objective, Samples]:
         """Make the network and the samples."""
         samples, shown = self._samples()
-        return RegisVqObjective(self._network(VqRefiner), self.objective, shown), samples
+        size = self.data.crop or self.model.size
+        lpips = self.perceptual.load(size, size) if self.objective.lpips else None
+        return RegisVqObjective(self._network(VqRefiner), self.objective, shown, lpips), samples
 
 
 class RegisFuseRun(RefinerRun):

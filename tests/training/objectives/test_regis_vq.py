@@ -200,3 +200,37 @@ def test_only_what_is_trained_is_in_the_optimizer():
     held = {p for group in optimizer.param_groups for p in group["params"]}
     assert held == set(net.encoder.join.parameters())
     assert optimizer.param_groups[0]["lr"] == 3e-4
+
+
+def test_adversarial_and_perceptual_terms(toys):
+    """Both add weight times what the frozen judges say; before its first step the discriminator has no part."""
+
+    class Distance(torch.nn.Module):
+        def forward(self, a, b):
+            return torch.full((len(a), 1), 2.0)
+
+    net, data = network(), batch(0, 1)
+    config = RegisVqObjectiveConfig(
+        lpips=0.5, adversarial=0.1, adversarial_from=5, discriminator_width=4, discriminator_layers=2
+    )
+    objective = RegisVqObjective(net, config, lpips=Distance())  # type: ignore[arg-type]
+    early = FakeContext(toys.ALONE)
+    before = objective.step([data], early)
+    assert "adversarial" not in before and before["lpips"] == pytest.approx(2.0)
+    assert set(objective.optimizers()) == {"refiner", "discriminator"}
+    late = FakeContext(toys.ALONE)
+    late.step = 5
+    score = torch.tensor([[[[0.25]]], [[[0.75]]], [[[-0.5]]], [[[0.0]]]])  # two real clips, two refined ones
+    calls = []
+
+    class Judge(torch.nn.Module):
+        def forward(self, video):
+            calls.append(len(video))
+            return score[: len(video)]
+
+    objective.discriminator = Judge()  # type: ignore[assignment]
+    after = objective.step([data], late)
+    assert calls == [2, 4]
+    assert after["adversarial"] == pytest.approx(-0.5)  # minus the mean score of the refined clips
+    # hinge: mean of 1 - 0.25 and 1 - 0.75, plus mean of 1 - 0.5 and 1 + 0
+    assert after["real"] == pytest.approx(0.5) and after["fake"] == pytest.approx(-0.25)
