@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moviola.core.errors import ConfigError, UnknownNameError
-from moviola.data.corrupt import CORRUPTIONS, FAULTS, GREY, HOLES, find_corruption
+from moviola.data.corrupt import CORRUPTIONS, FAULTS, GREY, HOLES, UNKNOWABLE, Mixture, find_corruption
 from moviola.data.corrupt.filters import blurred, displaced, smooth_field
 from moviola.data.corrupt.regions import STAGES, band_mask, block_mask, held_mask
 
@@ -293,7 +293,8 @@ def test_smooth_field_is_bilinear():
 
 def test_names():
     """Holes and faults are all there is; a wrong name offers the nearest."""
-    assert sorted((*HOLES, *FAULTS)) == sorted(NAMES)
+    assert sorted((*HOLES, *FAULTS, *UNKNOWABLE)) == sorted(NAMES)
+    assert not set(Mixture().weights) & set(UNKNOWABLE)
     with pytest.raises(UnknownNameError, match="did you mean checkerboard"):
         find_corruption("chekerboard")
 
@@ -312,3 +313,27 @@ def test_bad_frames(frames):
     """Only uint8 (T, H, W, 3)."""
     with pytest.raises(ConfigError, match="takes frames uint8"):
         CORRUPTIONS["noise"].apply(frames, 0.5, rng())
+
+
+def test_colours_are_taken_away_alike_in_all_frames():
+    """Each draw is luma, an order of channels or an inverted channel, the same everywhere; all nine come up."""
+    clip, seen = moving(3), set()
+    luma = clip @ np.array([0.299, 0.587, 0.114])
+    for seed in range(60):
+        out = CORRUPTIONS["colours"].apply(clip, 1.0, rng(seed))[0].astype(float)
+        if np.abs(out - luma[..., None]).max() <= 0.51:
+            seen.add("luma")
+            continue
+        sources = []
+        for c in range(3):
+            fits = [
+                (k, s)
+                for k in range(3)
+                for s in (0, 1)
+                if np.array_equal(out[..., c], abs(255 * s - clip[..., k].astype(float)))
+            ]
+            assert len(fits) == 1
+            sources.append(fits[0])
+        seen.add(tuple(sources))
+    assert len(seen) == 9
+    assert ((0, 0), (1, 0), (2, 0)) not in seen

@@ -20,7 +20,7 @@ from moviola.data.corrupt.damages import (
     reverse,
     shuffle,
 )
-from moviola.data.corrupt.mixture import FAULTS, HOLES, Mixture
+from moviola.data.corrupt.mixture import FAULTS, HOLES, UNKNOWABLE, Mixture
 from moviola.data.corrupt.regions import GREY
 from moviola.data.corrupt.table import CORRUPTIONS, Corrupted, Corruption, find_corruption
 
@@ -30,6 +30,7 @@ __all__ = [
     "FAULTS",
     "GREY",
     "HOLES",
+    "UNKNOWABLE",
     "Corrupted",
     "Corruption",
     "Damage",

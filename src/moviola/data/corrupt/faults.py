@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 Corrupted = tuple[np.ndarray, np.ndarray]
 
+_ORDERS = (
+    (0, 2, 1),
+    (1, 0, 2),
+    (1, 2, 0),
+    (2, 0, 1),
+    (2, 1, 0),
+)  # of red, green and blue, but for the plain one
+
 
 def noise(frames: np.ndarray, strength: float, generator: Generator) -> Corrupted:
     """Add Gaussian noise of standard deviation 50 * strength (of 255), anew for every frame and channel."""
@@ -125,6 +133,24 @@ def soft(frames: np.ndarray, strength: float, generator: Generator) -> Corrupted
     mask = _everywhere(frames)
     mask[0] = count == 1
     return out, mask
+
+
+def colours(frames: np.ndarray, strength: float, generator: Generator) -> Corrupted:
+    """Take colours away, the same ones in the whole clip: what they were, a caption alone can tell.
+
+    `strength` of the way to one of: the luma of Rec. 601; the channels in one of the five other orders; one channel
+    inverted.
+    """
+    now = frames.astype(np.float32)
+    drawn = int(generator.integers(9))
+    if drawn == 0:
+        other = np.repeat(now @ np.array([0.299, 0.587, 0.114], np.float32)[:, None], 3, axis=-1)
+    elif drawn < 6:
+        other = now[..., _ORDERS[drawn - 1]]
+    else:
+        other = now.copy()
+        other[..., drawn - 6] = 255 - other[..., drawn - 6]
+    return to_uint8(now + np.float32(strength) * (other - now)), _everywhere(frames)
 
 
 def _everywhere(frames: np.ndarray) -> np.ndarray:

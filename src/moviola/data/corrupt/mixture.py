@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 HOLES: tuple[str, ...] = ("blocks", "held-block", "frame-blocks", "pixels", "sliding")
-FAULTS: tuple[str, ...] = tuple(name for name in CORRUPTIONS if name not in HOLES)
+UNKNOWABLE: tuple[str, ...] = ("colours",)
+"""What a clip alone cannot tell: for refiners that read captions, and in no mixture unless it is named."""
+FAULTS: tuple[str, ...] = tuple(name for name in CORRUPTIONS if name not in (*HOLES, *UNKNOWABLE))
 
 Strength = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -25,7 +27,7 @@ class Mixture(Config):
     """Which corruptions, how often and how strong.
 
     Attributes:
-        weights: corruption to weight; only their proportions count. Default: all of them, equally.
+        weights: corruption to weight; only their proportions count. Default: `HOLES` and `FAULTS`, equally.
         strength: lowest and highest strength; drawn uniformly between.
         strengths: corruption to a range of its own.
         most: a clip gets 1 to `most` different corruptions, one over the other, their masks joined.
@@ -36,7 +38,7 @@ class Mixture(Config):
         ConfigError: from `make` and `load`, anything else out of range.
     """
 
-    weights: dict[str, Weight] = Field(default_factory=lambda: dict.fromkeys(CORRUPTIONS, 1.0))
+    weights: dict[str, Weight] = Field(default_factory=lambda: dict.fromkeys((*HOLES, *FAULTS), 1.0))
     strength: Range = (0.2, 1.0)
     strengths: dict[str, Range] = Field(default_factory=dict)
     most: int = Field(default=1, ge=1)

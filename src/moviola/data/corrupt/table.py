@@ -96,6 +96,7 @@ CORRUPTIONS: dict[str, Corruption] = {
         Corruption("checkerboard", "the pattern of up-convolutions", faults.checkerboard),
         Corruption("low-bit", "few levels of colour", faults.low_bit),
         Corruption("soft", "detail lost after the first frame", faults.soft),
+        Corruption("colours", "colours taken away or swapped", faults.colours),
         Corruption("jpeg", "JPEG artefacts", coding.jpeg),
         Corruption("codec", "H.264 artefacts", coding.codec),
     )
