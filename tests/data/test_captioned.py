@@ -7,13 +7,16 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from moviola.core.errors import InputError
 from moviola.core.notes import Note
+from moviola.core.seeds import numpy_generator
 from moviola.core.video import Video
 from moviola.data import captioned, codec
 from moviola.data.toys import sprites
+from moviola.nn.warp import warp
 
 
 @pytest.fixture
@@ -293,3 +296,26 @@ def test_detail_is_where_another_word_shows(shared):
     for mask in masks:
         assert mask.shape == (2, 64, 64) and any(np.array_equal(mask, w) for w in wanted)
     assert len({int(m.sum()) for m in masks}) > 4
+
+
+@pytest.mark.parametrize("toy", ["digits", "icons"])
+def test_the_flow_of_a_scene_brings_back_its_frames(toy: str):
+    """The first frame, warped by the flow, is each frame where something moves; elsewhere the flow is nan."""
+    clips = captioned.SceneClips(
+        toy, 40, size=64, frames=24, elements=(1, 2), periods=(24,), scale=0.36, travel=(0.1, 0.11)
+    )
+    rng, motions = numpy_generator(0, "flow"), set()
+    for _ in range(12):
+        clip, numbers, first = clips.draw(rng), np.array([1, 7, 13, 22, 30]), int(rng.integers(24))
+        motions.add(clips.grammar.caption(clip.slots))
+        assert clip.flow is not None
+        flow = clip.flow(numbers, first)
+        frames, known = clip.read(numbers).astype(np.float32), np.isfinite(flow).all(axis=1)
+        assert flow.shape == (5, 2, 64, 64) and not (frames[~known] != np.array(clips.background)).any()
+        before = torch.from_numpy(clip.read(np.array([first]))).movedim(-1, 1).float().expand(5, -1, -1, -1)
+        warped = warp(before, torch.from_numpy(np.nan_to_num(flow)))[0].movedim(1, -1).numpy()
+        still = np.abs(before.movedim(1, -1).numpy() - frames)[known].mean()
+        assert np.abs(warped - frames)[known].mean() < max(
+            0.5 * still, 4
+        )  # what is left is from between pixels
+    assert len(motions) > 6

@@ -188,6 +188,31 @@ def test_histories_of_another_look():
     assert all(np.array_equal(plain[0][key], plain[1][key]) for key in plain[0])  # none asked for, none drawn
 
 
+class Flowing(Counting):
+    """Its flow says which frame and which first frame it was asked for."""
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        def flow(index: np.ndarray, first: int) -> np.ndarray:
+            return np.broadcast_to(
+                np.stack([index, np.full_like(index, first)], axis=1)[..., None, None], (len(index), 2, 4, 4)
+            ).astype(np.float32)
+
+        return dataclasses.replace(super().draw(rng), flow=flow)
+
+
+def test_flows_are_of_the_futures_from_the_first_frame():
+    """Asked for, they are those of the frames to predict, from the frame that the roll-out began with; else nan."""
+    samples = Histories(Flowing(), history=4, future=2, flow=True)
+    for i in range(50):
+        made = samples.sample(np.random.default_rng(i))
+        first = numbers(made["first"][None])[0]
+        assert (made["flow"][:, 0, 0, 0] == np.array(numbers(made["future"])) - 1).all()
+        assert (made["flow"][:, 1] == first - 1).all()
+    unknown = Histories(Counting(), history=4, flow=True).sample(np.random.default_rng(0))["flow"]
+    assert unknown.shape[:2] == (1, 2) and np.isnan(unknown).all()
+    assert "flow" not in Histories(Flowing(), history=4).sample(np.random.default_rng(0))
+
+
 class Looped(Counting):
     """Frames 3 to 7 (numbers 4 to 8) may be repeated."""
 

@@ -10,6 +10,7 @@ from moviola.training.losses import (
     charbonnier,
     detail_l1,
     edge_l1,
+    flow_error,
     gan_cls_critic,
     hinge_critic,
     hinge_generator,
@@ -154,3 +155,15 @@ def test_pyramid_l1_by_hand():
     assert float(pyramid_l1(a, b, 2)) == pytest.approx(0.25)
     a[0, 0, 0, 2] = -4
     assert float(pyramid_l1(a, b, 1)) == pytest.approx((0.5 + 0) / 2)
+
+
+def test_flow_error_by_hand():
+    """One pixel of four is known: its two fields are 0.5 + 0 and 0 + 1 away, with weights 0.25 and 0.75."""
+    target = torch.full((1, 2, 2, 2), torch.nan)
+    target[0, :, 1, 0] = torch.tensor([0.5, -1.0])  # px: 0.5 and -1 of half the picture
+    flows = torch.full((1, 2, 2, 2, 2), 9.0)
+    flows[0, 0, :, 1, 0] = torch.tensor([1.0, -1.0])
+    flows[0, 1, :, 1, 0] = torch.tensor([0.5, 0.0])
+    weights = torch.tensor([0.25, 0.75])[None, :, None, None].expand(1, 2, 2, 2)
+    assert float(flow_error(flows, weights, target)) == pytest.approx(0.25 * 0.5 + 0.75 * 1.0)
+    assert float(flow_error(flows, weights, torch.full_like(target, torch.nan))) == 0

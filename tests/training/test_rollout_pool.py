@@ -132,3 +132,11 @@ def test_a_lead_is_played_once():
         pool.go_on(rows, [to_network(torch.zeros(4, 2, 2, 3, dtype=torch.uint8))] * 2)
         data = batch(begin=False)
     assert futures == [2, 3, 4, 5, 4, 5, 4, 5]
+
+
+def test_flows_are_not_kept():
+    """Rows of the pool say that they know none; the others keep theirs."""
+    pool = pool_of(1, 2)
+    made = batch(begin=True) | {"flow": torch.ones(4, 1, 2, 2, 2)}
+    placed = pool.rows(made, 0).put(made)
+    assert placed["flow"][:2].isnan().all() and (placed["flow"][2:] == 1).all()

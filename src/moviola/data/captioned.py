@@ -157,10 +157,50 @@ class SceneClips:
             others = self.module.make(index, self.seed, self.config, looks=rng).video.frames
             return lambda numbers: others[numbers % period]
 
+        def flow(numbers: np.ndarray, first: int) -> np.ndarray:
+            """Where the pixels of what moves were in frame `first`."""
+            return scene_flow(clip.truth["elements"], numbers % period, first % period, frames.shape[1:3])
+
         latent = places(clip.truth, self.grammar.elements, numpy_generator(self.seed, "places", index))
         return Clip(
-            slots, period, cyclic=True, read=read, differing=covered, latent=latent, other_look=other_look
+            slots,
+            period,
+            cyclic=True,
+            read=read,
+            differing=covered,
+            latent=latent,
+            other_look=other_look,
+            flow=flow,
         )
+
+
+def scene_flow(
+    elements: Sequence[dict[str, Any]], numbers: np.ndarray, first: int, size: tuple[int, int]
+) -> np.ndarray:
+    """Return where the pixels of a scene's elements were in a first frame, less their own place.
+
+    A pixel p of an element at c_t, turned by a_t, was at c_0 + R(a_0 - a_t) (p - c_t).
+
+    Args:
+        elements: of a scene's truth, the ones in front last.
+        numbers: of frames, int (N,). first: of the first frame.
+        size: (H, W).
+
+    Returns:
+        float32 (N, 2, H, W), px, x before y; nan more than a pixel beyond the elements' radius.
+    """
+    y, x = np.mgrid[: size[0], : size[1]] + 0.5
+    flow = np.full((len(numbers), 2, *size), np.nan, np.float32)
+    for element in elements:
+        centres, angles = element["centres"], element["angles"]
+        for k, number in enumerate(numbers):
+            dx, dy = x - centres[number, 0], y - centres[number, 1]
+            turn = angles[first] - angles[number]
+            cos, sin = np.cos(turn), np.sin(turn)
+            source = centres[first, 0] + cos * dx - sin * dy, centres[first, 1] + sin * dx + cos * dy
+            covered = dx**2 + dy**2 <= (element["radius"] + 1) ** 2  # edges are drawn softly
+            flow[k] = np.where(covered, np.stack([source[0] - x, source[1] - y]), flow[k])
+    return flow
 
 
 def places(truth: dict[str, Any], count: int, rng: np.random.Generator) -> np.ndarray:

@@ -37,6 +37,9 @@ class Clip:
             slot of the caption, drawn at random, were another; None where that cannot be known.
         loop: (start, stop) of frames that may follow one another again and again, in a clip that is not `cyclic`;
             None where it has none.
+        flow: frame numbers, int (N,), and that of a first frame to where the pixels of those frames were in the first
+            one, less their own place, px, x before y, float32 (N, 2, H, W); nan where nothing moves or it is not known.
+            None where that cannot be known.
         other_look: a random generator to the reader of a clip that moves alike and looks different; None where none can
             be made.
         latent: float32 (L,), each about N(0, 1): what of the first frame the caption leaves open, such as a place; None
@@ -51,6 +54,7 @@ class Clip:
     loop: tuple[int, int] | None = None
     latent: np.ndarray | None = None
     other_look: Callable[[np.random.Generator], Read] | None = None
+    flow: Callable[[np.ndarray, int], np.ndarray] | None = None
 
 
 class Clips(Protocol):
@@ -128,6 +132,7 @@ class Histories:
         begin: share of the samples that hand them out.
         other_look: share of the histories that show the same motion with another look, where the clips know one, so
             that looks have to come from the caption and the first frame.
+        flow: also hand out where the pixels of the futures were in the first frame (`Clip.flow`).
         other: also draw a caption that contradicts the clip's (one of another clip, where eight draws find none).
     """
 
@@ -143,9 +148,10 @@ class Histories:
         begin: float = 1 / 8,
         other_look: float = 0.0,
         *,
+        flow: bool = False,
         other: bool = False,
     ) -> None:
-        self.other_look = other_look
+        self.other_look, self.flow = other_look, flow
         self.clips, self.history, self.future = clips, history, future
         self.cycle, self.begin = cycle, begin
         self.single, self.full, self.restart, self.other = single, full, restart, other
@@ -154,7 +160,8 @@ class Histories:
         """Return history uint8 (K, H, W, 3) right-aligned, count int64 (), future uint8 (F, H, W, 3), slots int64 (S,).
 
         Also `first`, the frame that the history's roll-out would have begun with, uint8 (H, W, 3), and `time`, how many
-        frames after it the future begins, int64 (); where clips know it, detail bool (F, H, W); with `other` that as
+        frames after it the future begins, int64 (); where clips know it, detail bool (F, H, W); with `flow` that as
+        well, float32 (F, 2, H, W), nan where it is not known; with `other` that as
         well, int64 (S,). With `cycle` also the frames of a roll-out up to the end of its first period, `cycle` uint8
         (cycle, H, W, 3); how many stand before that period, `lead`; its length, `period` (0 where none are handed out);
         and where known `cycle_detail`, bool.
@@ -184,6 +191,8 @@ class Histories:
         first = np.array([start]) if count < self.history else self._first(clip, start, rng)
         made["first"] = frames[0] if count < self.history else clip.read(first)[0]
         made["time"] = start + count - first[0]
+        if self.flow:
+            made["flow"] = self._flow(clip, index[count:], int(first[0]), made["future"])
         if self.other:
             made["other"] = _other_slots(self.clips, rng, lambda slots: contradicts(slots, clip.slots))
         return made | self._whole(clip, rng) if self.cycle else made
@@ -195,6 +204,13 @@ class Histories:
         if not self.other_look or clip.other_look is None or rng.random() >= self.other_look:
             return frames
         return clip.other_look(rng)(index)
+
+    @staticmethod
+    def _flow(clip: Clip, index: np.ndarray, first: int, future: np.ndarray) -> np.ndarray:
+        """Return where the pixels of the frames `index` were in frame `first`, as far as that is known."""
+        if clip.flow is None:
+            return np.full((len(index), 2, *future.shape[1:3]), np.nan, np.float32)
+        return clip.flow(index, first)
 
     def _first(self, clip: Clip, start: int, rng: np.random.Generator) -> np.ndarray:
         """Return the number of a first frame from which a roll-out may have come to frame `start`, int (1,)."""

@@ -88,6 +88,7 @@ class NextFrameBase(Config):
             self.cycle if pixel.pool else 0,
             self.begin,
             self.other_look,
+            flow=bool(pixel.flow),
             other=other,
         )
 

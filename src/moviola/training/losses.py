@@ -92,6 +92,21 @@ def pyramid_l1(a: Tensor, b: Tensor, halvings: int) -> Tensor:
     return torch.stack(errors).mean()
 
 
+def flow_error(flows: Tensor, weights: Tensor, target: Tensor) -> Tensor:
+    """Return the mean absolute error of flows, by their weights, where the true one is known; 0 where none is.
+
+    Args:
+        flows: (B, K, 2, H, W), half the picture being 1.
+        weights: (B, K, H, W), 0 or more, with the sum 1.
+        target: (B, 2, H, W), px; nan where it is not known.
+    """
+    height, width = target.shape[-2:]
+    target = target * torch.tensor([2 / width, 2 / height], device=target.device)[:, None, None]
+    known = target.isfinite().all(dim=1)
+    error = (flows - target.nan_to_num()[:, None]).abs().sum(dim=2) * weights
+    return (error.sum(dim=1) * known).sum() / known.sum().clamp(min=1)
+
+
 def pixel_cross_entropy(a: Tensor, b: Tensor, margin: float = 1e-3) -> Tensor:
     """Mean binary cross-entropy in nats of images `a` for images `b`, both in [-1, 1] and taken as shares in [0, 1].
 

@@ -119,6 +119,8 @@ class RolloutPool(nn.Module):
             "future": self.cycle[at][row, numbers],
             "detail": self.detail[at][row, numbers],
         }
+        if "flow" in batch:
+            own["flow"] = torch.full_like(batch["flow"][: self.size], torch.nan)  # not kept
         own = {key: value for key, value in own.items() if key in batch}
         return Rows(group, live, {key: _fill(value, batch[key]) for key, value in own.items()})
 

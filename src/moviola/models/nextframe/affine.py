@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +11,25 @@ from torch import Tensor, nn
 from moviola.nn.conv import FiLMBlock
 
 _POOL = 2  # cells of the features to a cell of the maps, each way
-_START = 0.01  # standard deviation of the first weights: the fields start as plain turns
-_REACH = 2.0  # largest entry of what is learnt of a map: half the picture is 1
+_START = 0.01  # standard deviation of the first weights: the fields start near the identity, each a little different
+_REACH = (
+    2.0  # largest entry of what is learnt of a map: half the picture is 1, a turn by 180 degrees has J = -2 I
+)
+
+
+class Warp(NamedTuple):
+    """What `AffineFields` makes of a picture.
+
+    Attributes:
+        picture: (B, 3, H, W), the mixture of the warped pictures.
+        flows: of each field, (B, K, 2, H, W): where each pixel is taken from, less its own place, x before y; half the
+            picture is 1.
+        weights: of each field, (B, K, H, W), with the sum 1.
+    """
+
+    picture: Tensor
+    flows: Tensor
+    weights: Tensor
 
 
 class AffineFields(nn.Module):
@@ -21,11 +38,8 @@ class AffineFields(nn.Module):
     Around the centre c of a cell the picture to be drawn takes its pixels from p + d + J (p - c), p the place of the
     pixel, with d and J of the cell: the local affine motion of Siarohin et al. 2019, "First Order Motion Model for
     Image Animation", eq. 4, on a regular grid in place of their key points. Between centres the maps are interpolated,
-    so that cells of one map move a whole part rigidly, however far it turns.
-
-    Ours: J = B_k + J_k and d = t_k - J u. Field k of K starts at the turn by k / K (B_k), since from the picture as it
-    is no error of pixels leads to one that is upside down; and all turn about one pivot, c + u, which is the same
-    however far a part has turned.
+    so that cells of one map move a whole part rigidly, however far it turns. Ours: d = t - J u, so that all maps of a
+    cell turn about one pivot, c + u, which is the same however far a part has turned.
 
     Args:
         channels: C of the features, a multiple of 8.
@@ -33,41 +47,33 @@ class AffineFields(nn.Module):
         fields: K, how many warps there are to choose from at every place.
     """
 
-    turns: Tensor
-
     def __init__(self, channels: int, condition: int, fields: int) -> None:
         super().__init__()
         self.fields = fields
         self.block = FiLMBlock(channels, channels, condition)
-        self.maps = nn.Conv2d(channels, 6 * fields + 2, 1)  # J_k and t_k of each field, u
+        self.maps = nn.Conv2d(channels, 6 * fields + 2, 1)  # J and t of each field, u
         self.weights = nn.Conv2d(channels, fields, 1)
         for layer in (self.maps, self.weights):
             nn.init.normal_(layer.weight, std=_START)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        angles = 2 * math.pi * torch.arange(fields) / fields
-        turns = torch.stack([angles.cos() - 1, -angles.sin(), angles.sin(), angles.cos() - 1], dim=1)
-        self.register_buffer("turns", turns[..., None, None], persistent=False)  # (K, 4, 1, 1)
 
-    def forward(self, features: Tensor, condition: Tensor, picture: Tensor) -> Tensor:
+    def forward(self, features: Tensor, condition: Tensor, picture: Tensor) -> Warp:
         """Warp a picture.
 
         Args:
             features: (B, C, h, w), of what is to be drawn.
             condition: (B, D).
-            picture: (B, 3, H, W).
-
-        Returns:
-            (B, 3, H, W); beyond its border the picture goes on as its outermost pixels.
+            picture: (B, 3, H, W); beyond its border it goes on as its outermost pixels.
         """
         b, k, size = len(picture), self.fields, picture.shape[2:]
         x = F.silu(self.block(F.avg_pool2d(features, _POOL), condition))
         matrix, shift = self._maps(_REACH * torch.tanh(self.maps(x).float() / _REACH))
         affine = F.interpolate(torch.cat([matrix, shift], dim=1), size=size, mode="bilinear")
         places = _places(*size, affine)
-        places = places + affine[:, 4:] + _applied(affine[:, :4], places)
+        flow = affine[:, 4:] + _applied(affine[:, :4], places)
         warped = F.grid_sample(
             picture.float().repeat_interleave(k, dim=0),
-            places.movedim(1, -1),
+            (places + flow).movedim(1, -1),
             mode="bilinear",
             padding_mode="border",
             align_corners=False,
@@ -76,13 +82,13 @@ class AffineFields(nn.Module):
             dim=1
         )
         mixed = (warped.reshape(b, k, *picture.shape[1:]) * weights[:, :, None]).sum(dim=1)
-        return mixed.to(picture.dtype)
+        return Warp(mixed.to(picture.dtype), flow.reshape(b, k, 2, *size), weights)
 
     def _maps(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Return J of the cells, (B K, 4, h, w), and the shift that makes it a map about c + u, (B K, 2, h, w)."""
         b, _, rows, columns = raw.shape
         own, pivot = raw[:, :-2].reshape(b, self.fields, 6, rows, columns), raw[:, None, -2:]
-        matrix = (own[:, :, :4] + self.turns).flatten(0, 1)
+        matrix = own[:, :, :4].flatten(0, 1)
         about = _places(rows, columns, raw) + pivot.expand(-1, self.fields, -1, -1, -1).flatten(0, 1)  # c + u
         return matrix, own[:, :, 4:].flatten(0, 1) - _applied(matrix, about)
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moviola.core.weights import PretrainedMixin
-from moviola.models.nextframe.affine import AffineFields
+from moviola.models.nextframe.affine import AffineFields, Warp
 from moviola.models.nextframe.config import NextFrameConfig
 from moviola.models.nextframe.timing import FrameCode, TimeEmbedding
 from moviola.nn.conv import DownBlock3d, FiLMBlock
@@ -174,8 +174,8 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         slots: Tensor,
         first: Tensor | None = None,
         time: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return what `forward` does, and the warped first frame that it draws from, (B, 3, H, W), where it has one."""
+    ) -> tuple[Tensor, Warp | None]:
+        """Return what `forward` does, and the warp of the first frame that it draws from, where it has one."""
         caption = self.caption(slots)
         if self.length is not None:
             caption = caption + self.length(count)
@@ -197,17 +197,17 @@ class NextFrameUNet(PretrainedMixin, nn.Module):
         x = self.fuse1(torch.cat([self.up1(x, steer), s1[:, :, -1]], dim=1))
         if self.memory is not None:
             x = self.memory(x, F.pixel_unshuffle(first.to(x.dtype), 4))
-        warped = None if self.fields is None else self.fields(x, steer, first)  # (B, 3, H, W)
+        warp = None if self.fields is None else self.fields(x, steer, first)
         x = self.fuse0(torch.cat([self.up0(x, steer), s0[:, :, -1], newest], dim=1))
-        if self.warped is not None and warped is not None:
-            x = x + self.warped(F.pixel_unshuffle(warped.to(x.dtype), 2))
+        if self.warped is not None and warp is not None:
+            x = x + self.warped(F.pixel_unshuffle(warp.picture.to(x.dtype), 2))
         x = x + self.last(F.silu(self.film(x, steer)))
         x = F.silu(x)
         frame = history[:, -1] if self.moves is None else self.moves(x, history[:, -1])
-        if self.choice is not None and warped is not None:
-            frame = self.choice(x, torch.stack([frame, warped.to(frame.dtype)], dim=1))
+        if self.choice is not None and warp is not None:
+            frame = self.choice(x, torch.stack([frame, warp.picture.to(frame.dtype)], dim=1))
         x = F.pixel_shuffle(self.head(x), 2).to(history.dtype)
-        return torch.addcmul(x[:, :3], x[:, 3:], frame), warped
+        return torch.addcmul(x[:, :3], x[:, 3:], frame), warp
 
     def _volume(self, history: Tensor, count: Tensor) -> Tensor:
         """Return (B, 13, K, H/2, W/2): pixels folded by two, and the mask of real frames."""

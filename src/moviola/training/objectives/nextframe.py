@@ -16,9 +16,10 @@ from moviola.core.config import Config
 from moviola.core.ranges import to_network
 from moviola.data.loader import Batch
 from moviola.models.nextframe import NextFrameNetwork, NextFrameUNet, push
+from moviola.models.nextframe.affine import Warp
 from moviola.nn.pretrained.lpips import LPIPS
 from moviola.training.loop import Context, Terms
-from moviola.training.losses import detail_l1, edge_l1, pixel_cross_entropy, pyramid_l1
+from moviola.training.losses import detail_l1, edge_l1, flow_error, pixel_cross_entropy, pyramid_l1
 from moviola.training.previews import preview_rollouts
 from moviola.training.rollout_pool import RolloutPool
 
@@ -41,6 +42,8 @@ class NextFrameObjectiveConfig(Config):
             takes few pixels is not lost.
         warp: weight of the absolute error of the warped first frame alone, at the full size and halved three times, so
             that its maps find a motion from afar; for networks with `affine`.
+        flow: weight of the error of the maps by which the first frame is warped, half the picture being 1, where the
+            clips know their motion; for networks with `affine`.
         noise: largest standard deviation of the noise on histories (values span 2); half of the samples get some.
         history_dropout: share of the samples whose history is hidden as a whole, so that the frame has to come from the
             first one, the caption and the time; for networks with `memory` or `periods`.
@@ -70,6 +73,7 @@ class NextFrameObjectiveConfig(Config):
     lpips: float = Field(default=0.0, ge=0)
     detail: float = Field(default=0.0, ge=0)
     warp: float = Field(default=0.0, ge=0)
+    flow: float = Field(default=0.0, ge=0)
     noise: float = Field(default=0.15, ge=0)
     history_dropout: float = Field(default=0.0, ge=0, lt=1)
     blur: float = Field(default=0.0, ge=0, le=1)
@@ -186,33 +190,37 @@ class NextFrameObjective:
         unroll = c.unroll if context.step >= c.unroll_from else 1
         future = to_network(_window(micro["future"], start, unroll))
         detail = _window(micro["detail"], start, unroll) if c.detail and "detail" in micro else None
+        flow = _window(micro["flow"], start, unroll) if c.flow and "flow" in micro else None
         sums: Terms = {}
         drawn: list[Tensor] = []
         for k in range(future.shape[1]):
             seen, seen_count = history, count
-            frame, warped = self._next(seen, seen_count, slots, first, time + k)
+            frame, warp = self._next(seen, seen_count, slots, first, time + k)
             drawn.append(frame.detach().clamp(-1, 1))
             for key, value in self._errors(
                 frame, future[:, k], None if detail is None else detail[:, k]
             ).items():
                 sums[key] = sums[key] + value / unroll if key in sums else value / unroll
-            if warped is not None:
-                error = pyramid_l1(warped, future[:, k], _HALVINGS) / unroll
-                sums["warp"] = sums["warp"] + error if "warp" in sums else error
+            if warp is not None:
+                errors = {"warp": pyramid_l1(warp.picture, future[:, k], _HALVINGS)}
+                if flow is not None:
+                    errors["flow"] = flow_error(warp.flows, warp.weights, flow[:, k])
+                for key, value in errors.items():
+                    sums[key] = sums[key] + value / unroll if key in sums else value / unroll
             history, count = push(seen, seen_count, (frame if c.through else frame.detach()).clamp(-1, 1))
         if pool is not None and rows is not None:
             pool.go_on(rows, drawn)
         weights = {"l1": c.absolute, "mse": c.square, "bce": c.cross_entropy, "lpips": c.lpips}
-        weights |= {"edges": c.edges, "detail": c.detail, "warp": c.warp}
+        weights |= {"edges": c.edges, "detail": c.detail, "warp": c.warp, "flow": c.flow}
         loss = torch.stack([weights[key] * value for key, value in sums.items()]).sum()
         sums.pop("edges", None)
         return Prediction({"loss": loss, **sums}, seen, seen_count, frame, future[:, k])
 
     def _next(
         self, history: Tensor, count: Tensor, slots: Tensor, first: Tensor | None, time: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return the next frame, and the warped first frame where its error counts."""
-        if self.config.warp and isinstance(self.network, NextFrameUNet):
+    ) -> tuple[Tensor, Warp | None]:
+        """Return the next frame, and the warp of the first one where its error counts."""
+        if (self.config.warp or self.config.flow) and isinstance(self.network, NextFrameUNet):
             return self.network.with_warp(history, count, slots, first, time)
         return self.network(history, count, slots, first, time), None
 
