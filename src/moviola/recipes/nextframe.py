@@ -201,21 +201,23 @@ def _drawn(kind: Literal["digits", "icons"], path: Path | None) -> NextFrameRun:
         recipe=f"nextframe_{kind}",
         data=data,
         model=NextFrameConfig(
-            slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64, periods=(24,)
+            slots=_slots(data), widths=(24, 48, 72, 128), reach=2, memory=64, affine=2, periods=(24,)
         ),
         objective=NextFrameObjectiveConfig(
             learning_rate=1.5e-3,
             noise=0.1,
             detail=0.5,
+            warp=1.0,
+            flow=1.0,
             history_dropout=0.05,
-            blur=0.1,
+            blur=0.2,
             pool=4,
             pool_from=1500,
             pool_lost=0.9,
         ),
-        trainer=_trainer(steps=12000),
+        trainer=_trainer(steps=12000).model_copy(update={"clip": 2.0}),
         restart=1.0,
-        other_look=0.4,
+        other_look=0.6,
     )
 
 
