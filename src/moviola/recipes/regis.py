@@ -13,7 +13,7 @@ from moviola.core.names import natural_key
 from moviola.core.seeds import numpy_generator, seeded
 from moviola.core.weights import start_from
 from moviola.data.captioned import DrawnClips
-from moviola.data.corrupt import Mixture
+from moviola.data.corrupt import FAULTS, HOLES, UNKNOWABLE, Mixture
 from moviola.data.crops import FlawedCrops
 from moviola.data.flawed import Flawed, Pairs
 from moviola.data.loader import Batch, Samples, collate
@@ -209,6 +209,10 @@ _SMALL_VQ = VqConfig(size=64, frames=8, codes=1024, code_width=64, hidden=96, la
 _SMALL_FUSE = FuseConfig(
     encoder=64, encoder_layers=2, width=128, blocks=4, fusion=10, output="residual", skips=True
 )
+_TEXTUAL = {
+    **dict.fromkeys((*HOLES, *FAULTS), 1.0),
+    **dict.fromkeys(UNKNOWABLE, 6.0),
+}  # a quarter is for the text
 _DEBUG = TrainerConfig(steps=12, batch=2, log_every=4, sample_every=12, save_every=12)
 
 
@@ -245,7 +249,9 @@ def regis_u_pairs(path: Path | None = None) -> RegisURun:
     return RegisURun(
         recipe="regis_u_pairs",
         data=RefinerDataConfig(
-            path=_needed(path), paired=0.6, mixture=Mixture(most=2, strength=(0.2, 0.9), clean=0.05)
+            path=_needed(path),
+            paired=0.6,
+            mixture=Mixture(weights=_TEXTUAL, most=2, strength=(0.2, 0.9), clean=0.05),
         ),
         model=_SMALL_U,
         objective=RegisUObjectiveConfig(learning_rate=8e-4),
