@@ -3,6 +3,7 @@
 #   make test    the whole test suite
 #   make check   lint, types, floors, docs
 #   make docs    build the documentation into site/
+#   make leaderboard  write docs/leaderboard.md from the measured runs of benchmarks/regis_leaderboard.py
 #   make zoo      write docs/zoo.md from the models, their cards and the measured runs
 #   make networks            fetch the outside networks, so that the tests that need them run
 #   make test-capabilities   the test suite as on an old CPU, on one with AVX2, and as this CPU is
@@ -17,7 +18,7 @@ CORE := $(VENV)/.core-installed
 DEV  := $(VENV)/.dev-installed
 PROMPT := a person with green hair, a white shirt, red trousers and brown boots walks to the left
 
-.PHONY: demo test test-capabilities networks zoo check docs install dev clean help
+.PHONY: demo test test-capabilities networks zoo leaderboard check docs install dev clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -55,6 +56,9 @@ test-capabilities: $(DEV)
 
 networks: $(DEV)
 	@$(BIN)/python scripts/fetch_networks.py
+
+leaderboard: $(DEV)
+	@$(BIN)/python scripts/leaderboard.py
 
 zoo: $(DEV)
 	@$(BIN)/python scripts/zoo.py

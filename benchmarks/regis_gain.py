@@ -88,7 +88,7 @@ class Bench:
             more, start = count - done, now
             now = self.make(
                 f"{Path(model).name} I={count}",
-                lambda i, start=start, more=more: refine(start[i], network, more, text=said[i]),
+                lambda i, start=start, more=more: refine(start[i], network, more, text=said[i] or None),
             )
             done = count
         return now

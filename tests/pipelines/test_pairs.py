@@ -130,3 +130,22 @@ def test_command_on_sprites(shared, tmp_path, capsys):
     for i in range(2):
         error = (real.read(i).frames.astype(float) - generated.read(i).frames) ** 2
         assert 10 * np.log10(255**2 / error.mean()) > 22  # the card says 26 dB at step 4
+
+
+def test_command_on_drawn_digits(tmp_path, capsys):
+    """Drawn clips need no data, and captions of one or two elements have no action: no folder by label."""
+    out = tmp_path / "pairs"
+    assert run(["data", "pairs", "digits", "-", str(out), "-n", "5", "--frames", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] == 5
+    real, generated = (open_source(out / side) for side in ("real", "generated"))
+    assert sorted(real.names) == sorted(generated.names)
+    assert {name.split("/")[0] for name in real.names} == {"all"}
+    assert any(" and a" in (real[i].caption or "") for i in range(5))  # two digits
+
+
+def test_clips_without_captions_have_no_file_of_captions(tiny_model, clips, tmp_path):
+    """An empty caption is none: what is written can be read."""
+    pairs = [replace(pair, caption="") for pair in make_pairs(tiny_model, clips, 2, frames=2)]
+    out = write_pairs(iter(pairs), tmp_path / "pairs")
+    assert not list(out.rglob("captions.jsonl"))
+    assert open_source(out / "real")[0].caption is None

@@ -13,7 +13,9 @@ from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
 @example("moviola data pairs sprites PARTS pairs -n 200 --held-out")
 def pairs_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A text-to-video model: name or folder.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="The real clips it was trained on.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="The real clips it was trained on; - where they are drawn.")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder: OUT/real and OUT/generated.")],
     count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Pairs.", min=1)] = 100,
     kind: Annotated[
@@ -21,7 +23,7 @@ def pairs_command(
         typer.Option(
             "--kind",
             metavar="NAME",
-            help="Kind of the data: sprites, actions or videos; by default the model's name.",
+            help="Kind of the data: sprites, actions, digits, icons or videos; by default the model's name.",
         ),
     ] = "",
     frames: Annotated[int, typer.Option("--frames", metavar="T", help="Frames of a clip.", min=2)] = 16,
@@ -44,7 +46,8 @@ def pairs_command(
     from moviola.recipes.base import DataConfig
 
     loaded = load_text_to_video(model, str(pick_device(device)))
-    clips = DataConfig.make({"kind": kind or model, "path": str(data)}).open(held=held_out)
+    path = None if str(data) == "-" else str(data)
+    clips = DataConfig.make({"kind": kind or model, "path": path}).open(held=held_out)
     made = make_pairs(loaded, clips, count, frames=frames, seed=seed, given=given, anywhere=anywhere)
     with progress("pairs", count, quiet or json) as tick:
         folder = write_pairs(made, out, tick)

@@ -27,7 +27,7 @@ class Pair:
     """A real clip and what a model made of its caption.
 
     Attributes:
-        caption: in the model's words.
+        caption: in the model's words; "" where there is none.
         label: what the caption's slot "action" says, "" where there is no such slot or it is left open.
         real, generated: of one shape and rate; frame n of one stands for frame n of the other.
     """
@@ -87,7 +87,9 @@ def make_pairs(
 
 
 def write_pairs(pairs: Iterator[Pair], out: str | Path, tick: Callable[[], object] = lambda: None) -> Path:
-    """Write pairs as `OUT/real/LABEL/NNNNNN.npz` and `OUT/generated/LABEL/NNNNNN.npz` with captions, all or nothing.
+    """Write pairs as `OUT/real/LABEL/NNNNNN.npz` and `OUT/generated/LABEL/NNNNNN.npz`, all or nothing.
+
+    Captions go beside them, where there are any.
 
     Args:
         pairs: what `make_pairs` yields.
@@ -106,9 +108,10 @@ def write_pairs(pairs: Iterator[Pair], out: str | Path, tick: Callable[[], objec
             for side, video in ((REAL, pair.real), (GENERATED, pair.generated)):
                 (folder / side / place).parent.mkdir(parents=True, exist_ok=True)
                 codec.write(video, folder / side / place)
-            rows.append({"file": place, "caption": pair.caption})
+            if pair.caption:
+                rows.append({"file": place, "caption": pair.caption})
             tick()
-        for side in (REAL, GENERATED):
+        for side in (REAL, GENERATED) if rows else ():
             write_captions(folder / side / "captions.jsonl", iter(rows))
     return Path(out)
 
@@ -144,8 +147,10 @@ def _generate(
 
 
 def _label(clips: Clips, slots: np.ndarray) -> str:
-    for slot, value in zip(clips.grammar.slots, slots, strict=True):
-        if slot.name == "action" and value:
-            said = slot.values[int(value) - 1]
-            return said.name or said.phrases[0]
-    return ""
+    """Return what the slot "action" says; "" where there is none, as in captions of several elements."""
+    names = [slot.name for slot in clips.grammar.slots]
+    value = int(slots[names.index("action")]) if "action" in names else 0
+    if not value:
+        return ""
+    action = clips.grammar.slots[names.index("action")].values[value - 1]
+    return action.name or action.phrases[0]
