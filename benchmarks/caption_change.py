@@ -22,7 +22,7 @@ from torch import Tensor
 from moviola.core.ranges import from_network
 from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.data.toys import sprites
-from moviola.data.toys.sprites_words import ACTIONS, FACINGS
+from moviola.data.toys.sprites_grammar import ACTIONS, FACINGS
 from moviola.models.catalog import load
 from moviola.models.nextframe import Change, push, stream
 

@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moviola.data.toys import sinusoid
-from moviola.data.whole_clips import ClipTable, DrawnTable, WholeClips
+from moviola.data.whole_clips import ClipTable, SinusoidTable, WholeClips
 from moviola.models.inrv import InrvConfig, InrvModel
 from moviola.models.inrv.coordinates import mesh
 from moviola.training.row_adam import RowAdam
@@ -261,7 +261,7 @@ def race(table: ClipTable, hidden: int, size: int, wanted: float, limit: float) 
 def open_table(data: Path | None, clips: int, size: int, frames: int) -> ClipTable:
     """Return the clips of the race: the first of a folder, looped, every fourth frame; or a toy's."""
     if data is None:
-        return DrawnTable(clips, sinusoid.Config(size=size, frames=frames))
+        return SinusoidTable(clips, sinusoid.Config(size=size, frames=frames))
     return WholeClips(data, size, size, frames, 4, loop=True, limit=clips)
 
 

@@ -23,7 +23,7 @@ import torch
 from moviola.core.errors import InputError
 from moviola.data import codec
 from moviola.nn.pretrained.efficientnet_lite import EfficientNetLite, EfficientNetLiteConfig
-from moviola.selection.change import Change, change_measure
+from moviola.selection.change import ChangeMeasure, change_measure
 from moviola.selection.shots import cuts
 
 
@@ -36,7 +36,7 @@ def drawn(frames: int) -> np.ndarray:
     return np.stack([picture[:, 3 * i : 3 * i + 960] for i in range(frames)])
 
 
-def measures() -> dict[str, Change]:
+def measures() -> dict[str, ChangeMeasure]:
     found = {name: change_measure(name) for name in ("histogram", "orb", "flow")}
     try:
         found["deep"] = change_measure("deep")

@@ -27,7 +27,7 @@ from moviola.core.seeds import normal_rows, numpy_generator
 from moviola.data.captioned import SpriteClips
 from moviola.data.loader import Sample
 from moviola.data.toys import sprites
-from moviola.data.toys.sprites_words import ACTIONS, FACINGS
+from moviola.data.toys.sprites_grammar import ACTIONS, FACINGS
 from moviola.models.catalog import load
 from moviola.models.nextframe import rollout
 from moviola.models.textvideo import TextToVideo

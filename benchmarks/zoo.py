@@ -31,7 +31,7 @@ from moviola.data.captioned import SpriteClips
 from moviola.data.toys import sprites
 from moviola.metrics.results import Score
 from moviola.models.catalog import family_of, load
-from moviola.nn.pretrained.store import whereabouts
+from moviola.nn.pretrained.store import locate
 from moviola.pipelines.generate import take
 from moviola.pipelines.refine import refine
 
@@ -109,7 +109,7 @@ def main() -> None:
     if args.data is not None:
         make, place = {"sprites": (sprite_sets, "PARTS"), "actions": (action_sets, "STRIPS")}[args.model]
         real, fake = make(model, args.data, args.clips)
-        known = [*(["fvd"] if whereabouts("i3d")[0] != "missing" else []), *METRICS]
+        known = [*(["fvd"] if locate("i3d")[0] != "missing" else []), *METRICS]
         metrics = args.metrics.split(",") if args.metrics else known
         report = mv.evaluate(real, fake, metrics, device="cpu", cache=False)
         figures += [figure(score) for score in report.scores.values()]

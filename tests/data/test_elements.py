@@ -9,7 +9,7 @@ from moviola.core.errors import PromptError
 from moviola.data.elements import join_elements, split_elements
 from moviola.data.grammar import Parse
 from moviola.data.toys import load_toy
-from moviola.data.toys.scene_words import scene_grammar
+from moviola.data.toys.scene_grammar import scene_grammar
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from moviola.core.errors import ConfigError, InputError, UnknownNameError
 from moviola.core.seeds import numpy_generator
 from moviola.core.video import Video
 from moviola.data.corrupt import Mixture
-from moviola.data.flawed import CaptionedTakes, Flawed, Pairs, SourceTakes
+from moviola.data.flawed import CaptionedTrainingClips, Flawed, Pairs, SourceTrainingClips
 from moviola.data.grammar import Grammar
 from moviola.data.loader import Clip, Loader
 from moviola.data.sources import open_source
@@ -108,7 +108,7 @@ def test_labels_and_words_of_captions():
 def test_unknown_slot():
     """The nearest slot is named."""
     with pytest.raises(UnknownNameError, match="did you mean word1"):
-        CaptionedTakes(Counted(), "wrd1")
+        CaptionedTrainingClips(Counted(), "wrd1")
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_held_out_videos(folders):
     sides = []
     for held in (False, True):
         try:
-            sides.append({source.names[i] for i in SourceTakes(source, 16, held=held)._keys})
+            sides.append({source.names[i] for i in SourceTrainingClips(source, 16, held=held)._keys})
         except InputError as error:
             assert "too few" in str(error)
             sides.append(set())
@@ -157,7 +157,7 @@ def test_pairs(folders):
     """The same frames of both, masked everywhere; what has no counterpart is named, and longer ends are not used."""
     pairs = Pairs(folders / "generated", folders / "real", 16)
     assert len(pairs) == 4
-    assert pairs.alone == ["walk/alone"]
+    assert pairs.unpaired == ["walk/alone"]
     for sample in samples(
         Flawed(open_source(folders / "real"), Mixture(), 6, size=16, pairs=pairs, paired=1.0)
     ):

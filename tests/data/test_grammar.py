@@ -11,7 +11,7 @@ from moviola.core.errors import PromptError
 from moviola.core.seeds import numpy_generator
 from moviola.data.actions import GRAMMAR as ACTIONS
 from moviola.data.grammar import Grammar
-from moviola.data.toys.sprites_words import GRAMMAR as SPRITES
+from moviola.data.toys.sprites_grammar import GRAMMAR as SPRITES
 
 SEEDS = st.integers(0, 2**32)
 
@@ -218,7 +218,7 @@ def test_draws_are_uniform_over_what_is_open():
 def test_seen_leaves_visible_slots_open():
     """With a frame given, what it shows and the prompt does not say stays 0."""
     parse = SPRITES.parse("red hair walks")
-    row = SPRITES.fill(parse, np.random.default_rng(0), seen=True)
+    row = SPRITES.fill(parse, np.random.default_rng(0), has_frame=True)
     assert row[6] == 1 and row[3] > 0
     assert row[[0, 1, 2, 4, 5, 7]].tolist() == [0] * 6
 
@@ -256,9 +256,9 @@ def test_grammar_survives_json():
 
 def test_a_rule_says_nothing_of_a_given_frame():
     """That only some clothes go with an action is no word about the clothes in the image."""
-    row = ACTIONS.fill(ACTIONS.parse("a person waves both hands"), numpy_generator(0), seen=True)
+    row = ACTIONS.fill(ACTIONS.parse("a person waves both hands"), numpy_generator(0), has_frame=True)
     assert row.tolist() == [0, 2, 0, 0]
     row = ACTIONS.fill(
-        ACTIONS.parse("a person in blue denim waves both hands"), numpy_generator(0), seen=True
+        ACTIONS.parse("a person in blue denim waves both hands"), numpy_generator(0), has_frame=True
     )
     assert row.tolist() == [4, 2, 0, 0]

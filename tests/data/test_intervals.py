@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moviola.data.intervals import Place, cut, ends_left_out, hold_out
+from moviola.data.intervals import ClipStart, cut, ends_left_out, hold_out
 
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=4)
 
 
-def frames(place: Place, span: int) -> set[tuple[int, int]]:
+def frames(place: ClipStart, span: int) -> set[tuple[int, int]]:
     """The frames of a clip, (video, frame)."""
     return {(place.video, place.start + k) for k in range(span)}
 

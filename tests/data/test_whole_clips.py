@@ -14,7 +14,7 @@ from moviola.core.seeds import numpy_generator
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.toys import sinusoid
-from moviola.data.whole_clips import DRAW_BITS, DrawnTable, Draws, WholeClips
+from moviola.data.whole_clips import DRAW_BITS, RandomNumbers, SinusoidTable, WholeClips
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_fingerprints_tell_frames_apart(write):
     assert len(set(texts)) == len(options)
     assert texts[0] == WholeClips(write.folder, 8, 8, 5).fingerprint()
     toy = sinusoid.Config(size=16, frames=4)
-    assert DrawnTable(2, toy).fingerprint() != DrawnTable(2, toy, seed=1).fingerprint()
+    assert SinusoidTable(2, toy).fingerprint() != SinusoidTable(2, toy, seed=1).fingerprint()
 
 
 # -- intervals ----------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_a_clip_of_a_long_file_is_read_alone(write):
 def test_the_toy():
     """Its own frames, and a caption for each."""
     config = sinusoid.Config(size=16, frames=4)
-    clips = DrawnTable(3, config)
+    clips = SinusoidTable(3, config)
     assert len(set(clips.captions)) == 3
     for k in range(3):
         assert np.array_equal(clips.read(k), sinusoid.make(k, 0, config).video.frames)
@@ -271,6 +271,6 @@ def test_the_toy():
 
 def test_draws_are_whole_numbers():
     """Uniform below 2^53: exact, whatever the device holds."""
-    draws = [Draws().sample(numpy_generator(0, k))["draw"] for k in range(500)]
+    draws = [RandomNumbers().sample(numpy_generator(0, k))["draw"] for k in range(500)]
     assert all(d.dtype == np.int64 and 0 <= d < 2**DRAW_BITS for d in draws)
     assert abs(np.mean(draws) / 2**DRAW_BITS - 0.5) < 0.07

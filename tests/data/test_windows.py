@@ -10,7 +10,7 @@ from moviola.core.notes import Note
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.toys.sinusoid import Config
-from moviola.data.windows import DrawnWindows, VideoWindows
+from moviola.data.windows import SinusoidWindows, VideoWindows
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_too_short(folder):
 
 def test_drawn(tmp_path):
     """Toy clips of the window's length, another each time."""
-    windows, rng = DrawnWindows(Config(size=16, frames=5)), np.random.default_rng(0)
+    windows, rng = SinusoidWindows(Config(size=16, frames=5)), np.random.default_rng(0)
     first, second = (windows.sample(rng)["frames"] for _ in range(2))
     assert first.shape == (5, 16, 16, 3) and not np.array_equal(first, second)
 

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 
 from moviola.core.video import Video
-from moviola.metrics.sharing import PerVideo, full_precision, loaded
+from moviola.metrics.sharing import PerVideo, full_precision, load_shared
 
 
 class Thing:
@@ -22,13 +22,13 @@ def length(video):
 
 def test_loaded_once_while_in_use():
     """The same object for the same key, another for another, a new one when nobody holds the old."""
-    first = loaded("a", Thing)
-    assert loaded("a", Thing) is first
-    assert loaded("b", Thing) is not first
+    first = load_shared("a", Thing)
+    assert load_shared("a", Thing) is first
+    assert load_shared("b", Thing) is not first
     made = []
     del first
     gc.collect()
-    kept = loaded("a", lambda: made.append(1) or Thing())
+    kept = load_shared("a", lambda: made.append(1) or Thing())
     assert made == [1] and isinstance(kept, Thing)
 
 

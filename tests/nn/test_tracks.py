@@ -47,7 +47,7 @@ def test_points_go_round():
     """Ten turns of 36 degrees bring every point home, and none is lost."""
     points = torch.tensor([[20.0, 10.0], [26.5, 20.0], [14.0, 26.0]])
     tracks = track(ramp(11), points, spin((20.0, 20.0), 2 * torch.pi / 10))
-    assert tracks.positions.shape == (11, 3, 2) and tracks.seen.all()
+    assert tracks.positions.shape == (11, 3, 2) and tracks.visible.all()
     assert torch.allclose(tracks.positions[5], 40 - points, atol=1e-3)
     assert torch.allclose(tracks.positions[10], points, atol=1e-3)
 
@@ -62,7 +62,7 @@ def test_points_that_leave():
     tracks = track(ramp(4), torch.tensor([[5.0, 7.0], [30.0, 9.0]]), right)
     assert tracks.positions[:, 0, 0].tolist() == [5, 11, 17, 23]
     assert tracks.positions[:, 1].tolist() == [[30, 9], [36, 9], [40, 9], [40, 9]]
-    assert tracks.seen.tolist() == [[True, True], [True, True], [True, False], [True, False]]
+    assert tracks.visible.tolist() == [[True, True], [True, True], [True, False], [True, False]]
 
 
 def test_flows_that_disagree():
@@ -73,8 +73,8 @@ def test_flows_that_disagree():
         return torch.tensor([step, 0.0]).view(1, 2, 1, 1).expand(1, 2, 41, 41)
 
     points = torch.tensor([[5.0, 7.0]])
-    assert track(ramp(2), points, flow).seen.tolist() == [[True], [False]]
-    assert track(ramp(2), points, flow, check=False).seen.all()
+    assert track(ramp(2), points, flow).visible.tolist() == [[True], [False]]
+    assert track(ramp(2), points, flow, check=False).visible.all()
 
 
 def test_with_the_built_in_flow():
@@ -90,7 +90,7 @@ def test_with_the_built_in_flow():
     points = grid_points(64, 64, 4, margin=20)
     tracks = track(frames, points)
     expected = points + 7 * torch.tensor([1.5, 1.0])
-    assert tracks.seen[-1].all()
+    assert tracks.visible[-1].all()
     assert (tracks.positions[-1] - expected).norm(dim=1).max() < 0.5
 
 

@@ -230,7 +230,7 @@ def test_no_embedder(videos):
 
 def test_the_offline_embedder(videos, monkeypatch):
     """Pooled features of efficientnet-lite0, as the metrics have them."""
-    from moviola.nn.pretrained.store import whereabouts
+    from moviola.nn.pretrained.store import locate
 
     with monkeypatch.context() as outside:
         outside.delenv("MOVIOLA_CACHE")
@@ -238,7 +238,7 @@ def test_the_offline_embedder(videos, monkeypatch):
     if weights.is_dir():
         cache_dir().mkdir(exist_ok=True)
         (cache_dir() / "weights").symlink_to(weights)
-    if whereabouts("efficientnet-lite0")[0] == "missing":
+    if locate("efficientnet-lite0")[0] == "missing":
         pytest.skip("the weights are not here: moviola models fetch efficientnet-lite0")
     objective, _ = short(videos, "data.embedder=efficientnet-lite0").build()
     assert objective.embeddings.shape == (2, 8, 1280) and objective.model.config.condition == 1280

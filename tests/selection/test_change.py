@@ -12,7 +12,7 @@ import torch
 from moviola.core.errors import ConfigError, InputError, UnknownNameError, WeightsError
 from moviola.data import codec
 from moviola.nn.pretrained.efficientnet_lite import EfficientNetLite, EfficientNetLiteConfig
-from moviola.selection.change import MEASURES, Change, change_measure, reduce
+from moviola.selection.change import MEASURES, ChangeMeasure, change_measure, reduce
 
 
 def texture(seed: int = 0, height: int = 120, width: int = 200) -> np.ndarray:
@@ -23,7 +23,7 @@ def texture(seed: int = 0, height: int = 120, width: int = 200) -> np.ndarray:
     return (fine[0].clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
 
 
-def deep(**options) -> Change:
+def deep(**options) -> ChangeMeasure:
     """The deep measure on a small random network."""
     net = EfficientNetLite(EfficientNetLiteConfig.tiny()).eval()
     generator = torch.Generator().manual_seed(0)
@@ -32,7 +32,7 @@ def deep(**options) -> Change:
     return change_measure("deep", network=net, size=64, **options)
 
 
-def make(name: str) -> Change:
+def make(name: str) -> ChangeMeasure:
     """Any measure, without weights."""
     if name == "deep":
         return deep()
@@ -52,7 +52,7 @@ def walk() -> list[np.ndarray]:
 def test_a_curve_is_its_pairs(name, walk):
     """[0] is 0, [t] is the change between frames t-1 and t, whatever the batches; from a generator too."""
     measure = make(name)
-    assert isinstance(measure, Change) and measure.name == name
+    assert isinstance(measure, ChangeMeasure) and measure.name == name
     curve = measure.curve(frame for frame in walk)
     assert curve.dtype == np.float64 and curve.shape == (6,) and curve[0] == 0
     pairs = [measure.between(a, b) for a, b in pairwise(walk)]

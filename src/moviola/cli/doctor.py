@@ -234,11 +234,11 @@ def find_weights(problems: list[str], advice: list[str]) -> list[dict[str, Any]]
 
 def find_pretrained(advice: list[str]) -> list[dict[str, Any]]:
     """Return which outside networks are here; for what is missing, the advice names the metrics and the command."""
-    from moviola.nn.pretrained.store import PRETRAINED, whereabouts
+    from moviola.nn.pretrained.store import PRETRAINED, locate
 
     found = []
     for entry in PRETRAINED.values():
-        state, path = whereabouts(entry.name)
+        state, path = locate(entry.name)
         found.append({"name": entry.name, "state": state, "path": path, "metrics": list(entry.uses)})
         if state == "missing":
             metrics = ", ".join(entry.uses)

@@ -103,11 +103,11 @@ def list_networks() -> list[dict[str, Any]]:
     "state" is "cached", "installed" (in a Python package; taken from there when needed) or "missing"; "path" is the
     file, None when missing.
     """
-    from moviola.nn.pretrained.store import PRETRAINED, whereabouts
+    from moviola.nn.pretrained.store import PRETRAINED, locate
 
     found = []
     for entry in PRETRAINED.values():
-        state, path = whereabouts(entry.name)
+        state, path = locate(entry.name)
         fields = ("name", "summary", "license", "package", "sha256", "size_bytes")
         about = {field: getattr(entry, field) for field in fields}
         found.append({**about, "metrics": list(entry.uses), "state": state, "path": path})

@@ -144,19 +144,19 @@ class CachedSource:
         from moviola.core.video import Video
 
         frames = self.frames(index)
-        wanted = np.arange(len(frames)) if indices is None else np.asarray(indices, dtype=np.int64)
-        if not len(wanted) or wanted.min() < 0 or wanted.max() >= len(frames):
+        numbers = np.arange(len(frames)) if indices is None else np.asarray(indices, dtype=np.int64)
+        if not len(numbers) or numbers.min() < 0 or numbers.max() >= len(frames):
             raise InputError(
-                f"{self.names[index]}: frames {wanted.tolist()[:4]} asked for, it has {len(frames)}"
+                f"{self.names[index]}: frames {numbers.tolist()[:4]} asked for, it has {len(frames)}"
             )
-        clock = self[index].info.clock.pick(wanted.tolist())
-        return Video(frames[wanted], clock.fps, None, clock.times)
+        clock = self[index].info.clock.pick(numbers.tolist())
+        return Video(frames[numbers], clock.fps, None, clock.times)
 
 
 def cache_key(source: Source, config: CacheConfig) -> str:
     """Return the name of the cache of `source` under `config`: sha256 over contents and settings, 40 hex digits."""
-    what = {"format": FORMAT, "content": source.fingerprint(), "settings": config.model_dump(mode="json")}
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:40]
+    inputs = {"format": FORMAT, "content": source.fingerprint(), "settings": config.model_dump(mode="json")}
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:40]
 
 
 def open_cached(
@@ -197,9 +197,9 @@ def open_cached(
 def _build(
     folder: Path, source: Source, config: CacheConfig, tick: Callable[[int], object]
 ) -> dict[str, Any]:
-    with workplace(folder.parent, folder.name) as beside:
+    with workplace(folder.parent, folder.name) as staging:
         index: dict[str, Any] = {"format": FORMAT, "bytes": 0, "clips": [], "skipped": []}
-        with (beside / "frames.u8").open("wb") as file:
+        with (staging / "frames.u8").open("wb") as file:
             for number in range(len(source)):
                 _add(index, file, source, number, config)
                 tick(1)
@@ -207,9 +207,9 @@ def _build(
             raise VideoReadError(
                 f"{source.path}: no clip can be decoded; the first: {index['skipped'][0][1]}"
             )
-        with (beside / "index.json").open("w", encoding="utf-8") as file:
+        with (staging / "index.json").open("w", encoding="utf-8") as file:
             json.dump(index, file)
-        return into_place(beside, folder, lambda: _read_index(folder)) or index
+        return into_place(staging, folder, lambda: _read_index(folder)) or index
 
 
 def _add(index: dict[str, Any], file: BinaryIO, source: Source, number: int, config: CacheConfig) -> None:
@@ -241,13 +241,13 @@ def _add(index: dict[str, Any], file: BinaryIO, source: Source, number: int, con
 
 
 def _pieces(source: Source, number: int, config: CacheConfig) -> Iterator[Video]:
-    left = config.max_frames
-    for piece in source.stream(number, _BATCH if left is None else min(_BATCH, left)):
-        taken = piece if left is None else piece[:left]
-        yield _prepare(taken, config)
-        if left is not None:
-            left -= len(taken)
-            if left <= 0:
+    remaining = config.max_frames
+    for piece in source.stream(number, _BATCH if remaining is None else min(_BATCH, remaining)):
+        part = piece if remaining is None else piece[:remaining]
+        yield _prepare(part, config)
+        if remaining is not None:
+            remaining -= len(part)
+            if remaining <= 0:
                 return
 
 
@@ -267,7 +267,7 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
     """Return the index of a whole cache, or None for one that is missing, cut short or of another format."""
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        whole = (
+        is_complete = (
             index["format"] == FORMAT
             and index["clips"]
             and (folder / "frames.u8").stat().st_size == index["bytes"]
@@ -275,7 +275,7 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
         ends = [entry["offset"] + _bytes_of(entry) for entry in index["clips"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return index if whole and max(ends) == index["bytes"] else None
+    return index if is_complete and max(ends) == index["bytes"] else None
 
 
 def _times(entry: dict[str, Any]) -> Times | None:

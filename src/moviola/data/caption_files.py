@@ -10,10 +10,10 @@ from moviola.data.captions import (
     CAPTION_NAMES,
     METADATA_NAMES,
     CaptionLine,
-    below,
     decode_text,
     match_captions,
     match_metadata,
+    prefix_folder,
     read_captions,
     read_metadata,
 )
@@ -24,7 +24,8 @@ def find_captions(store: Store, names: list[str], captions: str | Path | None) -
     """Return the captions of a data set by the names of its clips.
 
     Args:
-        store: its files. names: of its clips.
+        store: its files.
+        names: of its clips.
         captions: the file to read; None looks for one in the data set, then beside it.
 
     Raises:
@@ -40,16 +41,16 @@ def find_captions(store: Store, names: list[str], captions: str | Path | None) -
         lines = read_captions(decode_text(store.read_bytes(inside[0]), where), where)
         files = dict.fromkeys(store.names(), "")
         return match_captions(lines, names, where, files.get)
-    if said := _stored_metadata(store, names):
-        return said
-    for known, read in ((CAPTION_NAMES, read_captions), (METADATA_NAMES, read_metadata)):
-        beside = [path for name in known if (path := _parent(store.root) / name).is_file()]
-        if len(beside) > 1:
+    if metadata := _stored_metadata(store, names):
+        return metadata
+    for file_names, read in ((CAPTION_NAMES, read_captions), (METADATA_NAMES, read_metadata)):
+        candidates = [path for name in file_names if (path := _parent(store.root) / name).is_file()]
+        if len(candidates) > 1:
             raise InputError(
-                f"beside {store.root} lie {' and '.join(p.name for p in beside)}; keep one, or name one"
+                f"beside {store.root} lie {' and '.join(p.name for p in candidates)}; keep one, or name one"
             )
-        if beside:
-            return named_captions(beside[0], names, store.root, read)
+        if candidates:
+            return named_captions(candidates[0], names, store.root, read)
     return {}
 
 
@@ -61,7 +62,7 @@ def _stored_metadata(store: Store, names: list[str]) -> dict[str, str]:
         if last in METADATA_NAMES:
             where = store.where(name)
             lines = read_metadata(decode_text(store.read_bytes(name), where), where)
-            files.append((where, below(lines, folder)))
+            files.append((where, prefix_folder(lines, folder)))
     return match_metadata(files, names, dict.fromkeys(store.names(), "").get)
 
 
@@ -73,17 +74,17 @@ def named_captions(
 ) -> dict[str, str]:
     """Read a caption file outside the data set: its names count from the data set's root or from its own folder."""
 
-    known = set(names)
+    clip_names = set(names)
 
-    def elsewhere(file: str) -> str | None:
+    def resolve(file: str) -> str | None:
         target = path.parent / file
         if root is not None and target.is_relative_to(root):
-            inner = target.relative_to(root).as_posix()
-            if inner in known:
-                return inner
+            relative = target.relative_to(root).as_posix()
+            if relative in clip_names:
+                return relative
         return "" if target.exists() else None
 
-    return match_captions(read(read_text(path), str(path)), names, str(path), elsewhere)
+    return match_captions(read(read_text(path), str(path)), names, str(path), resolve)
 
 
 def _parent(root: Path) -> Path:

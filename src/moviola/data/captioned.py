@@ -123,7 +123,7 @@ class SceneClips:
     """
 
     def __init__(self, toy: str, count: int, seed: int = 0, **config: Any) -> None:
-        from moviola.data.toys.scene_words import scene_grammar
+        from moviola.data.toys.scene_grammar import scene_grammar
 
         self.module: Any = load_toy(toy)  # digits or icons, whose `make` can draw other looks
         self.count, self.seed = count, seed

@@ -78,11 +78,11 @@ def read_metadata(text: str, where: str) -> list[CaptionLine]:
         return []
     if not any("caption" in row for _, row in rows) or not any("file" in row for _, row in rows):
         return []
-    said = [(number, row) for number, row in rows if str(row.get("caption") or "").strip()]
-    return [_line(row, number, where) for number, row in said]
+    captioned = [(number, row) for number, row in rows if str(row.get("caption") or "").strip()]
+    return [_line(row, number, where) for number, row in captioned]
 
 
-def below(lines: Iterable[CaptionLine], folder: str) -> list[CaptionLine]:
+def prefix_folder(lines: Iterable[CaptionLine], folder: str) -> list[CaptionLine]:
     """Return captions whose files are counted from `folder` (forward slashes, "" for the root) by their names there."""
     return [replace(line, file=normpath(f"{folder}/{line.file}" if folder else line.file)) for line in lines]
 
@@ -107,7 +107,7 @@ def match_captions(
     lines: Iterable[CaptionLine],
     names: Sequence[str],
     where: str,
-    elsewhere: Callable[[str], str | None] = lambda file: None,
+    resolve: Callable[[str], str | None] = lambda file: None,
     lines_of: dict[str, int] | None = None,
 ) -> dict[str, str]:
     """Give captions to clips.
@@ -118,7 +118,7 @@ def match_captions(
         lines: what `read_captions` returned.
         names: the clips' names.
         where: the caption file's name, for messages.
-        elsewhere: what a name that is no clip is worth: the name of the clip it means after all, "" for a file
+        resolve: what a name that is no clip is worth: the name of the clip it means after all, "" for a file
             that exists but does not belong here (left out), None for one that does not exist.
         lines_of: is given the line of each clip's caption.
 
@@ -128,32 +128,32 @@ def match_captions(
     Raises:
         InputError: a caption for a file that does not exist, or a second one for the same clip, by line.
     """
-    known = _index(names)
-    found: dict[str, str] = {}
+    index = _index(names)
+    captions: dict[str, str] = {}
     lines_of = {} if lines_of is None else lines_of
     for line in lines:
-        name = known.get(line.file)
+        name = index.get(line.file)
         if name is None:
-            other = elsewhere(line.file)
-            name = known.get(other) if other else other
+            other = resolve(line.file)
+            name = index.get(other) if other else other
         if name is None:
-            near = nearest(line.file, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            suggestions = nearest(line.file, names, n=1)
+            hint = f"; did you mean {suggestions[0]}?" if suggestions else ""
             raise InputError(f"{where} line {line.line}: there is no clip {line.file!r}{hint}")
         if not name:
             continue
-        if name in found:
+        if name in captions:
             raise InputError(
                 f"{where} line {line.line}: a second caption for {name!r}, after line {lines_of[name]}"
             )
-        found[name], lines_of[name] = line.caption, line.line
-    return found
+        captions[name], lines_of[name] = line.caption, line.line
+    return captions
 
 
 def match_metadata(
     files: Iterable[tuple[str, Sequence[CaptionLine]]],
     names: Sequence[str],
-    elsewhere: Callable[[str], str | None] = lambda file: None,
+    resolve: Callable[[str], str | None] = lambda file: None,
 ) -> dict[str, str]:
     """Give the captions of several files to clips.
 
@@ -163,17 +163,17 @@ def match_metadata(
     Raises:
         InputError: as `match_captions`, and two files that say different things of one clip.
     """
-    found: dict[str, str] = {}
+    captions: dict[str, str] = {}
     origin: dict[str, str] = {}
     for where, lines in files:
         lines_of: dict[str, int] = {}
-        for name, caption in match_captions(lines, names, where, elsewhere, lines_of).items():
-            if found.setdefault(name, caption) != caption:
+        for name, caption in match_captions(lines, names, where, resolve, lines_of).items():
+            if captions.setdefault(name, caption) != caption:
                 raise InputError(
                     f"{where} line {lines_of[name]}: another caption for {name!r} than {origin[name]}; keep one"
                 )
             origin.setdefault(name, f"{where} line {lines_of[name]}")
-    return found
+    return captions
 
 
 def decode_text(data: bytes, where: str) -> str:
@@ -209,15 +209,15 @@ def _csv_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        chosen = {
-            key: next((name for name in known if name in columns), "") for key, known in COLUMNS.items()
+        column_of = {
+            key: next((name for name in aliases if name in columns), "") for key, aliases in COLUMNS.items()
         }
-        for wanted, name in chosen.items():
+        for key, name in column_of.items():
             if not name:
-                there = ", ".join(columns) or "none"
-                raise _NoColumn(f"{where} line 1: no column {wanted!r}; the columns are {there}")
+                available = ", ".join(columns) or "none"
+                raise _NoColumn(f"{where} line 1: no column {key!r}; the columns are {available}")
         for row in reader:
-            yield reader.line_num, {key: row[columns[name]] for key, name in chosen.items()}
+            yield reader.line_num, {key: row[columns[name]] for key, name in column_of.items()}
     except csv.Error as error:
         raise InputError(f"{where} line {reader.reader.line_num}: not CSV: {error}") from None
 
@@ -232,7 +232,7 @@ def _jsonl_rows(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise InputError(f"{where} line {number}: not JSON: {error}") from None
         if not isinstance(row, dict):
             raise InputError(f'{where} line {number}: not an object; write {{"file": ..., "caption": ...}}')
-        names = {key: next((name for name in known if name in row), "") for key, known in COLUMNS.items()}
+        names = {key: next((name for name in aliases if name in row), "") for key, aliases in COLUMNS.items()}
         yield number, {key: row[name] for key, name in names.items() if name}
 
 

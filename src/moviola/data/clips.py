@@ -108,19 +108,19 @@ def sample_indices(
     if times is not None and fps is not None and target_fps is not None:
         clock = Clock(n_frames, fps if isinstance(fps, Fraction) else as_rate(fps), times)
         return _by_time(clock, length, stride / as_rate(target_fps), policy, generator, short)
-    need = span(length, step)
+    reach = span(length, step)
     offsets = np.array([_offset(k, step) for k in range(length)], dtype=np.int64)
-    if need > n_frames:
-        return _too_short(offsets, n_frames, length, need, short)
-    return offsets + _start(n_frames - need, policy, generator)
+    if reach > n_frames:
+        return _too_short(offsets, n_frames, length, reach, short)
+    return offsets + _start(n_frames - reach, policy, generator)
 
 
 def reaches(clock: Clock, length: int, seconds: Fraction) -> bool:
     """Return whether a clip of variable rate is long enough for `length` frames that are `seconds` apart."""
-    return (length - 1) * seconds < clock.length - _early(clock)
+    return (length - 1) * seconds < clock.length - _half_shortest_frame(clock)
 
 
-def _early(clock: Clock) -> Fraction:
+def _half_shortest_frame(clock: Clock) -> Fraction:
     """Half the shortest time that a frame is shown, s."""
     return min(clock.at(i + 1) - clock.at(i) for i in range(clock.count)) / 2
 
@@ -131,7 +131,7 @@ def _by_time(
     """Choose frames by their times: what `sample_indices` does by number, for a clip of variable rate."""
     import numpy as np
 
-    early, reach, stamps = _early(clock), (length - 1) * seconds, clock.stamps
+    tolerance, reach, stamps = _half_shortest_frame(clock), (length - 1) * seconds, clock.stamps
     instants = [k * seconds for k in range(length)]
     if not reaches(clock, length, seconds):
         if short == "error":
@@ -140,10 +140,10 @@ def _by_time(
                 f"{float(reach):.3g} s; ask for fewer or pad with short='loop' or short='hold'"
             )
         wrapped = [instant % clock.length for instant in instants] if short == "loop" else instants
-        return np.array(shown_at(stamps, wrapped, early), dtype=np.int64)
-    last = bisect_left(stamps, clock.length - early - reach) - 1
+        return np.array(shown_at(stamps, wrapped, tolerance), dtype=np.int64)
+    last = bisect_left(stamps, clock.length - tolerance - reach) - 1
     start = shown_at(stamps, [stamps[last] / 2])[0] if policy == "center" else _start(last, policy, generator)
-    return np.array(shown_at(stamps, [stamps[start] + at for at in instants], early), dtype=np.int64)
+    return np.array(shown_at(stamps, [stamps[start] + at for at in instants], tolerance), dtype=np.int64)
 
 
 def _check(n_frames: int, length: int, policy: str, short: str) -> None:
@@ -181,14 +181,14 @@ def _start(room: int, policy: str, generator: torch.Generator | None) -> int:
     return int(torch.randint(room + 1, (), generator=generator))
 
 
-def _too_short(offsets: np.ndarray, n_frames: int, length: int, need: int, short: str) -> np.ndarray:
+def _too_short(offsets: np.ndarray, n_frames: int, length: int, reach: int, short: str) -> np.ndarray:
     import numpy as np
 
     if short == "loop":
         return offsets % n_frames
     if short == "hold":
         return np.minimum(offsets, n_frames - 1)
-    wanted = f"{length} frames" if need == length else f"{length} frames at this step reach over {need}"
+    requested = f"{length} frames" if reach == length else f"{length} frames at this step reach over {reach}"
     raise InputError(
-        f"the clip holds {n_frames} frames, {wanted}; ask for fewer or pad with short='loop' or short='hold'"
+        f"the clip holds {n_frames} frames, {requested}; ask for fewer or pad with short='loop' or short='hold'"
     )

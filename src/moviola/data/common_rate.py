@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NEAR = Fraction(1, 100)
 """Rates that differ by less than this share count as equal: 30 and 29.97, 24 and 23.976."""
-_NAMED = 5
+_MAX_LISTED = 5
 
 
 def common_rate(infos: Sequence[ClipInfo]) -> Fraction:
@@ -58,16 +58,20 @@ def resampled(items: Sequence[CachedItem], fps: Fraction, kind: str = "videos") 
     """Return `frames_at` of every clip, and say once which clips it changes.
 
     Args:
-        items: the clips. fps: rate wanted, Hz. kind: what they are called in the note.
+        items: the clips.
+        fps: rate wanted, Hz.
+        kind: what they are called in the note.
     """
     frames = [frames_at(item.info, fps) for item in items]
     changed = [item for item, numbers in zip(items, frames, strict=True) if numbers is not None]
     if changed:
         rates = sorted({round(float(item.info.fps), 2) for item in changed})
-        said = ", ".join(f"{rate:g}" for rate in rates[:_NAMED]) + (" ..." if len(rates) > _NAMED else "")
+        listing = ", ".join(f"{rate:g}" for rate in rates[:_MAX_LISTED]) + (
+            " ..." if len(rates) > _MAX_LISTED else ""
+        )
         note(
-            f"{len(changed)} of {len(items)} {kind} play at another or a varying rate ({said} frames a second) and are "
-            f"resampled to {float(fps):g}: {listed([item.name for item in changed])}"
+            f"{len(changed)} of {len(items)} {kind} play at another or a varying rate ({listing} frames a second) "
+            f"and are resampled to {float(fps):g}: {join_names([item.name for item in changed])}"
         )
     return frames
 
@@ -76,16 +80,17 @@ def tell_broken(skipped: Sequence[tuple[str, str]], kind: str = "videos") -> Non
     """Say which clips could not be decoded.
 
     Args:
-        skipped: (name, reason) of each. kind: what they are called in the note.
+        skipped: (name, reason) of each.
+        kind: what they are called in the note.
     """
     if skipped:
-        names = listed([name for name, _ in skipped])
+        names = join_names([name for name, _ in skipped])
         note(f"{len(skipped)} {kind} cannot be decoded and are left out: {names}")
 
 
-def listed(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Return the first five names."""
-    return ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")
+    return ", ".join(names[:_MAX_LISTED]) + (" ..." if len(names) > _MAX_LISTED else "")
 
 
 def _is_near(one: Fraction, other: Fraction) -> bool:

@@ -31,17 +31,17 @@ class FlawedCrops:
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """Return a sample whose clean, flawed and mask are (T, size, size, ...)."""
-        whole = self.samples.sample(rng)
-        height, width = whole["clean"].shape[1:3]
+        sample = self.samples.sample(rng)
+        height, width = sample["clean"].shape[1:3]
         if min(height, width) < self.size:
             raise ConfigError(f"frames of {width}x{height} are too small for crops of {self.size}")
-        error = np.abs(whole["clean"].astype(np.int16) - whole["flawed"]).sum(axis=(0, 3))
-        best, place = -1, (slice(None), slice(None))
+        error = np.abs(sample["clean"].astype(np.int16) - sample["flawed"]).sum(axis=(0, 3))
+        largest_error, window = -1, (slice(None), slice(None))
         for _ in range(self.tries):
             top, left = (int(rng.integers(side - self.size + 1)) for side in (height, width))
-            here = (slice(top, top + self.size), slice(left, left + self.size))
-            if (found := int(error[here].sum())) > best:
-                best, place = found, here
+            candidate = (slice(top, top + self.size), slice(left, left + self.size))
+            if (window_error := int(error[candidate].sum())) > largest_error:
+                largest_error, window = window_error, candidate
         return {
-            key: value[:, place[0], place[1]] if key in _FRAMES else value for key, value in whole.items()
+            key: value[:, window[0], window[1]] if key in _FRAMES else value for key, value in sample.items()
         }

@@ -27,8 +27,8 @@ def split_elements(tokens: Sequence[str], openers: frozenset[str]) -> list[list[
     """
     pieces: list[list[str]] = [[]]
     for index, token in enumerate(tokens):
-        joined = index > 0 and tokens[index - 1] == _AND
-        if (token in ARTICLES or (joined and token in openers)) and pieces[-1]:
+        is_joined = index > 0 and tokens[index - 1] == _AND
+        if (token in ARTICLES or (is_joined and token in openers)) and pieces[-1]:
             if pieces[-1][-1] == _AND:
                 pieces[-1].pop()
             pieces.append([])

@@ -31,11 +31,11 @@ Words = Callable[[str], np.ndarray]
 Read = Callable[[np.ndarray], np.ndarray]
 UNKNOWN = -1  # the label of a clip of no known class
 TOKENS = 32  # length of `tokens` where nothing makes words into numbers
-_HELD = 10  # one clip in so many is held out
+_HOLD_OUT_EVERY = 10  # one clip in so many is held out
 
 
 @dataclass(frozen=True)
-class Take:
+class TrainingClip:
     """One clip that can be asked for its frames, and what is known of it.
 
     Attributes:
@@ -55,17 +55,17 @@ class Take:
     caption: str = ""
 
 
-class Takes(Protocol):
+class TrainingClips(Protocol):
     """A set of clips to draw from; `classes` are the labels they may have."""
 
     classes: tuple[str, ...]
 
-    def draw(self, rng: np.random.Generator) -> Take:
+    def draw(self, rng: np.random.Generator) -> TrainingClip:
         """Draw one at random."""
         ...
 
 
-class CaptionedTakes:
+class CaptionedTrainingClips:
     """Captioned clips of a grammar (sprites, actions, digits, anyone's captioned videos).
 
     Args:
@@ -86,15 +86,17 @@ class CaptionedTakes:
             () if self._slot is None else tuple(v.name for v in self.grammar.slots[self._slot].values)
         )
 
-    def draw(self, rng: np.random.Generator) -> Take:
+    def draw(self, rng: np.random.Generator) -> TrainingClip:
         """Draw one clip; a slot that its caption does not say is no class."""
         clip = self.clips.draw(rng)
-        said = 0 if self._slot is None else int(clip.slots[self._slot])
-        label = self.classes[said - 1] if said else None
-        return Take(clip.length, clip.cyclic, clip.read, None, label, self.grammar.caption(clip.slots))
+        value = 0 if self._slot is None else int(clip.slots[self._slot])
+        label = self.classes[value - 1] if value else None
+        return TrainingClip(
+            clip.length, clip.cyclic, clip.read, None, label, self.grammar.caption(clip.slots)
+        )
 
 
-class SourceTakes:
+class SourceTrainingClips:
     """Anyone's videos, with labels and captions where they have them, decoded once into the cache on disk.
 
     Args:
@@ -121,7 +123,7 @@ class SourceTakes:
         self._keys = [
             i
             for i, name in enumerate(source.names)
-            if held is None or (derive(10, name) % _HELD == 0) == held
+            if held is None or (derive(10, name) % _HOLD_OUT_EVERY == 0) == held
         ]
         if not self._keys and held is False:
             self._keys = list(range(len(source)))
@@ -135,12 +137,12 @@ class SourceTakes:
                 f"the clips have {len(sizes)} different sizes; pack them to one (moviola data pack)"
             )
 
-    def draw(self, rng: np.random.Generator) -> Take:
+    def draw(self, rng: np.random.Generator) -> TrainingClip:
         """Draw one clip."""
         key = self._keys[int(rng.integers(len(self._keys)))]
         item, frames = self.source[key], self.source.frames(key)
         read = partial(np.take, frames, axis=0)
-        return Take(len(frames), False, read, None, item.label, item.caption or "")
+        return TrainingClip(len(frames), False, read, None, item.label, item.caption or "")
 
 
 class Pairs:
@@ -154,11 +156,11 @@ class Pairs:
 
     Raises:
         InputError: no name occurs in both; broken files are left out, and so are clips without a counterpart (see
-            `alone`).
+            `unpaired`).
 
     Attributes:
         names: of the pairs.
-        alone: names that occur on one side only.
+        unpaired: names that occur on one side only.
     """
 
     def __init__(self, generated: str | Path, real: str | Path, size: int) -> None:
@@ -166,12 +168,14 @@ class Pairs:
         self._generated = open_cached(open_source(generated), config)
         self._real = open_cached(open_source(real), config)
         tell_broken([*self._generated.skipped, *self._real.skipped])
-        fake, true = ({_stem(n): i for i, n in enumerate(s.names)} for s in (self._generated, self._real))
-        self.names = sorted(fake.keys() & true.keys())
-        self.alone = sorted(fake.keys() ^ true.keys())
+        generated_index, true = (
+            {_stem(n): i for i, n in enumerate(s.names)} for s in (self._generated, self._real)
+        )
+        self.names = sorted(generated_index.keys() & true.keys())
+        self.unpaired = sorted(generated_index.keys() ^ true.keys())
         if not self.names:
             raise InputError(f"no video in {generated} has the name of one in {real}; pairs have equal names")
-        self._keys = [(fake[name], true[name]) for name in self.names]
+        self._keys = [(generated_index[name], true[name]) for name in self.names]
         self.classes = tuple(sorted({item.label for item in self._real if item.label is not None}))
 
     @classmethod
@@ -182,12 +186,14 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.names)
 
-    def draw(self, rng: np.random.Generator) -> Take:
+    def draw(self, rng: np.random.Generator) -> TrainingClip:
         """Draw one pair."""
         fake, true = self._keys[int(rng.integers(len(self._keys)))]
-        item, real, made = self._real[true], self._real.frames(true), self._generated.frames(fake)
-        read, flawed = (partial(np.take, frames, axis=0) for frames in (real, made))
-        return Take(min(len(real), len(made)), False, read, flawed, item.label, item.caption or "")
+        item, real, generated = self._real[true], self._real.frames(true), self._generated.frames(fake)
+        read, flawed = (partial(np.take, frames, axis=0) for frames in (real, generated))
+        return TrainingClip(
+            min(len(real), len(generated)), False, read, flawed, item.label, item.caption or ""
+        )
 
 
 class Flawed:
@@ -203,7 +209,7 @@ class Flawed:
         words: makes a caption into numbers, int64 (L,); `moviola.nn.words.tokenize`. None: no text.
         pairs: pairs to mix in.
         paired: share of samples taken from `pairs`; of no effect without.
-        held: which side of the split of a `Source`; see `SourceTakes`.
+        held: which side of the split of a `Source`; see `SourceTrainingClips`.
 
     Raises:
         ConfigError: a length, stride or share out of range, or pairs of another size than the clips.
@@ -230,18 +236,18 @@ class Flawed:
             raise ConfigError(
                 f"frames and stride are at least 1 and paired is 0 to 1, not {frames}, {stride}, {paired}"
             )
-        self.takes: Takes = (
-            SourceTakes(clips, size, held=held)
+        self.clips: TrainingClips = (
+            SourceTrainingClips(clips, size, held=held)
             if isinstance(clips, Source | CachedSource)
-            else CaptionedTakes(clips, label)
+            else CaptionedTrainingClips(clips, label)
         )
         self.mixture, self.frames, self.stride, self.words = mixture, frames, stride, words
         self.pairs, self.paired = pairs, paired if pairs is not None else 0.0
-        more = pairs.classes if pairs is not None else ()
-        self.classes = (*self.takes.classes, *(c for c in more if c not in self.takes.classes))
+        pair_classes = pairs.classes if pairs is not None else ()
+        self.classes = (*self.clips.classes, *(c for c in pair_classes if c not in self.clips.classes))
         self._numbers = {name: k for k, name in enumerate(self.classes)}
         if pairs is not None:
-            _check_sizes(self.takes, pairs)
+            _check_sizes(self.clips, pairs)
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """Return one sample.
@@ -253,7 +259,7 @@ class Flawed:
         if self.paired and rng.random() < self.paired and self.pairs is not None:
             take = self.pairs.draw(rng)
         else:
-            take = self.takes.draw(rng)
+            take = self.clips.draw(rng)
         index = self._window(take, rng)
         clean = np.asarray(take.read(index))
         if take.flawed is not None:
@@ -270,7 +276,7 @@ class Flawed:
             "tokens": tokens,
         }
 
-    def _window(self, take: Take, rng: np.random.Generator) -> np.ndarray:
+    def _window(self, take: TrainingClip, rng: np.random.Generator) -> np.ndarray:
         """Draw which frames, int (T,): consecutive, `stride` apart or as far as the clip allows."""
         if take.cyclic:
             start = int(rng.integers(take.length))
@@ -281,7 +287,7 @@ class Flawed:
         return (start + stride * np.arange(self.frames)).clip(max=take.length - 1)
 
 
-def _check_sizes(takes: Takes, pairs: Pairs) -> None:
+def _check_sizes(takes: TrainingClips, pairs: Pairs) -> None:
     shapes = [
         source.draw(numpy_generator(0)).read(np.zeros(1, np.int64)).shape[1:3] for source in (takes, pairs)
     ]

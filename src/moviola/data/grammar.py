@@ -1,6 +1,6 @@
 """Captions of a closed vocabulary: text to slots, slots to text.
 
-A grammar has slots (hair, action, ...), each with a few values. A caption fills slots; a slot that is not said is
+A grammar has slots (hair, action, ...), each with a few values. A caption fills slots; a slot that is not mentioned is
 0, value k of a slot is k + 1. The row of slots is what the networks see.
 """
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class Parse:
     """What a caption says: for each slot the values it allows (None: any), and what was not understood.
 
-    A rule may narrow a slot that the caption does not speak of; `said` holds the places of those it speaks of.
+    A rule may narrow a slot that the caption does not speak of; `mentioned` holds the indices of those it speaks of.
     """
 
     allowed: list[frozenset[int] | None]
     unknown: list[tuple[str, list[str]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    said: set[int] = field(default_factory=set)
+    mentioned: set[int] = field(default_factory=set)
 
 
 class Grammar(Config):
@@ -89,7 +89,7 @@ class Grammar(Config):
         return sorted(words - set(self.ignore))
 
     def caption(self, slots: np.ndarray | list[int]) -> str:
-        """Return the caption of a row of slots; a slot that is 0 is not said."""
+        """Return the caption of a row of slots; a slot that is 0 is not mentioned."""
         if self.elements > 1:
             parts = split_rows(slots, self.elements)
             return join_elements([self.single.caption(part) for part in parts if any(part)])
@@ -129,63 +129,64 @@ class Grammar(Config):
             raise PromptError(
                 f"the prompt speaks of {len(pieces)} things; this model draws up to {self.elements}"
             )
-        whole = Parse([None] * len(self.sizes))
+        result = Parse([None] * len(self.sizes))
         for k, piece in enumerate(pieces):
             parse, first = self.single._parse_tokens(piece), k * len(self.slots)
-            whole.allowed[first : first + len(self.slots)] = parse.allowed
-            whole.unknown += parse.unknown
-            whole.notes += parse.notes
-            whole.said |= {first + index for index in parse.said}
-        return whole
+            result.allowed[first : first + len(self.slots)] = parse.allowed
+            result.unknown += parse.unknown
+            result.notes += parse.notes
+            result.mentioned |= {first + index for index in parse.mentioned}
+        return result
 
     def _parse_tokens(self, tokens: list[str]) -> Parse:
-        used = [False] * len(tokens)
+        consumed = [False] * len(tokens)
         parse = Parse([None] * len(self.slots))
         for index in range(len(self.slots)):
-            self._phrases(index, tokens, used, parse)
+            self._phrases(index, tokens, consumed, parse)
         for index in range(len(self.slots)):
-            self._heads(index, tokens, used, parse)
-        self._leftovers(tokens, used, parse)
+            self._heads(index, tokens, consumed, parse)
+        self._collect_unknown(tokens, consumed, parse)
         self._apply_rules(parse)
         return parse
 
-    def fill(self, parse: Parse, rng: np.random.Generator, *, seen: bool = False) -> np.ndarray:
+    def fill(self, parse: Parse, rng: np.random.Generator, *, has_frame: bool = False) -> np.ndarray:
         """Choose a value for every slot, at random where the caption leaves it open; int64 (S,), values 1..n.
 
         Args:
             parse: what `parse` returned.
             rng: source of randomness.
-            seen: a frame is given, so visible slots that the caption leaves open stay 0.
+            has_frame: a frame is given, so visible slots that the caption leaves open stay 0.
         """
         import numpy as np
 
         if not self.template:
             return np.array([min(a) + 1 if a else 0 for a in parse.allowed], dtype=np.int64)
         if self.elements > 1:
-            return self._fill_elements(parse, rng, seen)
-        # One draw a slot, said or not, so that saying one thing more does not change the others.
+            return self._fill_elements(parse, rng, has_frame)
+        # One draw a slot, mentioned or not, so that mentioning one more does not change the others.
         draws = rng.random(len(self.slots))
         picks = [_pick(float(d), n, a) for d, n, a in zip(draws, self.sizes, parse.allowed, strict=True)]
         row = np.array(picks, dtype=np.int64) + 1
         for s, v, t, only in self._rule_indices():
             if row[s] == v + 1 and row[t] - 1 not in only:
                 row[t] = only[int(draws[t] * len(only))] + 1
-        if seen:
-            open_ = [slot.visible and k not in parse.said for k, slot in enumerate(self.slots)]
+        if has_frame:
+            open_ = [slot.visible and k not in parse.mentioned for k, slot in enumerate(self.slots)]
             row[np.array(open_)] = 0
         return row
 
-    def _fill_elements(self, parse: Parse, rng: np.random.Generator, seen: bool) -> np.ndarray:
-        """Fill thing by thing: those spoken of, or as many as are drawn where nothing is said."""
+    def _fill_elements(self, parse: Parse, rng: np.random.Generator, has_frame: bool) -> np.ndarray:
+        """Fill thing by thing: those mentioned, or as many as are drawn where none is."""
         import numpy as np
 
-        size, drawn = len(self.slots), 1 + int(rng.random() * self.elements)
+        size, count = len(self.slots), 1 + int(rng.random() * self.elements)
         rows = []
         for k in range(self.elements):
             places = range(k * size, (k + 1) * size)
-            said = {i - k * size for i in parse.said if i in places}
-            row = self.single.fill(Parse([parse.allowed[i] for i in places], said=said), rng, seen=seen)
-            rows.append(row if said or (not parse.said and k < drawn) else np.zeros_like(row))
+            mentioned = {i - k * size for i in parse.mentioned if i in places}
+            part = Parse([parse.allowed[i] for i in places], mentioned=mentioned)
+            row = self.single.fill(part, rng, has_frame=has_frame)
+            rows.append(row if mentioned or (not parse.mentioned and k < count) else np.zeros_like(row))
         return np.concatenate(rows)
 
     def follow(
@@ -199,7 +200,7 @@ class Grammar(Config):
 
         Args:
             parse: what `parse` returned of the later caption.
-            row: int64 (S,), what held before; 0 is not said.
+            row: int64 (S,), the slots until then; 0 is not mentioned.
             rng: chooses where the caption allows several values and the old one is none of them.
 
         Returns:
@@ -209,24 +210,24 @@ class Grammar(Config):
             return self.fill(parse, rng), ()
         # One draw a slot, as in `fill`.
         draws = rng.random(len(self.slots))
-        after, notes = row.copy(), []
-        for k in parse.said:
+        result, notes = row.copy(), []
+        for k in parse.mentioned:
             allowed = parse.allowed[k]
             if allowed is None or int(row[k]) - 1 not in allowed:
-                after[k] = _pick(float(draws[k]), self.sizes[k], allowed) + 1
+                result[k] = _pick(float(draws[k]), self.sizes[k], allowed) + 1
         for s, v, t, only in self._rule_indices():
-            if after[s] != v + 1 or after[t] == 0 or after[t] - 1 in only:
+            if result[s] != v + 1 or result[t] == 0 or result[t] - 1 in only:
                 continue
             names = " or ".join(repr(self.slots[t].values[k].name) for k in only)
             note = f"{self.slots[s].values[v].name!r} exists only with {names}"
-            if t not in parse.said:
-                after[t] = _pick(float(draws[t]), self.sizes[t], frozenset(only)) + 1
+            if t not in parse.mentioned:
+                result[t] = _pick(float(draws[t]), self.sizes[t], frozenset(only)) + 1
                 notes.append(f"{note}; the {self.slots[t].name} was changed to it")
-            elif s not in parse.said and not self.slots[s].visible:
-                after[s] = _pick(float(draws[s]), self.sizes[s], parse.allowed[s]) + 1
+            elif s not in parse.mentioned and not self.slots[s].visible:
+                result[s] = _pick(float(draws[s]), self.sizes[s], parse.allowed[s]) + 1
             else:
                 notes.append(f"{note}; the model never saw the two together and may draw them badly")
-        return after, tuple(notes)
+        return result, tuple(notes)
 
     def example(self) -> str:
         """A caption to show: the first value of every slot, or the first words."""
@@ -247,18 +248,18 @@ class Grammar(Config):
     # -- parsing ------------------------------------------------------------------------------------------
 
     def _narrow(self, index: int, values: frozenset[int], parse: Parse) -> None:
-        before = parse.allowed[index]
-        both = values if before is None else before & values
-        if not both:
+        previous = parse.allowed[index]
+        remaining = values if previous is None else previous & values
+        if not remaining:
             slot = self.slots[index]
-            said = " and ".join(
-                sorted(slot.values[i].name for group in (before or (), values) for i in list(group)[:1])
+            alternatives = " and ".join(
+                sorted(slot.values[i].name for group in (previous or (), values) for i in list(group)[:1])
             )
-            raise PromptError(f"the prompt says two things of the {slot.name}: {said}; choose one")
-        parse.allowed[index] = both
-        parse.said.add(index)
+            raise PromptError(f"the prompt says two things of the {slot.name}: {alternatives}; choose one")
+        parse.allowed[index] = remaining
+        parse.mentioned.add(index)
 
-    def _phrases(self, index: int, tokens: list[str], used: list[bool], parse: Parse) -> None:
+    def _phrases(self, index: int, tokens: list[str], consumed: list[bool], parse: Parse) -> None:
         table: dict[tuple[str, ...], set[int]] = {}
         for k, value in enumerate(self.slots[index].values):
             for phrase in value.phrases:
@@ -266,67 +267,67 @@ class Grammar(Config):
         for words in sorted(table, key=len, reverse=True):
             n = len(words)
             for i in range(len(tokens) - n + 1):
-                if tuple(tokens[i : i + n]) == words and not any(used[i : i + n]):
-                    used[i : i + n] = [True] * n
+                if tuple(tokens[i : i + n]) == words and not any(consumed[i : i + n]):
+                    consumed[i : i + n] = [True] * n
                     self._narrow(index, frozenset(table[words]), parse)
 
-    def _heads(self, index: int, tokens: list[str], used: list[bool], parse: Parse) -> None:
+    def _heads(self, index: int, tokens: list[str], consumed: list[bool], parse: Parse) -> None:
         values = self.slots[index].values
         words = {w for v in values for w in v.words}
         for i, token in enumerate(tokens):
-            found = frozenset(k for k, v in enumerate(values) if token in v.heads)
-            if not found or used[i]:
+            matches = frozenset(k for k, v in enumerate(values) if token in v.heads)
+            if not matches or consumed[i]:
                 continue
-            used[i] = True
-            said: list[str] = []
+            consumed[i] = True
+            modifiers: list[str] = []
             j = i - 1
-            while j >= 0 and not used[j] and tokens[j] in words:
-                said.append(tokens[j])
-                used[j] = True
+            while j >= 0 and not consumed[j] and tokens[j] in words:
+                modifiers.append(tokens[j])
+                consumed[j] = True
                 j -= 1
-            fits = frozenset(k for k in found if all(w in values[k].words for w in said))
+            fits = frozenset(k for k in matches if all(w in values[k].words for w in modifiers))
             if not fits:
-                known = ", ".join(values[k].name for k in sorted(found))
-                raise PromptError(f"there is no {' '.join([*reversed(said), token])}; there is: {known}")
+                names = ", ".join(values[k].name for k in sorted(matches))
+                raise PromptError(f"there is no {' '.join([*reversed(modifiers), token])}; there is: {names}")
             self._narrow(index, fits, parse)
 
-    def _leftovers(self, tokens: list[str], used: list[bool], parse: Parse) -> None:
-        known = self.vocabulary()
-        for token, seen in zip(tokens, used, strict=True):
-            if not seen and token not in self.ignore:
-                parse.unknown.append((token, self._offers(token, known)))
+    def _collect_unknown(self, tokens: list[str], consumed: list[bool], parse: Parse) -> None:
+        vocabulary = self.vocabulary()
+        for token, is_consumed in zip(tokens, consumed, strict=True):
+            if not is_consumed and token not in self.ignore:
+                parse.unknown.append((token, self._offers(token, vocabulary)))
         if all(a is None for a in parse.allowed):
             raise self._nothing_known(parse)
 
     def _nothing_known(self, parse: Parse) -> PromptError:
         words = dict(parse.unknown)  # each once
-        listed = ", ".join(
+        word_list = ", ".join(
             f"{w!r}" + (f" (did you mean {' or '.join(n)}?)" if n else "") for w, n in words.items()
         )
-        named = f": {listed}" if listed else ""
-        return PromptError(f"no word of the prompt is known{named}; say for example: {self.example()}")
+        detail = f": {word_list}" if word_list else ""
+        return PromptError(f"no word of the prompt is known{detail}; say for example: {self.example()}")
 
-    def _offers(self, token: str, known: list[str]) -> list[str]:
+    def _offers(self, token: str, vocabulary: list[str]) -> list[str]:
         """What may have been meant: values that use a known word, else words that look like an unknown one."""
-        if token not in known:
-            return nearest(token, known)
+        if token not in vocabulary:
+            return nearest(token, vocabulary)
         values = [v for slot in self.slots for v in slot.values]
-        said = [v.name for v in values if token in v.words or any(token in p.split() for p in v.phrases)]
-        return [name for name in said if name][:3]
+        names = [v.name for v in values if token in v.words or any(token in p.split() for p in v.phrases)]
+        return [name for name in names if name][:3]
 
     def _parse_words(self, tokens: list[str]) -> Parse:
-        place = {value.name: k for k, value in enumerate(self.slots[0].values)}
+        value_index = {value.name: k for k, value in enumerate(self.slots[0].values)}
         parse = Parse([None] * len(self.slots))
-        known = [t for t in tokens if t in place]
-        parse.unknown = [(t, nearest(t, place)) for t in tokens if t not in place]
-        if not known:
+        words = [t for t in tokens if t in value_index]
+        parse.unknown = [(t, nearest(t, value_index)) for t in tokens if t not in value_index]
+        if not words:
             raise self._nothing_known(parse)
-        if len(known) > len(self.slots):
+        if len(words) > len(self.slots):
             raise PromptError(
-                f"the prompt has {len(known)} words; this model was trained on captions of up to {len(self.slots)}"
+                f"the prompt has {len(words)} words; this model was trained on captions of up to {len(self.slots)}"
             )
-        for i, token in enumerate(known):
-            parse.allowed[i] = frozenset({place[token]})
+        for i, token in enumerate(words):
+            parse.allowed[i] = frozenset({value_index[token]})
         return parse
 
     # -- rules --------------------------------------------------------------------------------------------
@@ -340,27 +341,27 @@ class Grammar(Config):
         ]
 
     def _apply_rules(self, parse: Parse) -> None:
-        before = None
-        while before != parse.allowed:  # a value that gave way may leave others that break an earlier rule
-            before = list(parse.allowed)
+        previous = None
+        while previous != parse.allowed:  # a value that gave way may leave others that break an earlier rule
+            previous = list(parse.allowed)
             self._apply_rules_once(parse)
 
     def _apply_rules_once(self, parse: Parse) -> None:
         for s, v, t, only in self._rule_indices():
-            first, then, fits = parse.allowed[s], parse.allowed[t], frozenset(only)
+            first, second, fits = parse.allowed[s], parse.allowed[t], frozenset(only)
             if first == frozenset({v}):
-                if then is not None and not then & fits:
+                if second is not None and not second & fits:
                     # what is done outweighs what is worn
                     if self.slots[s].visible and not self.slots[t].visible:
                         parse.allowed[s] = frozenset(range(len(self.slots[s].values))) - {v}
-                        fits = then
+                        fits = second
                     names = " or ".join(self.slots[t].values[o].name for o in only)
                     parse.notes.append(
                         f"{self.slots[s].values[v].name!r} exists only with {names!r}; one of them gave way"
                     )
-                    then = None
-                parse.allowed[t] = fits if then is None else then & fits
-            elif then is not None and not then & fits:
+                    second = None
+                parse.allowed[t] = fits if second is None else second & fits
+            elif second is not None and not second & fits:
                 every = first if first is not None else frozenset(range(len(self.slots[s].values)))
                 parse.allowed[s] = (every - {v}) or every
 
@@ -377,21 +378,21 @@ def _pick(draw: float, values: int, allowed: frozenset[int] | None) -> int:
 
 
 def _fill_template(template: str, names: dict[str, str]) -> str:
-    """Fill a template, leaving out what is not said ("") and the words that only lead to it.
+    """Fill a template, leaving out slots that are not mentioned ("") and the words that only lead to it.
 
-    Places joined by ", " or " and " are a list: what is said of it is joined anew, and where nothing is said the
+    Places joined by ", " or " and " are a list: the values mentioned are joined anew, and where none is mentioned the
     word before it ("with", "in") goes too.
     """
-    parts = [(before, names[name] if name else "") for before, name, *_ in Formatter().parse(template)]
+    parts = [(literal, names[name] if name else "") for literal, name, *_ in Formatter().parse(template)]
     text = ""
     while parts:
-        before, first = parts.pop(0)
-        listed = [first]
+        literal, first = parts.pop(0)
+        values = [first]
         while parts and parts[0][0] in (", ", " and "):
-            listed.append(parts.pop(0)[1])
-        said = [name for name in listed if name]
-        lead = before if said or len(before.split()) < 2 else before.rsplit(maxsplit=1)[0] + " "
-        text += lead + " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))
+            values.append(parts.pop(0)[1])
+        mentioned = [name for name in values if name]
+        lead = literal if mentioned or len(literal.split()) < 2 else literal.rsplit(maxsplit=1)[0] + " "
+        text += lead + " and ".join(filter(None, (", ".join(mentioned[:-1]), *mentioned[-1:])))
     return " ".join(text.split())
 
 

@@ -25,7 +25,8 @@ def cut_grid(
     Args:
         grid: the video.
         out: a new or empty folder.
-        rows: cells down. columns: cells across.
+        rows: cells down.
+        columns: cells across.
         gap: pixels between neighbouring cells; none around the whole.
         crf: H.264 quality, 0 (nothing lost but the rounding of colours) to 51.
         tick: called with 1 after each row of cells.

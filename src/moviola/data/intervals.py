@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class ClipStart(NamedTuple):
     """Where a clip lies.
 
     Attributes:
@@ -20,7 +20,7 @@ class Place(NamedTuple):
     start: int
 
 
-def cut(lengths: Sequence[int], span: int, interval: int = 0) -> list[Place]:
+def cut(lengths: Sequence[int], span: int, interval: int = 0) -> list[ClipStart]:
     """Return the clips of videos, in order; a video that is too short has none.
 
     Args:
@@ -29,7 +29,7 @@ def cut(lengths: Sequence[int], span: int, interval: int = 0) -> list[Place]:
         interval: frames between the starts of successive clips of one video; 0 for one clip a video.
     """
     return [
-        Place(video, start)
+        ClipStart(video, start)
         for video, length in enumerate(lengths)
         if length >= span
         for start in (range(0, length - span + 1, interval) if interval else (0,))
@@ -37,7 +37,7 @@ def cut(lengths: Sequence[int], span: int, interval: int = 0) -> list[Place]:
 
 
 def ends_left_out(
-    places: Sequence[Place], lengths: Sequence[int], span: int, interval: int
+    places: Sequence[ClipStart], lengths: Sequence[int], span: int, interval: int
 ) -> dict[int, int]:
     """Return how many frames at the end of each video are in no clip because they are too few; none where 0.
 
@@ -47,13 +47,15 @@ def ends_left_out(
     """
     ends = {}
     for video, start in dict(places).items():  # of each video the last clip
-        rest = lengths[video] - start - max(span, interval)
-        if rest > 0 and lengths[video] - start - interval < span:
-            ends[video] = rest
+        remaining = lengths[video] - start - max(span, interval)
+        if remaining > 0 and lengths[video] - start - interval < span:
+            ends[video] = remaining
     return ends
 
 
-def hold_out(places: Sequence[Place], every: int, span: int) -> tuple[list[Place], list[Place], int]:
+def hold_out(
+    places: Sequence[ClipStart], every: int, span: int
+) -> tuple[list[ClipStart], list[ClipStart], int]:
     """Split clips in two that share no frame.
 
     Args:
@@ -65,13 +67,13 @@ def hold_out(places: Sequence[Place], every: int, span: int) -> tuple[list[Place
         The clips to train on, those held out, and how many of the others are in neither because a clip that is held
         out begins less than `span` frames before or after them.
     """
-    held = list(places[every - 1 :: every])
+    held_out = list(places[every - 1 :: every])
     starts: dict[int, list[int]] = defaultdict(list)
-    for video, start in held:
+    for video, start in held_out:
         starts[video].append(start)
     others = [place for number, place in enumerate(places, start=1) if number % every]
     trained = [place for place in others if not _shares(place.start, starts[place.video], span)]
-    return trained, held, len(others) - len(trained)
+    return trained, held_out, len(others) - len(trained)
 
 
 def _shares(start: int, others: Sequence[int], span: int) -> bool:

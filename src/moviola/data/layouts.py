@@ -53,7 +53,7 @@ class ClipInfo:
 
 
 @dataclass(frozen=True)
-class Clip(ABC):
+class StoredClip(ABC):
     """One clip of a data set.
 
     Args:
@@ -97,53 +97,55 @@ class Clip(ABC):
         return self.store.where(self.name)
 
     def _checked(self, indices: Sequence[int] | None, total: int) -> list[int]:
-        wanted = list(range(total)) if indices is None else [int(i) for i in indices]
-        if not wanted:
+        numbers = list(range(total)) if indices is None else [int(i) for i in indices]
+        if not numbers:
             raise InputError(f"{self.where}: no frames asked for")
-        if min(wanted) < 0 or max(wanted) >= total:
-            raise InputError(f"{self.where}: frames {min(wanted)} to {max(wanted)} asked for, it has {total}")
-        return wanted
+        if min(numbers) < 0 or max(numbers) >= total:
+            raise InputError(
+                f"{self.where}: frames {min(numbers)} to {max(numbers)} asked for, it has {total}"
+            )
+        return numbers
 
 
 @dataclass(frozen=True)
-class VideoClip(Clip):
+class VideoClip(StoredClip):
     """A video file; in a zip, a temporary copy while it is being decoded."""
 
     def info(self) -> ClipInfo:
-        """See `Clip`."""
+        """See `StoredClip`."""
         from moviola.data import codec
 
-        with self._opened() as path:
-            found = codec.probe(path)
+        with self._local_file() as path:
+            info = codec.probe(path)
             clock = codec.read_clock(path)
-        return ClipInfo(found.frames, found.height, found.width, clock.fps, clock.times, found.pixel_aspect)
+        return ClipInfo(info.frames, info.height, info.width, clock.fps, clock.times, info.pixel_aspect)
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
-        """See `Clip`."""
+        """See `StoredClip`."""
         from moviola.core.video import Video
         from moviola.data import codec
 
-        with self._opened() as path:
+        with self._local_file() as path:
             if indices is None:
                 return codec.read(path)
-            wanted = [int(i) for i in indices]
-            frames, info = codec.read_frames_at(path, wanted), codec.probe(path)
-            clock = codec.read_clock(path).pick(wanted)
+            numbers = [int(i) for i in indices]
+            frames, info = codec.read_frames_at(path, numbers), codec.probe(path)
+            clock = codec.read_clock(path).pick(numbers)
             return Video(frames, clock.fps, None, clock.times, info.pixel_aspect)
 
     def files(self) -> Sequence[str]:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return (self.name,)
 
     def stream(self, batch: int = 16) -> Iterator[Video]:
-        """See `Clip`."""
+        """See `StoredClip`."""
         from moviola.data import codec
 
-        with self._opened() as path:
+        with self._local_file() as path:
             yield from codec.stream(path, batch=batch)
 
     @contextmanager
-    def _opened(self) -> Iterator[str]:
+    def _local_file(self) -> Iterator[str]:
         with self.store.as_file(self.name) as path:
             try:
                 yield str(path)
@@ -152,41 +154,41 @@ class VideoClip(Clip):
 
 
 @dataclass(frozen=True)
-class FramesClip(Clip):
+class FramesClip(StoredClip):
     """A folder of numbered images of one size; `frames.json` among them may state their rate."""
 
     images: tuple[str, ...] = ()
     rate_file: str = ""
 
     def info(self) -> ClipInfo:
-        """See `Clip`."""
+        """See `StoredClip`."""
         with open_image(self.store, self.images[0]) as first:
-            turned = 5 <= first.getexif().get(0x0112, 1) <= 8
-            width, height = (first.height, first.width) if turned else first.size
+            is_rotated = 5 <= first.getexif().get(0x0112, 1) <= 8
+            width, height = (first.height, first.width) if is_rotated else first.size
         clock, aspect = self._clock()
         return ClipInfo(clock.count, height, width, clock.fps, clock.times, aspect)
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
-        """See `Clip`."""
+        """See `StoredClip`."""
         import numpy as np
 
         from moviola.core.video import Video
 
-        wanted = self._checked(indices, len(self.images))
-        decoded = {i: image_array(self.store, self.images[i]) for i in sorted(set(wanted))}
-        frames = [decoded[i] for i in wanted]
-        for i, frame in zip(wanted, frames, strict=True):
+        numbers = self._checked(indices, len(self.images))
+        decoded = {i: image_array(self.store, self.images[i]) for i in sorted(set(numbers))}
+        frames = [decoded[i] for i in numbers]
+        for i, frame in zip(numbers, frames, strict=True):
             if frame.shape != frames[0].shape:
                 raise VideoReadError(
                     f"{self.store.where(self.images[i])} is {frame.shape[1]}x{frame.shape[0]} among frames of "
                     f"{frames[0].shape[1]}x{frames[0].shape[0]}; one clip has one size"
                 )
-        whole, aspect = self._clock()
-        clock = whole.pick(wanted)
+        full_clock, aspect = self._clock()
+        clock = full_clock.pick(numbers)
         return Video(np.stack(frames), clock.fps, None, clock.times, aspect)
 
     def files(self) -> Sequence[str]:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return (*self.images, self.rate_file) if self.rate_file else self.images
 
     def _clock(self) -> tuple[Clock, Fraction]:
@@ -199,11 +201,11 @@ class FramesClip(Clip):
 
 
 @dataclass(frozen=True)
-class StripClip(Clip):
+class StripClip(StoredClip):
     """One image of N square frames in a row (the layout of MoCoGAN's data)."""
 
     def info(self) -> ClipInfo:
-        """See `Clip`."""
+        """See `StoredClip`."""
         with open_image(self.store, self.name) as image:
             if not is_strip(image.width, image.height):
                 raise VideoReadError(
@@ -212,25 +214,25 @@ class StripClip(Clip):
             return ClipInfo(image.width // image.height, image.height, image.height, self.fps)
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
-        """See `Clip`."""
+        """See `StoredClip`."""
         import numpy as np
 
         from moviola.core.video import Video
 
-        wanted = self._checked(indices, self.info().frames)
+        numbers = self._checked(indices, self.info().frames)
         strip = image_array(self.store, self.name)
         side = strip.shape[0]
         frames = strip.reshape(side, -1, side, 3).transpose(1, 0, 2, 3)
-        return Video(np.ascontiguousarray(frames[wanted]), fps=self.fps)
+        return Video(np.ascontiguousarray(frames[numbers]), fps=self.fps)
 
     def stream(self, batch: int = 16) -> Iterator[Video]:
-        """See `Clip`: a strip is decoded whole, once."""
-        whole = self.read()
-        for start in range(0, len(whole), batch):
-            yield whole[start : start + batch]
+        """See `StoredClip`: a strip is decoded whole, once."""
+        video = self.read()
+        for start in range(0, len(video), batch):
+            yield video[start : start + batch]
 
     def files(self) -> Sequence[str]:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return (self.name,)
 
 
@@ -248,10 +250,10 @@ def open_image(store: Store, name: str) -> Iterator[Image]:
     """
     from PIL import Image, UnidentifiedImageError
 
-    from moviola.data.codec.animation import mended
+    from moviola.data.codec.animation import repair_webp_length
 
     try:
-        with Image.open(io.BytesIO(mended(store.read_bytes(name)))) as image:
+        with Image.open(io.BytesIO(repair_webp_length(store.read_bytes(name)))) as image:
             yield image
     except UnidentifiedImageError:
         raise VideoReadError(f"{store.where(name)} is not an image that can be read") from None
@@ -287,13 +289,13 @@ def detect(store: Store) -> Layout:
             f"{store.root} holds no videos and no images; a data set is videos, folders of frames, strips, "
             "a zip of these, or a list file"
         )
-    seen = _peek(store, images)
-    if _all_move(seen):
+    headers = _peek(store, images)
+    if _all_move(headers):
         return "videos"
-    return "strips" if seen and all(is_strip(width, height) for width, height, _ in seen) else "frames"
+    return "strips" if headers and all(is_strip(width, height) for width, height, _ in headers) else "frames"
 
 
-def find_clips(store: Store, layout: Layout, fps: Fraction) -> tuple[list[Clip], list[tuple[str, str]]]:
+def find_clips(store: Store, layout: Layout, fps: Fraction) -> tuple[list[StoredClip], list[tuple[str, str]]]:
     """List the clips of a store, without opening them.
 
     Args:
@@ -307,7 +309,7 @@ def find_clips(store: Store, layout: Layout, fps: Fraction) -> tuple[list[Clip],
     videos, images, others = _by_kind(store)
     rates = {name for name in others if name.rpartition("/")[2] == RATE_FILE}
     skipped = [(name, "neither video nor image") for name in others if name not in rates]
-    clips: list[Clip]
+    clips: list[StoredClip]
     if layout == "videos":
         if not videos and _all_move(_peek(store, images)):
             videos, images = images, []
@@ -376,20 +378,20 @@ def _folders(images: Sequence[str]) -> dict[str, list[str]]:
     return folders
 
 
-def _all_move(seen: Sequence[tuple[int, int, bool]]) -> bool:
-    return bool(seen) and all(animated for _, _, animated in seen)
+def _all_move(headers: Sequence[tuple[int, int, bool]]) -> bool:
+    return bool(headers) and all(animated for _, _, animated in headers)
 
 
 def _peek(store: Store, images: Sequence[str]) -> list[tuple[int, int, bool]]:
     """Return width, height and whether it moves of some images; those that cannot be read are passed over."""
     folders = list(_folders(images).values())
     step = max(1, len(folders) // _PEEK_FOLDERS)
-    seen = []
+    headers = []
     for folder in folders[::step][:_PEEK_FOLDERS]:
         for name in folder[:_PEEK_FILES]:
             try:
                 with open_image(store, name) as image:
-                    seen.append((*image.size, bool(getattr(image, "is_animated", False))))
+                    headers.append((*image.size, bool(getattr(image, "is_animated", False))))
             except VideoReadError:
                 continue
-    return seen
+    return headers

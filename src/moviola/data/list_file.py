@@ -10,8 +10,8 @@ from moviola.core.errors import FormatError, InputError
 from moviola.data.caption_files import read_text
 from moviola.data.layouts import (
     RATE_FILE,
-    Clip,
     FramesClip,
+    StoredClip,
     StripClip,
     VideoClip,
     is_strip,
@@ -33,11 +33,12 @@ class ListedClip:
     caption: str
 
 
-def one_clip(store: FolderStore, name: str, label: str | None, layout: str, fps: Fraction) -> Clip:
+def one_clip(store: FolderStore, name: str, label: str | None, layout: str, fps: Fraction) -> StoredClip:
     """Return the clip that one path means: a video, a strip, or a folder of frames.
 
     Args:
-        store: a folder. name: what is meant in it.
+        store: a folder.
+        name: what is meant in it.
         label: of the clip.
         layout: "auto", or one of `moviola.data.layouts.LAYOUTS`.
         fps: the rate of a clip that has none of its own, Hz.
@@ -72,8 +73,8 @@ def one_clip(store: FolderStore, name: str, label: str | None, layout: str, fps:
             )
     if suffix in VIDEO_SUFFIXES or (layout == "videos" and suffix in IMAGE_SUFFIXES):
         return VideoClip(store, name, label, fps)
-    known = ", ".join(sorted({*VIDEO_SUFFIXES, ".zip", *LIST_SUFFIXES}))
-    raise FormatError(f"{path} is no data set: give a folder or a file of a known kind ({known})")
+    suffixes = ", ".join(sorted({*VIDEO_SUFFIXES, ".zip", *LIST_SUFFIXES}))
+    raise FormatError(f"{path} is no data set: give a folder or a file of a known kind ({suffixes})")
 
 
 def read_list(path: Path) -> list[ListedClip]:

@@ -27,12 +27,12 @@ def find_loop(frames: np.ndarray, least: int) -> tuple[int, int]:
     count = len(frames)
     if count < least + 2:
         return 0, count
-    flat = frames.reshape(count, -1).astype(np.float32)
-    squares = (flat**2).sum(axis=1)
-    distance = np.maximum(squares[:, None] + squares[None] - 2 * flat @ flat.T, 0)
+    pixels = frames.reshape(count, -1).astype(np.float32)
+    squares = (pixels**2).sum(axis=1)
+    distance = np.maximum(squares[:, None] + squares[None] - 2 * pixels @ pixels.T, 0)
     jump = distance[:-1, :-1] + distance[1:, 1:]
     start, stop = np.triu_indices(count - 1, least)
     jumps = jump[start, stop]
-    good = np.flatnonzero(jumps <= 1.1 * jumps.min())
-    best = good[np.argmax(stop[good] - start[good])]
-    return int(start[best]), int(stop[best])
+    candidates = np.flatnonzero(jumps <= 1.1 * jumps.min())
+    longest = candidates[np.argmax(stop[candidates] - start[candidates])]
+    return int(start[longest]), int(stop[longest])

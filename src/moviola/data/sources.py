@@ -27,9 +27,9 @@ from moviola.core.seeds import derive
 from moviola.data.caption_files import find_captions, named_captions
 from moviola.data.layouts import (
     LAYOUTS,
-    Clip,
     ClipInfo,
     FramesClip,
+    StoredClip,
     StripClip,
     VideoClip,
     detect,
@@ -37,7 +37,7 @@ from moviola.data.layouts import (
 )
 from moviola.data.list_file import LIST_SUFFIXES, one_clip, read_list
 from moviola.data.named.base import TRAIN, Member, Spec
-from moviola.data.named.registry import Opened, open_named, parse_spec
+from moviola.data.named.registry import DatasetClips, open_named, parse_spec
 from moviola.data.stores import FolderStore, Store, ZipStore
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Item:
     name: str
     label: str | None
     caption: str | None
-    clip: Clip
+    clip: StoredClip
     captions: tuple[str, ...] = ()
     split: str | None = None
     group: str | None = None
@@ -99,12 +99,12 @@ class Source:
 
     def __init__(
         self,
-        clips: Sequence[Clip],
+        clips: Sequence[StoredClip],
         path: Path,
         layout: str,
         captions: Mapping[str, str | tuple[str, ...]] | None = None,
         skipped: Sequence[tuple[str, str]] = (),
-        named: Opened | None = None,
+        named: DatasetClips | None = None,
     ) -> None:
         self.path, self.layout, self.skipped, self.named = path, layout, tuple(skipped), named
         self._captions = dict(captions or {})
@@ -131,8 +131,8 @@ class Source:
     @cached_property
     def labels(self) -> dict[str, int]:
         """Label to number of clips, sorted by label; clips without one are not counted."""
-        found = Counter(item.label for item in self._items if item.label is not None)
-        return {label: found[label] for label in sorted(found)}
+        counts = Counter(item.label for item in self._items if item.label is not None)
+        return {label: counts[label] for label in sorted(counts)}
 
     @cached_property
     def splits(self) -> dict[str, int]:
@@ -226,13 +226,13 @@ def open_source(
         store: Store = FolderStore(path) if path.is_dir() else ZipStore(path)
         kind = detect(store) if layout == "auto" else layout
         clips, skipped = find_clips(store, kind, rate)  # type: ignore[arg-type]
-        said = find_captions(store, [clip.name for clip in clips], captions)
-        return Source(clips, path, kind, said, skipped=skipped)
+        caption_of = find_captions(store, [clip.name for clip in clips], captions)
+        return Source(clips, path, kind, caption_of, skipped=skipped)
     if path.suffix.lower() in LIST_SUFFIXES:
         return _open_list(path, layout, captions, rate)
     clip = one_clip(FolderStore(path.parent), path.name, None, layout, rate)
-    said = named_captions(Path(captions), [clip.name], None) if captions else {}
-    return Source([clip], path, layout if layout != "auto" else _layout_of(clip), said)
+    caption_of = named_captions(Path(captions), [clip.name], None) if captions else {}
+    return Source([clip], path, layout if layout != "auto" else _layout_of(clip), caption_of)
 
 
 def source_exists(path: str | Path) -> bool:
@@ -260,17 +260,17 @@ def is_held_out(item: _Grouped, splits: Mapping[str, int]) -> bool:
 def _open_named(spec: Spec, layout: str, captions: str | Path | None) -> Source:
     if layout != "auto":
         raise ConfigError(f"{spec.name} has a layout of its own; leave {layout!r} out")
-    opened = open_named(spec)
-    clips = [member.clip for member in opened.members]
-    said = {member.clip.name: member.captions for member in opened.members if member.captions}
+    dataset = open_named(spec)
+    clips = [member.clip for member in dataset.members]
+    caption_of = {member.clip.name: member.captions for member in dataset.members if member.captions}
     if captions is not None:
-        given = named_captions(Path(captions), [clip.name for clip in clips], spec.path)
-        said |= {name: (text,) for name, text in given.items()}
-    return Source(clips, spec.path, spec.name, said, opened.skipped, opened)
+        overrides = named_captions(Path(captions), [clip.name for clip in clips], spec.path)
+        caption_of |= {name: (text,) for name, text in overrides.items()}
+    return Source(clips, spec.path, spec.name, caption_of, dataset.skipped, dataset)
 
 
-def _item(clip: Clip, said: str | tuple[str, ...] | None, member: Member | None) -> Item:
-    captions = (said,) if isinstance(said, str) else said or ()
+def _item(clip: StoredClip, caption: str | tuple[str, ...] | None, member: Member | None) -> Item:
+    captions = (caption,) if isinstance(caption, str) else caption or ()
     split, group = (member.split, member.group) if member is not None else (None, None)
     return Item(clip.name, clip.label, next(iter(captions), None), clip, captions, split, group)
 
@@ -311,9 +311,9 @@ def split(
         if len(ranked) < 2:
             raise ConfigError(f"{source.path} has one group of clips; there is nothing to split by {by!r}")
         count = min(max(count, 1), len(ranked) - 1)
-    held = set(ranked[:count])
-    train = [i for i, group in enumerate(groups) if group not in held]
-    val = [i for i, group in enumerate(groups) if group in held]
+    held_out = set(ranked[:count])
+    train = [i for i, group in enumerate(groups) if group not in held_out]
+    val = [i for i, group in enumerate(groups) if group in held_out]
     return source.subset(train), source.subset(val)
 
 
@@ -328,13 +328,13 @@ def _group(item: Item, by: str | Callable[[Item], Hashable]) -> Hashable:
     return int(numbers[-1]) // 2
 
 
-def _layout_of(clip: Clip) -> str:
+def _layout_of(clip: StoredClip) -> str:
     return {VideoClip: "videos", FramesClip: "frames", StripClip: "strips"}[type(clip)]
 
 
 def _open_list(path: Path, layout: str, captions: str | Path | None, fps: Fraction) -> Source:
     store = FolderStore(path.parent)
-    clips: list[Clip] = []
+    clips: list[StoredClip] = []
     rows = read_list(path)
     for row in rows:
         try:
@@ -343,7 +343,7 @@ def _open_list(path: Path, layout: str, captions: str | Path | None, fps: Fracti
             raise type(error)(f"{path} line {row.line}: {error}") from None
     if not clips:
         raise FormatError(f"{path} lists no clips; write one path a line")
-    said = {row.name: row.caption for row in rows if row.caption}
+    caption_of = {row.name: row.caption for row in rows if row.caption}
     if captions is not None:
-        said |= named_captions(Path(captions), [row.name for row in rows], None)
-    return Source(clips, path, "list", said)
+        caption_of |= named_captions(Path(captions), [row.name for row in rows], None)
+    return Source(clips, path, "list", caption_of)

@@ -145,20 +145,20 @@ def decoded_info(source: Source, index: int) -> ClipInfo:
     Raises:
         VideoReadError: it cannot be decoded to its end, changes its size, or holds fewer frames than it says.
     """
-    stated = source.info(index)
+    info = source.info(index)
     frames = 0
     for piece in source.stream(index):
-        if (piece.height, piece.width) != (stated.height, stated.width):
+        if (piece.height, piece.width) != (info.height, info.width):
             raise VideoReadError(
                 f"{source[index].clip.where}: frames of {piece.width}x{piece.height} from frame {frames} on, "
-                f"{stated.width}x{stated.height} before"
+                f"{info.width}x{info.height} before"
             )
         frames += len(piece)
-    if frames < stated.frames:
+    if frames < info.frames:
         raise VideoReadError(
-            f"{source[index].clip.where}: only {frames} of {stated.frames} frames can be decoded"
+            f"{source[index].clip.where}: only {frames} of {info.frames} frames can be decoded"
         )
-    return replace(stated, frames=frames)
+    return replace(info, frames=frames)
 
 
 def contact_sheet(
@@ -184,12 +184,12 @@ def contact_sheet(
 
     if not names:
         raise InputError(f"{source.path} holds no clip that can be shown")
-    chosen = [names[i] for i in _evenly(len(names), rows)]
-    where = {name: index for index, name in enumerate(source.names)}
+    row_names = [names[i] for i in _evenly(len(names), rows)]
+    index_of = {name: index for index, name in enumerate(source.names)}
     cells = []
-    for name in chosen:
-        count = source.info(where[name]).frames
-        cells.append(_fit(source.read(where[name], _evenly(count, columns, repeat=True)), side))
+    for name in row_names:
+        count = source.info(index_of[name]).frames
+        cells.append(_fit(source.read(index_of[name], _evenly(count, columns, repeat=True)), side))
     return Video(np.concatenate(cells), fps=1).contact_sheet(columns=columns)
 
 
@@ -206,12 +206,12 @@ def _fit(video: Video, side: int) -> np.ndarray:
     return cells
 
 
-def _evenly(count: int, wanted: int, repeat: bool = False) -> list[int]:
-    """Return up to `wanted` of 0 .. count-1, evenly spread; with `repeat` exactly `wanted`."""
-    number = wanted if repeat else min(wanted, count)
+def _evenly(count: int, count_max: int, repeat: bool = False) -> list[int]:
+    """Return up to `count_max` of 0 .. count-1, evenly spread; with `repeat` exactly `count_max`."""
+    number = count_max if repeat else min(count_max, count)
     return [round(k * (count - 1) / max(1, number - 1)) for k in range(number)]
 
 
 def _counted(values: Iterable[str] | Iterable[float]) -> list:
-    found = Counter(values)
-    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    counts = Counter(values)
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -37,7 +37,8 @@ class TarStore:
     """The members of uncompressed tar archives; a video is copied out only while it is being decoded.
 
     Args:
-        shards: the archives. root: how the whole is called.
+        shards: the archives.
+        root: how the whole is called.
 
     Raises:
         InputError: an archive is missing, compressed or damaged, a member points outside it, or two have one name.
@@ -123,7 +124,7 @@ def _expanded(text: str) -> list[str]:
     match = _BRACES.search(text)
     if match is None:
         return [text]
-    before, after = text[: match.start()], text[match.end() :]
+    prefix, suffix = text[: match.start()], text[match.end() :]
     span = _RANGE.fullmatch(match[1])
     if span is not None:
         first, last = int(span[1]), int(span[2])
@@ -134,7 +135,7 @@ def _expanded(text: str) -> list[str]:
         words = match[1].split(",")
     else:
         raise InputError(f"{text}: {{{match[1]}}} is no range; write {{000..003}}, or {{a,b}}")
-    return [before + word + rest for word in words for rest in _expanded(after)]
+    return [prefix + word + tail for word in words for tail in _expanded(suffix)]
 
 
 def _members(shard: Path) -> Iterator[tuple[str, _Place]]:

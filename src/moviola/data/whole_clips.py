@@ -13,7 +13,7 @@ from torch import Tensor
 from moviola.core.errors import ConfigError, InputError
 from moviola.core.notes import note
 from moviola.data.cache import CacheConfig, CachedItem, open_cached
-from moviola.data.common_rate import common_rate, listed, resampled, tell_broken
+from moviola.data.common_rate import common_rate, join_names, resampled, tell_broken
 from moviola.data.intervals import cut, ends_left_out, hold_out
 from moviola.data.loader import Sample
 from moviola.data.sources import Source, open_source
@@ -56,9 +56,9 @@ class ClipTable:
         """
         clip = self.source(index)
         numbers = np.arange(self.frames) if numbers is None else numbers
-        wanted = np.rint(np.asarray(numbers) * self.stride).astype(int)
-        wanted = wanted % len(clip) if self.loop else wanted.clip(0, len(clip) - 1)
-        return np.asarray(clip[wanted])
+        indices = np.rint(np.asarray(numbers) * self.stride).astype(int)
+        indices = indices % len(clip) if self.loop else indices.clip(0, len(clip) - 1)
+        return np.asarray(clip[indices])
 
     def gather(self, indices: Sequence[int], numbers: np.ndarray) -> Tensor:
         """Return frames of several clips, uint8 (B, T, H, W, 3); `numbers` is (B, T)."""
@@ -74,7 +74,7 @@ def _stems(items: Sequence[CachedItem]) -> list[str]:
     return [path.stem if stems[path.stem] == 1 else str(path.with_suffix("")) for path in paths]
 
 
-class DrawnTable(ClipTable):
+class SinusoidTable(ClipTable):
     """Clips of the toy `sinusoid`, drawn once.
 
     Args:
@@ -192,13 +192,13 @@ class WholeClips(ClipTable):
         if short:
             note(
                 f"{len(short)} of {len(lengths)} {self._kind} have fewer than {self._span} frames and are left out: "
-                f"{listed(short)}"
+                f"{join_names(short)}"
             )
         if not self._interval:
             return
         ends = ends_left_out(self._places, lengths, self._span, self._interval)
         if ends:
-            names = listed([self._cache[video].name for video in ends])
+            names = join_names([self._cache[video].name for video in ends])
             note(
                 f"{sum(ends.values())} of {sum(lengths)} frames are left out, at the end of {names}: "
                 f"too few for a clip of {self._span}"
@@ -238,10 +238,10 @@ def _check(interval: int, loop: bool) -> None:
 
 
 DRAW_BITS = 53
-"""Of a number that `Draws` draws."""
+"""Of a number that `RandomNumbers` draws."""
 
 
-class Draws:
+class RandomNumbers:
     """A sample that is nothing but a random number: the objective draws clips by it, knowing the step.
 
     A growing set of clips (progressive training) cannot be drawn from (seed, n) alone.

@@ -14,7 +14,7 @@ from moviola.data.sources import Source, is_held_out, open_source
 from moviola.data.toys import sinusoid
 
 
-class DrawnWindows:
+class SinusoidWindows:
     """Clips of the toy `sinusoid`, drawn when asked: never the same twice.
 
     Args:
@@ -59,8 +59,8 @@ class VideoWindows:
         *,
         held: bool | None = None,
     ) -> None:
-        opened = path if isinstance(path, Source) else open_source(path)
-        source = opened.part(held is True)
+        full_source = path if isinstance(path, Source) else open_source(path)
+        source = full_source.part(held is True)
         self.frames, self.stride = frames, stride
         self._cache = open_cached(source, CacheConfig(height=size, width=size, skip_broken=True))
         tell_broken(self._cache.skipped)
@@ -71,18 +71,20 @@ class VideoWindows:
             item.info.frames if numbers is None else len(numbers)
             for item, numbers in zip(items, self._numbers, strict=True)
         ]
-        needed = (frames - 1) * stride + 1
-        long = [i for i, length in enumerate(lengths) if length >= needed]
+        span = (frames - 1) * stride + 1
+        long = [i for i, length in enumerate(lengths) if length >= span]
         if not long:
             raise InputError(
-                f"{source.path} has no video of {needed} frames, which {frames} frames at a stride of {stride} need; "
+                f"{source.path} has no video of {span} frames, which {frames} frames at a stride of {stride} need; "
                 f"its {len(lengths)} videos have {max(lengths, default=0)} at most"
             )
-        self._keys = [i for i in long if held is None or is_held_out(self._cache[i], opened.splits) == held]
-        if not self._keys and not held and len(opened.splits) < 2:
+        self._keys = [
+            i for i in long if held is None or is_held_out(self._cache[i], full_source.splits) == held
+        ]
+        if not self._keys and not held and len(full_source.splits) < 2:
             self._keys = long
         if not self._keys:
-            raise InputError(f"{source.path} has too few videos of {needed} frames to split one in ten off")
+            raise InputError(f"{source.path} has too few videos of {span} frames to split one in ten off")
 
     def __len__(self) -> int:
         """Number of videos that windows are drawn from."""
@@ -95,5 +97,5 @@ class VideoWindows:
         start = int(
             rng.integers((len(clip) if numbers is None else len(numbers)) - (self.frames - 1) * self.stride)
         )
-        wanted = slice(start, start + (self.frames - 1) * self.stride + 1, self.stride)
-        return {"frames": np.asarray(clip[wanted if numbers is None else numbers[wanted]])}
+        window = slice(start, start + (self.frames - 1) * self.stride + 1, self.stride)
+        return {"frames": np.asarray(clip[window if numbers is None else numbers[window]])}

@@ -86,7 +86,8 @@ class SetMeasure(Protocol):
     """The reduce step of a set metric: two arrays of features in, a number out.
 
     Attributes:
-        extractor: name of the extractor it reads. output: which of its arrays.
+        extractor: name of the extractor it reads.
+        output: which of its arrays.
 
     A measure that also has these, as the three of `moviola.metrics.video_distance` do, gets more beside its figure:
     `lowest` (what the figure cannot lie below, or None) bounds the interval; `unbiased` and `fake_only` (bool),

@@ -185,21 +185,21 @@ def build(
         InputError: none is asked for. UnknownNameError: no such key. WeightsError: weights are missing, one line
             that says how to get them.
     """
-    made: dict[str, Metric] = {}
+    built: dict[str, Metric] = {}
     shared: dict[tuple[str, str], Any] = {}
     for metric in list(metrics):
         if isinstance(metric, Metric):
-            found = metric
-        elif (spec := find_metric(metric)).key in made:
+            entry = metric
+        elif (spec := find_metric(metric)).key in built:
             continue
         else:
             extractors, measure = _factory(spec)(protocol, device, options)
-            found = Metric(spec, tuple(extractors), measure)
-        once = tuple(shared.setdefault(_identity(one), one) for one in found.extractors)
-        made[found.key] = replace(found, extractors=once)
-    if not made:
+            entry = Metric(spec, tuple(extractors), measure)
+        unique = tuple(shared.setdefault(_identity(one), one) for one in entry.extractors)
+        built[entry.key] = replace(entry, extractors=unique)
+    if not built:
         raise InputError(f"no metric asked for; known: {', '.join(METRICS)}")
-    return list(made.values())
+    return list(built.values())
 
 
 def _factory(spec: MetricSpec) -> Any:

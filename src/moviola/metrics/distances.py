@@ -272,7 +272,9 @@ class KernelVideoDistance(KernelDistance):
     Args:
         extractor: makes the features; None: I3D on Kinetics-400, loaded at the first video.
         output: which of its arrays.
-        subsets: as in `KernelDistance`. subset_size: also. seed: also.
+        subsets: as in `KernelDistance`.
+        subset_size: also.
+        seed: also.
         device: where I3D runs.
     """
 
@@ -308,5 +310,5 @@ class _FeatureMaker:
 
             self.extractor = I3DExtractor.load(self.device)
         samples = [Sample(video, f"video {index}") for index, video in enumerate(videos)]
-        made = [np.asarray(self.extractor(sample)[self.output]) for sample in samples]
-        return np.stack(made)
+        features = [np.asarray(self.extractor(sample)[self.output]) for sample in samples]
+        return np.stack(features)

@@ -13,7 +13,7 @@ import numpy as np
 from moviola.core.devices import pick_device
 from moviola.core.errors import WeightsError
 from moviola.metrics.base import Sample
-from moviola.metrics.sharing import PerVideo, full_precision, loaded
+from moviola.metrics.sharing import PerVideo, full_precision, load_shared
 from moviola.metrics.video_distance import FrechetMeasure, InceptionMeasure
 
 if TYPE_CHECKING:
@@ -116,14 +116,14 @@ def load_image_network(options: MetricOptions, device: str, metric: str) -> Imag
     Args:
         options: what the user chose.
         device: where it runs.
-        metric: who asks, for error lines.
+        metric: name of the metric that needs it, for error lines.
 
     Raises:
         WeightsError: its weights are not here, one line: how to get them.
     """
     device = str(pick_device(device))
     if options.image_network == "inception":
-        return loaded(
+        return load_shared(
             ("inception", str(options.inception), device), lambda: _inception(options, device, metric)
         )
     return load_efficientnet(device, metric)
@@ -144,7 +144,7 @@ def load_efficientnet(device: str, metric: str) -> ImageNetwork:
         network = load_efficientnet_lite0(path, device)
         return ImageNetwork(network, NAME, weights_sha256(NAME), network.config.size, device=device)
 
-    return loaded((NAME, path, device), load)
+    return load_shared((NAME, path, device), load)
 
 
 def _inception(options: MetricOptions, device: str, metric: str) -> ImageNetwork:

@@ -71,7 +71,7 @@ class I3DExtractor:
 
         Args:
             device: where it runs.
-            metric: who asks, for the error line.
+            metric: name of the metric that needs it, for the error line.
 
         Raises:
             WeightsError: the weights are not on this machine; the line says how to get them.

@@ -47,18 +47,18 @@ class MetricOptions(Config):
         Args:
             metrics: keys of the metrics asked for.
         """
-        asked = set(metrics)
-        unasked = [
-            f"{_shown(name)} changes nothing: it is for {', '.join(users)}, and none of them is asked for"
+        metric_names = set(metrics)
+        unused = [
+            f"{_option_name(name)} changes nothing: it is for {', '.join(users)}, and none of them is asked for"
             for name, users in _USERS.items()
-            if self._is_set(name) and not asked & set(users)
+            if self._is_set(name) and not metric_names & set(users)
         ]
-        return [*self.contradictions(), *unasked]
+        return [*self.contradictions(), *unused]
 
     def contradictions(self) -> list[str]:
         """Return a sentence on each option that another one, as it is, leaves without use."""
         return [
-            f"{_shown(name)} is for {_shown(choice)} {value}, not for {getattr(self, choice)}"
+            f"{_option_name(name)} is for {_option_name(choice)} {value}, not for {getattr(self, choice)}"
             for name, (choice, value) in _CHOICES.items()
             if self._is_set(name) and getattr(self, choice) != value
         ]
@@ -87,6 +87,6 @@ _CHOICES = {"raft": ("flow", "raft"), "inception": ("image_network", "inception"
 """Option to the one beside it, and the value of that, without which it changes nothing."""
 
 
-def _shown(name: str) -> str:
+def _option_name(name: str) -> str:
     """Return an option as the command line has it."""
     return "--candidate" if name == "candidates" else f"--{name.replace('_', '-')}"

@@ -191,10 +191,10 @@ class Protocol(Config):
         """Return the settings in a line, those that are as a plain reader expects left out."""
         parts = [f"{self.frames} frames", f"stride {self.stride}", f"policy {self.policy}"]
         plain = type(self)()
-        said = {"name", "frames", "stride", "policy"}
+        shown_fields = {"name", "frames", "stride", "policy"}
         for field in type(self).model_fields:
             value = getattr(self, field)
-            if field not in said and value != getattr(plain, field):
+            if field not in shown_fields and value != getattr(plain, field):
                 parts.append(f"{field} {value}")
         return f"{self.name}: {', '.join(parts)}"
 

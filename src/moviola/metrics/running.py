@@ -74,10 +74,10 @@ class RunningGaussian:
 
     def state(self) -> State:
         """Plain arrays."""
-        held = {"clips": np.asarray(self.clips)}
+        state = {"clips": np.asarray(self.clips)}
         if self.moments is not None:
-            return held | self.moments.to_dict()
-        return held | {"rows": self.rows} if self.parts else held
+            return state | self.moments.to_dict()
+        return state | {"rows": self.rows} if self.parts else state
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> Self:
@@ -112,15 +112,15 @@ def checked_features(
 
 
 def check_same(
-    before: Collection[tuple[int, ...]], now: Collection[tuple[int, ...]], free_rows: bool = True
+    previous: Collection[tuple[int, ...]], current: Collection[tuple[int, ...]], free_rows: bool = True
 ) -> None:
-    """Refuse features of another shape (rows, d) than `before`; with `free_rows` only d counts.
+    """Refuse features of another shape (rows, d) than `previous`; with `free_rows` only d counts.
 
     Raises:
         InputError: one line with both shapes.
     """
-    for old in before:
-        for new in now:
+    for old in previous:
+        for new in current:
             if (old[-1:] if free_rows else old) != (new[-1:] if free_rows else new):
                 raise InputError(f"clips with features of shape {new} cannot join those of shape {old}")
 
@@ -147,14 +147,14 @@ def in_own_order(clips: np.ndarray) -> np.ndarray:
     return clips[sorted(range(len(clips)), key=digests.__getitem__)]
 
 
-def part_of(state: Mapping[str, np.ndarray], name: str, *needed: str) -> State:
+def part_of(state: Mapping[str, np.ndarray], name: str, *required: str) -> State:
     """Return the entries of a state that begin with "name.", without that.
 
     Raises:
         InputError: one of `needed` is not among them.
     """
     part = {key.removeprefix(f"{name}."): a for key, a in state.items() if key.startswith(f"{name}.")}
-    missing = [key for key in needed if key not in part]
+    missing = [key for key in required if key not in part]
     if missing:
         raise InputError(f"not the state of this metric: it has no {name}.{missing[0]}")
     return part

@@ -12,11 +12,11 @@ from moviola.core.errors import InputError
 from moviola.core.video import Video
 from moviola.metrics.base import Sample
 
-Made = TypeVar("Made")
-_LOADED: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
+Value = TypeVar("Value")
+_SHARED: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
 
 
-def loaded(key: Hashable, load: Callable[[], Made]) -> Made:
+def load_shared(key: Hashable, load: Callable[[], Value]) -> Value:
     """Return what `load` makes, or what it made for the same key while somebody still holds that.
 
     Args:
@@ -24,14 +24,14 @@ def loaded(key: Hashable, load: Callable[[], Made]) -> Made:
         load: makes it.
     """
     key = (os.getpid(), key)
-    made = _LOADED.get(key)
-    if made is None:
-        made = load()
-        _LOADED[key] = made
-    return made
+    value = _SHARED.get(key)
+    if value is None:
+        value = load()
+        _SHARED[key] = value
+    return value
 
 
-class PerVideo(Generic[Made]):
+class PerVideo(Generic[Value]):
     """A function of a video that is asked several times about the same one.
 
     Results are kept as long as the video lives, and not when this is sent to another process.
@@ -40,15 +40,15 @@ class PerVideo(Generic[Made]):
         function: of the video alone.
     """
 
-    def __init__(self, function: Callable[[Video], Made]) -> None:
+    def __init__(self, function: Callable[[Video], Value]) -> None:
         self.function = function
-        self._kept: WeakKeyDictionary[Video, Made] = WeakKeyDictionary()
+        self._values: WeakKeyDictionary[Video, Value] = WeakKeyDictionary()
 
-    def __call__(self, video: Video) -> Made:
+    def __call__(self, video: Video) -> Value:
         """Return the function's value for `video`; nobody may change it."""
-        if video not in self._kept:
-            self._kept[video] = self.function(video)
-        return self._kept[video]
+        if video not in self._values:
+            self._values[video] = self.function(video)
+        return self._values[video]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.function,)

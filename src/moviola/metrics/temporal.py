@@ -12,7 +12,7 @@ from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 from moviola.metrics.base import Sample
 from moviola.metrics.means import ClipMean
-from moviola.metrics.sharing import full_precision, loaded
+from moviola.metrics.sharing import full_precision, load_shared
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +36,7 @@ class FlowExtractor:
         device: where it runs.
 
     Raises:
-        InputError, WeightsError: the flow method is not to be had; one line says what it needs.
+        InputError, WeightsError: the flow method is not available; one line says what it needs.
     """
 
     name = "flow"
@@ -71,11 +71,11 @@ class FlowExtractor:
 
     def _pairs(self, video: Video) -> Iterator[tuple[Tensor, Tensor]]:
         """Go through neighbouring frames, (1, 3, H, W) in [-1, 1] on the device."""
-        before = video[0].to_tensor().to(self.device)
+        previous = video[0].to_tensor().to(self.device)
         for i in range(1, len(video)):
-            here = video[i].to_tensor().to(self.device)
-            yield before, here
-            before = here
+            current = video[i].to_tensor().to(self.device)
+            yield previous, current
+            previous = current
 
     def _figures(self, first: Tensor, second: Tensor) -> list[float]:
         """Return pixel-mse, warp-error, motion and the hidden part of one pair of frames."""
@@ -94,7 +94,7 @@ class FlowExtractor:
 def _method(flow: str, raft: Path | None, device: str) -> NamedFlow:
     from moviola.nn.flow_methods import flow_method
 
-    return loaded(("flow", flow, str(raft), device), lambda: flow_method(flow, raft, device))
+    return load_shared(("flow", flow, str(raft), device), lambda: flow_method(flow, raft, device))
 
 
 class FlickerExtractor:

@@ -12,7 +12,7 @@ from moviola.core.errors import InputError
 from moviola.core.names import name_bytes
 from moviola.metrics.base import Sample
 from moviola.metrics.functional.alignment import clip_score, conse, frame_accuracy, temporal_consistency
-from moviola.metrics.sharing import PerVideo, full_precision, loaded
+from moviola.metrics.sharing import PerVideo, full_precision, load_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moviola.metrics.frames import ImageNetwork
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
-    from moviola.nn.pretrained.clip import Clip
+    from moviola.nn.pretrained.clip import CLIP
 
 TOP = 10  # classes that ConSE combines
 
@@ -35,7 +35,7 @@ class ClipEmbedder:
         device: where it runs.
     """
 
-    def __init__(self, clip: Clip, device: str = "cpu") -> None:
+    def __init__(self, clip: CLIP, device: str = "cpu") -> None:
         self.clip, self.device = clip, device
         self.frames = PerVideo(self._frames)
 
@@ -177,11 +177,11 @@ class ConSEExtractor:
 
     def identity(self) -> dict[str, str]:
         """Return what changes the output; "sha256" is that of both networks."""
-        seen = self.images.identity()
+        identity = self.images.identity()
         return {
-            **seen,
-            "network": f"{seen['network']} and all-MiniLM-L6-v2",
-            "sha256": f"{seen['sha256']} and {self.text_sha256}",
+            **identity,
+            "network": f"{identity['network']} and all-MiniLM-L6-v2",
+            "sha256": f"{identity['sha256']} and {self.text_sha256}",
             "classes": self._names,
             "top": str(self.top),
         }
@@ -226,7 +226,9 @@ def load_embedder(options: MetricOptions, device: str, metric: str) -> ClipEmbed
             "such as --clip openai/clip-vit-base-patch32; without CLIP, conse compares with captions"
         )
     device = str(pick_device(device))
-    return loaded(("clip", source, device), lambda: ClipEmbedder(load_clip(source, device, metric), device))
+    return load_shared(
+        ("clip", source, device), lambda: ClipEmbedder(load_clip(source, device, metric), device)
+    )
 
 
 def make_clip_score(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:

@@ -18,7 +18,7 @@ from moviola.metrics.functional.frechet import Gaussian, check_same_size, freche
 from moviola.metrics.functional.inception import inception_score, inception_scores_counted
 from moviola.metrics.functional.kernel import kernel_distance, kernel_distance_counted
 from moviola.metrics.functional.moments import as_clips, check_clips
-from moviola.metrics.sharing import loaded
+from moviola.metrics.sharing import load_shared
 
 if TYPE_CHECKING:
     from moviola.metrics.base import Extractor
@@ -207,7 +207,7 @@ def _i3d(device: str, metric: str, options: MetricOptions) -> Extractor:
     if path is not None:
         from moviola.metrics.i3d_torchscript import TorchScriptI3DExtractor
 
-        return loaded(("i3d", str(path), device), lambda: TorchScriptI3DExtractor(path, device))
+        return load_shared(("i3d", str(path), device), lambda: TorchScriptI3DExtractor(path, device))
     from moviola.metrics.i3d import I3DExtractor
 
-    return loaded(("i3d", device), lambda: I3DExtractor.load(device, metric))
+    return load_shared(("i3d", device), lambda: I3DExtractor.load(device, metric))

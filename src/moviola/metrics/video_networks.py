@@ -103,7 +103,7 @@ def make_cd_fvd(
     """
     from moviola.nn.pretrained.videomae import load_videomae
 
-    folder = _named(options.videomae, "cd-fvd", "VideoMAE", "--videomae")
+    folder = _require_folder(options.videomae, "cd-fvd", "VideoMAE", "--videomae")
     device = str(pick_device(device))
     network = load_videomae(folder, device)
     network.check_length(protocol.frames, "cd-fvd")
@@ -126,7 +126,7 @@ def make_jepa_fd(
     """
     from moviola.nn.pretrained.vjepa import load_vjepa
 
-    folder = _named(options.vjepa, "jepa-fd", "V-JEPA 2", "--vjepa")
+    folder = _require_folder(options.vjepa, "jepa-fd", "V-JEPA 2", "--vjepa")
     device = str(pick_device(device))
     network = load_vjepa(folder, device)
     network.check_length(protocol.frames, "jepa-fd")
@@ -136,7 +136,7 @@ def make_jepa_fd(
     return [extractor], FrechetMeasure("vjepa", "features", protocol.ddof)
 
 
-def _named(folder: Path | None, metric: str, what: str, option: str) -> Path:
+def _require_folder(folder: Path | None, metric: str, what: str, option: str) -> Path:
     if folder is None:
         raise WeightsError(f"{metric} needs a {what} model: give its folder with {option}")
     return folder

@@ -178,7 +178,7 @@ class TextToVideo:
                 "this model's captions are free text, of which none can be drawn; give a prompt or captions"
             )
         parse = Parse([None] * len(grammar.sizes)) if prompt is None else grammar.parse(prompt)
-        slots = grammar.fill(parse, numpy_generator(seed, index, "slots"), seen=seen)
+        slots = grammar.fill(parse, numpy_generator(seed, index, "slots"), has_frame=seen)
         return torch.from_numpy(slots), (*_unknown_notes(parse), *parse.notes)
 
     def follow(

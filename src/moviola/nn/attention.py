@@ -97,15 +97,15 @@ class CrossAttention(nn.Module):
         self.to_out = nn.Conv2d(heads * head, channels, 1)
         nn.init.zeros_(self.to_out.weight)
 
-    def forward(self, x: Tensor, words: Tensor, known: Tensor, frames: int) -> Tensor:
-        """Attend from x (B T, C, H, W) to words (B, L, D), of which known (B, L) says which are there."""
+    def forward(self, x: Tensor, words: Tensor, word_mask: Tensor, frames: int) -> Tensor:
+        """Attend from x (B T, C, H, W) to words (B, L, D); word_mask, bool (B, L), is False at padding."""
         n, _, height, width = x.shape
         batch = n // frames
         q = self.to_q(self.norm(x)).view(batch, frames, self.heads, self.head, height * width)
         q = q.permute(0, 2, 1, 4, 3).flatten(2, 3)  # (B, heads, T HW, D)
         k, v = self.to_kv(words).view(batch, -1, 2, self.heads, self.head).permute(2, 0, 3, 1, 4).unbind(0)
         k, v = k.to(q.dtype), v.to(q.dtype)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=known[:, None, None, :])
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=word_mask[:, None, None, :])
         out = out.view(batch, self.heads, frames, height * width, self.head).permute(0, 2, 1, 4, 3)
         return x + self.to_out(out.reshape(n, -1, height, width))
 

@@ -86,6 +86,7 @@ class AxialBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, T, H, W) to the same shape."""
+        # (B, C, T, H, W) -> (B, C / 2, T, H, W) -> (B, C, T, H, W): the bottleneck of figure 3
         h = F.relu(self.norm2(self.narrow(F.relu(self.norm1(x)))))
         h = self.widen(h.movedim(1, -1)).movedim(-1, 1)
         return x + self.attention(F.relu(self.norm3(h)))

@@ -22,7 +22,7 @@ Describe = Callable[[list[int]], str]
 Encode = Callable[[Sequence[str]], np.ndarray]
 SENTENCE_WIDTH = 384
 """D of the vectors of all-MiniLM-L6-v2."""
-_KEPT = 1 << 16
+_CACHE_SIZE = 1 << 16
 
 
 class OneHotCaption(nn.Module):
@@ -80,10 +80,10 @@ class LstmCaption(nn.Module):
 
     def words(self, slots: Tensor) -> tuple[Tensor, Tensor]:
         """Map slots, int64 (B, S), to words from the left, int64 (B, S), 0 behind the last, and their number (B,)."""
-        said = slots > 0
-        words = (slots + self.starts) * said
-        order = (~said).int().argsort(dim=1, stable=True)
-        return words.gather(1, order), said.sum(dim=1)
+        is_filled = slots > 0
+        words = (slots + self.starts) * is_filled
+        order = (~is_filled).int().argsort(dim=1, stable=True)
+        return words.gather(1, order), is_filled.sum(dim=1)
 
     def forward(self, slots: Tensor) -> Tensor:
         """Map slots, int64 (B, S), to float32 (B, width); zeros where nothing is said."""
@@ -114,7 +114,7 @@ class SentenceCaption(nn.Module):
         super().__init__()
         self.describe, self.encode = describe, encode
         self.dense = nn.Linear(vectors, width)
-        self._known: dict[tuple[int, ...], Tensor] = {}
+        self._cache: dict[tuple[int, ...], Tensor] = {}
 
     def forward(self, slots: Tensor) -> Tensor:
         """Map slots, int64 (B, S), to float32 (B, width).
@@ -128,13 +128,13 @@ class SentenceCaption(nn.Module):
     def vectors(self, slots: Tensor) -> Tensor:
         """Map slots, int64 (B, S), to the frozen vectors of their texts, float32 (B, vectors), on the CPU."""
         rows = [tuple(row) for row in slots.tolist()]
-        if len(self._known) > _KEPT:
-            self._known.clear()
-        fresh = [row for row in dict.fromkeys(rows) if row not in self._known]
+        if len(self._cache) > _CACHE_SIZE:
+            self._cache.clear()
+        fresh = [row for row in dict.fromkeys(rows) if row not in self._cache]
         if fresh:
-            made = (self.encode or _minilm())([self.describe(list(row)) for row in fresh])
-            self._known |= {row: torch.from_numpy(v).clone() for row, v in zip(fresh, made, strict=True)}
-        return torch.stack([self._known[row] for row in rows])
+            encoded = (self.encode or _minilm())([self.describe(list(row)) for row in fresh])
+            self._cache |= {row: torch.from_numpy(v).clone() for row, v in zip(fresh, encoded, strict=True)}
+        return torch.stack([self._cache[row] for row in rows])
 
 
 def require_sentence_encoder() -> None:
@@ -152,8 +152,8 @@ def _minilm() -> Encode:
     from moviola.nn.pretrained.sentence import NAME, load_sentence_encoder
     from moviola.nn.pretrained.store import find_weights
 
-    asked = "the caption encoder sentence"
-    return load_sentence_encoder(find_weights(NAME, asked).parent, metric=asked)
+    purpose = "the caption encoder sentence"
+    return load_sentence_encoder(find_weights(NAME, purpose).parent, metric=purpose)
 
 
 def make_caption_encoder(

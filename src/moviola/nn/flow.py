@@ -103,34 +103,34 @@ def resize_flow(flow: Tensor, height: int, width: int) -> Tensor:
     return resized * scale.view(1, 2, 1, 1)
 
 
-def end_point_error(flow: Tensor, truth: Tensor, where: Tensor | None = None) -> Tensor:
+def end_point_error(flow: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return the mean length of the difference of two flows, px, (B,).
 
     Args:
         flow: (B, 2, H, W).
         truth: (B, 2, H, W).
-        where: pixels that count, bool (B, 1, H, W); None for all.
+        mask: pixels that count, bool (B, 1, H, W); None for all.
     """
     error = (flow - truth).norm(dim=1, keepdim=True)
-    if where is None:
+    if mask is None:
         return error.mean((1, 2, 3))
-    return (error * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp_min(1)
+    return (error * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1)
 
 
 def _refine(flow: Tensor, first: Tensor, second: Tensor, config: LucasKanadeConfig) -> Tensor:
     """Return the flow (B, 2, H, W) after one level's iterations; pictures (B, C, H, W) in [0, 1]."""
-    here = constancy(blur(first, 0.6), config.gradient)
-    there = constancy(blur(second, 0.6), config.gradient)
-    moving = torch.cat([there, *gradient(there)], dim=1)
-    slopes = gradient(here)
+    first_features = constancy(blur(first, 0.6), config.gradient)
+    second_features = constancy(blur(second, 0.6), config.gradient)
+    moving = torch.cat([second_features, *gradient(second_features)], dim=1)
+    slopes = gradient(first_features)
     kinship = _kinship(first, config.colours)
     height, width = first.shape[-2:]
     grid = pixel_grid(height, width, flow)
     for _ in range(config.iterations):
         places = grid + flow
-        now, now_x, now_y = sample(moving, places).chunk(3, dim=1)
-        change = now - here
-        across, down = (slopes[0] + now_x) / 2, (slopes[1] + now_y) / 2
+        warped, warped_x, warped_y = sample(moving, places).chunk(3, dim=1)
+        change = warped - first_features
+        across, down = (slopes[0] + warped_x) / 2, (slopes[1] + warped_y) / 2
         weight = inside(places, height, width) / (change**2 + config.residual**2).sqrt()
         tensor = structure(weight, across, down, change)
         step, certainty = solve(blur(tensor, config.window), config.damping)
@@ -147,15 +147,15 @@ def _search(first: Tensor, second: Tensor, config: LucasKanadeConfig) -> Tensor:
     Differences are averaged over 13 x 13 pixels by two box filters; of equally good moves the smaller one wins.
     """
     reach, side = config.reach, 2 * config.reach + 1
-    here, there = (constancy(picture, config.gradient) for picture in (first, second))
-    around = F.pad(there, (reach,) * 4, mode="replicate").unfold(2, side, 1).unfold(3, side, 1)
-    cost = (around - here[..., None, None]).abs().mean(1).flatten(3).permute(0, 3, 1, 2)
+    first_features, second_features = (constancy(picture, config.gradient) for picture in (first, second))
+    around = F.pad(second_features, (reach,) * 4, mode="replicate").unfold(2, side, 1).unfold(3, side, 1)
+    cost = (around - first_features[..., None, None]).abs().mean(1).flatten(3).permute(0, 3, 1, 2)
     for size in ((1, 7), (7, 1)) * 2:
         pads = (size[0] // 2, size[1] // 2)
         cost = F.avg_pool2d(cost, size, stride=1, padding=pads, count_include_pad=False)
     moves = pixel_grid(side, side, cost).flatten(2)[0] - reach
-    best = (cost + 5e-4 * moves.norm(dim=0).view(1, -1, 1, 1)).argmin(1)
-    return moves[:, best].movedim(0, 1)
+    nearest = (cost + 5e-4 * moves.norm(dim=0).view(1, -1, 1, 1)).argmin(1)
+    return moves[:, nearest].movedim(0, 1)
 
 
 def constancy(images: Tensor, weight: float) -> Tensor:
@@ -177,7 +177,9 @@ def structure(weight: Tensor, across: Tensor, down: Tensor, change: Tensor) -> T
     """Return the products whose window sums make the normal equations, summed over channels: (B, 5, ...).
 
     Args:
-        weight: (B, C, ...). across, down: derivatives. change: residual; all of one shape.
+        weight: (B, C, ...).
+        across, down: derivatives.
+        change: residual; all of one shape.
     """
     heavy_x, heavy_y = weight * across, weight * down
     products = (heavy_x * across, heavy_x * down, heavy_y * down, heavy_x * change, heavy_y * change)

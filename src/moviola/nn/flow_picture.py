@@ -30,7 +30,7 @@ def flow_picture(flow: Tensor, largest: float | None = None) -> np.ndarray:
     strength = (speed / full).clamp(0, 1)
     turn = torch.atan2(y, x) / (2 * torch.pi) % 1.0
     # each primary is a tent over the turn of the hue, its top 1/3 apart from the next
-    away = torch.stack([(turn - third / 3 + 0.5) % 1.0 - 0.5 for third in range(3)]).abs()
-    pure = (2 - 6 * away).clamp(0, 1)
+    hue_distance = torch.stack([(turn - third / 3 + 0.5) % 1.0 - 0.5 for third in range(3)]).abs()
+    pure = (2 - 6 * hue_distance).clamp(0, 1)
     colour = 1 - strength * (1 - pure)
     return (colour * 255).round().byte().permute(1, 2, 0).numpy()

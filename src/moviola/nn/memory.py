@@ -13,20 +13,20 @@ _WIDTH = 2.0  # cells; standard deviation of the prior that a place looks at its
 
 
 class PictureMemory(nn.Module):
-    """Cross-attention from features of the picture to be drawn to a picture that was seen.
+    """Cross-attention from the features of a frame to a reference picture.
 
-    What that one shows can be taken up at every step anew, so it does not wear off (Vaswani et al. 2017, section 3.2;
+    Every step of a roll-out reads the reference itself, so its content does not fade (Vaswani et al. 2017, section 3.2;
     the prior by distance is ours).
 
     Args:
         channels: C of the features.
-        seen: C of the seen picture.
+        picture_channels: C of the reference picture.
         keys: D of queries, keys and values, all heads together; even.
     """
 
-    def __init__(self, channels: int, seen: int, keys: int) -> None:
+    def __init__(self, channels: int, picture_channels: int, keys: int) -> None:
         super().__init__()
-        self.seen = nn.Sequential(nn.Conv2d(seen, keys, 3, padding=1), nn.SiLU())
+        self.seen = nn.Sequential(nn.Conv2d(picture_channels, keys, 3, padding=1), nn.SiLU())
         self.query = nn.Conv2d(channels + _PLACE, keys, 1)
         self.key = nn.Conv2d(keys + _PLACE, keys, 1)
         self.value = nn.Conv2d(keys, keys, 1)
@@ -36,13 +36,13 @@ class PictureMemory(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, picture: Tensor) -> Tensor:
-        """Add to features (B, C, H, W) what they look up in a picture (B, seen, H, W)."""
-        seen = self.seen(picture)
+        """Add to features (B, C, H, W) what they look up in a picture (B, picture_channels, H, W)."""
+        encoded = self.seen(picture)
         place = _places(features)
         query = self.query(torch.cat([features, place.expand(len(features), -1, -1, -1)], dim=1))
-        key = self.key(torch.cat([seen, place.expand(len(features), -1, -1, -1)], dim=1))
+        key = self.key(torch.cat([encoded, place.expand(len(features), -1, -1, -1)], dim=1))
         attended = F.scaled_dot_product_attention(
-            _tokens(query), _tokens(key), _tokens(self.value(seen)), attn_mask=self._prior(query)
+            _tokens(query), _tokens(key), _tokens(self.value(encoded)), attn_mask=self._prior(query)
         )
         attended = attended.transpose(2, 3).flatten(1, 2).unflatten(2, features.shape[2:])
         return features + self.out(attended)

@@ -116,9 +116,9 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(colours))
         self.upsample = Upsample2d() if upsample else None
 
-    def forward(self, x: Tensor, style: Tensor, below: Tensor | None = None) -> Tensor:
-        """Map features (B, C, H, W), styles (B, D) and the picture from below to (B, colours, H, W)."""
+    def forward(self, x: Tensor, style: Tensor, coarser: Tensor | None = None) -> Tensor:
+        """Map features (B, C, H, W), styles (B, D) and the coarser picture to (B, colours, H, W)."""
         picture = self.conv(x, style) + self.bias[:, None, None]
-        if below is not None:
-            picture = picture + (below if self.upsample is None else self.upsample(below))
+        if coarser is not None:
+            picture = picture + (coarser if self.upsample is None else self.upsample(coarser))
         return picture

@@ -86,6 +86,7 @@ class EmaCodebook(nn.Module):
     def nearest(self, latents: Tensor) -> Tensor:
         """Map (N, D) to the numbers int64 (N,) of the vectors nearest to them (Euclidean, in float32)."""
         with torch.no_grad(), torch.autocast(latents.device.type, enabled=False):
+            # argmin_k |x - e_k|^2 = argmin_k |e_k|^2 - 2 x . e_k: (N, K) from x (N, D) and e (K, D)
             vectors, square = self.vectors.t(), self.vectors.square().sum(dim=1)
             blocks = latents.detach().float().split(_ROWS)
             return torch.cat([torch.addmm(square, b, vectors, alpha=-2).argmin(dim=1) for b in blocks])
@@ -149,9 +150,11 @@ class EmaCodebook(nn.Module):
         rows = torch.zeros_like(self.counts).index_add_(0, codes, torch.ones_like(latents[:, 0]))
         sums = torch.zeros_like(self.sums).index_add_(0, codes, latents)
         rows, sums = _summed(rows), _summed(sums)
+        # van den Oord et al. 2017, eqs. 6 and 7: N_k (K,) and m_k (K, D), of n_k rows with the sum of z over them
         self.counts.mul_(self.decay).add_(rows, alpha=1 - self.decay)
         self.sums.mul_(self.decay).add_(sums, alpha=1 - self.decay)
         total = self.counts.sum()
+        # eq. 8, e_k = m_k / N_k, with N_k smoothed as Laplace does
         smooth = (self.counts + self.epsilon) / (total + len(self.counts) * self.epsilon) * total
         self.vectors.copy_(self.sums / smooth[:, None])
         return self._restart(latents, self._threshold(float(rows.sum())), generator)

@@ -38,10 +38,10 @@ class ResidualCodebook(nn.Module):
 
     def nearest(self, latents: Tensor) -> Tensor:
         """Map (N, D) to numbers int64 (N, R)."""
-        codes, rest = [], latents.detach().float()
+        codes, residual = [], latents.detach().float()
         for book in self._all():
-            codes.append(book.nearest(rest))
-            rest = rest - book.lookup(codes[-1])
+            codes.append(book.nearest(residual))
+            residual = residual - book.lookup(codes[-1])
         return torch.stack(codes, dim=-1)
 
     def lookup(self, codes: Tensor) -> Tensor:
@@ -52,10 +52,10 @@ class ResidualCodebook(nn.Module):
         """Quantise latents (..., D); commitment, usage and perplexity are means over the books."""
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.float()
-            parts, rest = [], latents
+            parts, residual = [], latents
             for book in self._all():
-                parts.append(book(rest))
-                rest = rest - parts[-1].values.detach()
+                parts.append(book(residual))
+                residual = residual - parts[-1].values.detach()
             values = torch.stack([part.values.detach() for part in parts]).sum(dim=0)
             return Quantized(
                 values=straight_through(latents, values),
@@ -68,10 +68,10 @@ class ResidualCodebook(nn.Module):
     @torch.no_grad()
     def initialise(self, latents: Tensor, generator: torch.Generator) -> None:
         """Initialise the first book from rows (N, D) of the data, each later one from what is left of them."""
-        rest = latents.detach().float()
+        residual = latents.detach().float()
         for book in self._all():
-            book.initialise(rest, generator)
-            rest = rest - book.lookup(book.nearest(rest))
+            book.initialise(residual, generator)
+            residual = residual - book.lookup(book.nearest(residual))
 
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor, generator: torch.Generator) -> int:
@@ -82,9 +82,9 @@ class ResidualCodebook(nn.Module):
             codes: int64 (N, R), what `forward` chose.
             generator: on the CPU.
         """
-        rest, restarts = latents.detach().float(), 0
+        residual, restarts = latents.detach().float(), 0
         for k, book in enumerate(self._all()):
             values = book.lookup(codes[:, k])
-            restarts += book.update(rest, codes[:, k], generator)
-            rest = rest - values
+            restarts += book.update(residual, codes[:, k], generator)
+            residual = residual - values
         return restarts

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from moviola.nn.norm import group_norm
 
-_HASTE = 8.0  # what is learnt of the bias counts so much more, or it would take thousands of steps to matter
+_BIAS_SCALE = 8.0  # the learnt bias is scaled up, or it would take thousands of steps to matter
 _CLOSED = -30.0
 
 
@@ -71,11 +71,11 @@ class Recall(nn.Module):
         r = self.reach
         wide = F.pad(x, (r, r, r, r), mode="replicate")
         steps = range(2 * r + 1)
-        moved = [wide[..., dy : dy + height, dx : dx + width] for dy in steps for dx in steps]
-        return torch.stack([self._by_place(m, frames) for m in moved], dim=2).flatten(1, 2)
+        shifted = [wide[..., dy : dy + height, dx : dx + width] for dy in steps for dx in steps]
+        return torch.stack([self._by_place(m, frames) for m in shifted], dim=2).flatten(1, 2)
 
     def _bias(self, frames: int) -> Tensor:
         """What is added for the distance in time and space, (T, T S)."""
         time = torch.arange(frames, device=self.bias.device)
         distance = (time[None, :] - time[:, None]).clamp(1 - self.frames, self.frames - 1)
-        return _HASTE * self.bias[distance + self.frames - 1].flatten(1)
+        return _BIAS_SCALE * self.bias[distance + self.frames - 1].flatten(1)

@@ -27,11 +27,11 @@ class Tracks:
     Attributes:
         positions: (x, y) in px, float32 (T, N, 2); frame 0 holds the points that were asked for. Points that leave the
             picture stay at its edge.
-        seen: whether each point is still followed, bool (T, N); once lost it stays lost, its positions go on.
+        visible: whether each point is still followed, bool (T, N); once lost it stays lost, its positions go on.
     """
 
     positions: Tensor
-    seen: Tensor
+    visible: Tensor
 
 
 def grid_points(height: int, width: int, side: int, margin: float = 0.0) -> Tensor:
@@ -75,17 +75,17 @@ def track(frames: Tensor, points: Tensor, flow: FlowMethod = lucas_kanade, check
         )
     height, width = frames.shape[-2:]
     last = torch.tensor([width - 1.0, height - 1.0], device=frames.device)
-    here = points.to(frames.device, torch.float32)
-    positions, seen = [here], [torch.ones(len(points), dtype=torch.bool, device=frames.device)]
+    current = points.to(frames.device, torch.float32)
+    positions, visible = [current], [torch.ones(len(points), dtype=torch.bool, device=frames.device)]
     for first, second in zip(frames[:-1, None], frames[1:, None], strict=True):
-        there = here + read_at(flow(first, second), here)
-        kept = ((there >= 0) & (there <= last)).all(1)
+        next_points = current + read_at(flow(first, second), current)
+        is_visible = ((next_points >= 0) & (next_points <= last)).all(1)
         if check:
-            kept &= _returns(there - here, read_at(flow(second, first), there))
-        here = there.clamp(min=0.0).minimum(last)
-        positions.append(here)
-        seen.append(seen[-1] & kept)
-    return Tracks(torch.stack(positions), torch.stack(seen))
+            is_visible &= _returns(next_points - current, read_at(flow(second, first), next_points))
+        current = next_points.clamp(min=0.0).minimum(last)
+        positions.append(current)
+        visible.append(visible[-1] & is_visible)
+    return Tracks(torch.stack(positions), torch.stack(visible))
 
 
 def read_at(field: Tensor, points: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def read_at(field: Tensor, points: Tensor) -> Tensor:
     return sample(field, points.T[None, :, :, None])[0, :, :, 0].T
 
 
-def _returns(there: Tensor, back: Tensor) -> Tensor:
-    """Whether steps (N, 2) there and back cancel, bool (N,)."""
-    size = (there**2).sum(1) + (back**2).sum(1)
-    return ((there + back) ** 2).sum(1) <= 0.01 * size + 0.5
+def _returns(displaced: Tensor, back: Tensor) -> Tensor:
+    """Whether steps (N, 2) forward and back cancel, bool (N,)."""
+    size = (displaced**2).sum(1) + (back**2).sum(1)
+    return ((displaced + back) ** 2).sum(1) <= 0.01 * size + 0.5

@@ -103,22 +103,24 @@ def occlusion(forward: Tensor, backward: Tensor, boundaries: bool = True) -> Ten
         ConfigError: shapes that do not fit.
     """
     _check(backward, forward)
-    returned, seen = warp(backward, forward)
+    returned, in_frame = warp(backward, forward)
     squared = (forward**2).sum(1, keepdim=True)
     gap = ((forward + returned) ** 2).sum(1, keepdim=True)
-    lost = gap > 0.01 * (squared + (returned**2).sum(1, keepdim=True)) + 0.5
-    lost = lost | ~seen
+    # Ruder et al. 2016, eq. 5: |w~ + w^|^2 > 0.01 (|w~|^2 + |w^|^2) + 0.5, each (B, 1, H, W)
+    occluded = gap > 0.01 * (squared + (returned**2).sum(1, keepdim=True)) + 0.5
+    occluded = occluded | ~in_frame
     if boundaries:
         right = F.pad(forward[..., 1:] - forward[..., :-1], (0, 1))
         down = F.pad(forward[..., 1:, :] - forward[..., :-1, :], (0, 0, 0, 1))
         steep = (right**2 + down**2).sum(1, keepdim=True)
-        lost = lost | (steep > 0.01 * squared + 0.002)
-    return lost
+        # eq. 6: |grad u|^2 + |grad v|^2 > 0.01 |w|^2 + 0.002, gradients by forward differences
+        occluded = occluded | (steep > 0.01 * squared + 0.002)
+    return occluded
 
 
 def _check(images: Tensor, flow: Tensor) -> None:
-    wanted = (len(images), 2, *images.shape[-2:])
-    if images.ndim != 4 or tuple(flow.shape) != wanted:
+    expected = (len(images), 2, *images.shape[-2:])
+    if images.ndim != 4 or tuple(flow.shape) != expected:
         raise ConfigError(
             f"a flow for pictures {tuple(images.shape)} is (B, 2, H, W) of their size, got {tuple(flow.shape)}"
         )

@@ -14,7 +14,7 @@ from moviola.core.weights import start_from
 from moviola.data.loader import Samples, collate
 from moviola.data.sources import source_exists
 from moviola.data.toys import sinusoid
-from moviola.data.windows import DrawnWindows, VideoWindows
+from moviola.data.windows import SinusoidWindows, VideoWindows
 from moviola.models.freqmotion import (
     DiscriminatorConfig,
     FreqMotionConfig,
@@ -48,7 +48,7 @@ class WindowsConfig(Config):
             ConfigError: no data at the path. InputError: no video has enough frames.
         """
         if self.path is None:
-            return DrawnWindows(self.toy.model_copy(update={"size": size, "frames": frames}))
+            return SinusoidWindows(self.toy.model_copy(update={"size": size, "frames": frames}))
         if not source_exists(self.path):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder")
         return VideoWindows(self.path, size, frames, self.stride)

@@ -15,7 +15,7 @@ from moviola.core.weights import start_from
 from moviola.data.loader import Samples
 from moviola.data.sources import open_source, source_exists
 from moviola.data.toys import sinusoid
-from moviola.data.whole_clips import ClipTable, DrawnTable, Draws, WholeClips
+from moviola.data.whole_clips import ClipTable, RandomNumbers, SinusoidTable, WholeClips
 from moviola.models.inrv import InrvConfig, InrvModel
 from moviola.models.inrv.config import POINTWISE
 from moviola.recipes.perceptual import PerceptualConfig
@@ -66,7 +66,7 @@ class TableConfig(Config):
         if self.path is None:
             if height != width:
                 raise ConfigError("the clips of the toy are square; set model.height and model.width alike")
-            return DrawnTable(self.count, self.toy.model_copy(update={"size": height, "frames": frames}))
+            return SinusoidTable(self.count, self.toy.model_copy(update={"size": height, "frames": frames}))
         if not source_exists(self.path):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder or list")
         source = open_source(self.path)
@@ -130,7 +130,7 @@ class InrvRun(Config):
         if self.start is not None:
             start_from(model, self.start)
         self._objective = InrvObjective(model, clips, self.objective, lpips, embeddings)
-        return self._objective, Draws()
+        return self._objective, RandomNumbers()
 
     def _check(self) -> None:
         c, g = self.objective, self.model

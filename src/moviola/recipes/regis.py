@@ -17,7 +17,7 @@ from moviola.data.corrupt import FAULTS, HOLES, UNKNOWABLE, Mixture
 from moviola.data.crops import FlawedCrops
 from moviola.data.flawed import Flawed, Pairs
 from moviola.data.loader import Batch, Samples, collate
-from moviola.data.mixed import Mixed
+from moviola.data.sample_mixture import SampleMixture
 from moviola.data.sources import open_source, source_exists
 from moviola.models.catalog import model_folder
 from moviola.models.regis.fuse import FuseConfig, FuseRefiner
@@ -81,7 +81,7 @@ class RefinerDataConfig(Config):
         for folder in folders:
             pairs = Pairs(folder / GENERATED, folder / REAL, size)
             sets.append(self._flawed(open_source(folder / REAL), frames, size, pairs, text))
-        return sets[0] if len(sets) == 1 else Mixed(sets)
+        return sets[0] if len(sets) == 1 else SampleMixture(sets)
 
     def _flawed(self, clips: Any, frames: int, size: int, pairs: Pairs | None, text: bool) -> Flawed:
         mixture = Mixture.load(self.mixture) if isinstance(self.mixture, Path) else self.mixture

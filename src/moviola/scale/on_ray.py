@@ -30,7 +30,8 @@ class RayMapper:
         workers: blocks worked on at once, at least 1; None: as many as Ray has CPUs for.
         address: of a cluster, as `ray.init` takes it ("auto": the one this machine belongs to); None: a Ray that is
             running in this process already, else the cluster that RAY_ADDRESS names, else a local one.
-        cpus: CPUs (and torch threads) of a worker, at least 1. gpus: GPUs of a worker, 0 and up, parts allowed; the
+        cpus: CPUs (and torch threads) of a worker, at least 1.
+        gpus: GPUs of a worker, 0 and up, parts allowed; the
             networks are loaded here and sent, so this machine needs the device too.
 
     Raises:
@@ -53,33 +54,33 @@ class RayMapper:
         if not blocks:
             return
         ray = _ray()
-        ours = not ray.is_initialized()
-        if ours:
+        starts_ray = not ray.is_initialized()
+        if starts_ray:
             self._start(ray)
-        waiting: list[Any] = []
+        pending: list[Any] = []
         try:
             remote = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=2)(_work)
             shared = ray.put(job)
             most = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // self.cpus)
-            left = iter(blocks)
+            remaining = iter(blocks)
             while True:
-                while len(waiting) < _AHEAD * most and (units := next(left, None)) is not None:
-                    waiting.append(remote.remote(shared, units, self.cpus))
-                if not waiting:
+                while len(pending) < _AHEAD * most and (units := next(remaining, None)) is not None:
+                    pending.append(remote.remote(shared, units, self.cpus))
+                if not pending:
                     return
-                done, waiting = ray.wait(waiting, num_returns=1)
+                done, pending = ray.wait(pending, num_returns=1)
                 yield ray.get(done[0])
         finally:
-            for task in waiting:
+            for task in pending:
                 ray.cancel(task, force=True)
-            if ours:
+            if starts_ray:
                 ray.shutdown()
 
     def _start(self, ray: Any) -> None:
         local = {"num_cpus": self.workers * self.cpus} if self.workers and not self.address else {}
-        said = logging.getLogger("ray")
-        before = said.level
-        said.setLevel(logging.ERROR)  # Ray greets on stderr, which is for errors here
+        logger = logging.getLogger("ray")
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # Ray greets on stderr, which is for errors here
         try:
             ray.init(
                 address=self.address,
@@ -91,10 +92,10 @@ class RayMapper:
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            where = self.address or "on this machine"
-            raise InputError(f"no Ray at {where!r}: {first}") from None
+            address = self.address or "on this machine"
+            raise InputError(f"no Ray at {address!r}: {first}") from None
         finally:
-            said.setLevel(before)
+            logger.setLevel(level)
 
 
 def evaluate(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from moviola.selection.change import MEASURES, Change, change_measure
+from moviola.selection.change import MEASURES, ChangeMeasure, change_measure
 from moviola.selection.select import algorithm_1, explicit, uniform, with_budget
 from moviola.selection.shots import CutFinder, cuts, shots
 
 __all__ = [
     "MEASURES",
-    "Change",
+    "ChangeMeasure",
     "CutFinder",
     "algorithm_1",
     "change_measure",

@@ -28,7 +28,7 @@ Encode = Callable[[np.ndarray], Any]
 
 
 @runtime_checkable
-class Change(Protocol):
+class ChangeMeasure(Protocol):
     """A measure of change between frames uint8 (H, W, 3).
 
     Attributes:
@@ -47,7 +47,7 @@ class Change(Protocol):
 
 
 class Measure(ABC):
-    """A measure that describes frames in batches and compares descriptions; `Change` follows from the two.
+    """A measure that describes frames in batches and compares descriptions; `ChangeMeasure` follows from the two.
 
     Attributes:
         name: what it is called.
@@ -64,7 +64,7 @@ class Measure(ABC):
         """Return what is compared, one for each of some frames uint8 (H, W, 3)."""
 
     @abstractmethod
-    def compare(self, before: Any, after: Any) -> float:
+    def compare(self, previous: Any, current: Any) -> float:
         """Return the change between two descriptions, at least 0."""
 
     def between(self, previous: np.ndarray, current: np.ndarray) -> float:
@@ -85,11 +85,11 @@ class Measure(ABC):
             InputError: no such frames, or the size changes.
         """
         changes: list[float] = []
-        before: Any = None
+        previous: Any = None
         for part in _batches(checked(frames), self.batch):
-            for after in self.describe(part):
-                changes.append(max(float(self.compare(before, after)), 0.0) if changes else 0.0)
-                before = after
+            for current in self.describe(part):
+                changes.append(max(float(self.compare(previous, current)), 0.0) if changes else 0.0)
+                previous = current
         return np.array(changes, np.float64)
 
 
@@ -102,7 +102,7 @@ class Uniform(Measure):
         """Describe nothing."""
         return [None] * len(frames)
 
-    def compare(self, before: None, after: None) -> float:
+    def compare(self, previous: None, current: None) -> float:
         """Return 1."""
         return 1.0
 
@@ -132,9 +132,9 @@ class Histogram(Measure):
         counts = np.stack([np.bincount(pixels[:, c], minlength=256) for c in range(3)])
         return counts.cumsum(axis=1) / len(pixels)
 
-    def compare(self, before: np.ndarray, after: np.ndarray) -> float:
+    def compare(self, previous: np.ndarray, current: np.ndarray) -> float:
         """Return the mean distance over the colours."""
-        return float(np.abs(before - after).sum(axis=1).mean() / 255)
+        return float(np.abs(previous - current).sum(axis=1).mean() / 255)
 
 
 class Orb(Measure):
@@ -165,13 +165,13 @@ class Orb(Measure):
         greys = (luma_levels(reduce(frame, self.size)) for frame in frames)
         return [self._orb.detectAndCompute(grey, None)[1] for grey in greys]
 
-    def compare(self, before: np.ndarray | None, after: np.ndarray | None) -> float:
+    def compare(self, previous: np.ndarray | None, current: np.ndarray | None) -> float:
         """Return 1 minus the share of keypoints with a partner."""
-        if before is None or after is None:
-            return float(before is not after)
-        pairs = self._matcher.match(before, after)
-        matched = sum(pair.distance <= self.distance for pair in pairs)
-        return 1 - 2 * matched / (len(before) + len(after))
+        if previous is None or current is None:
+            return float(previous is not current)
+        pairs = self._matcher.match(previous, current)
+        match_count = sum(pair.distance <= self.distance for pair in pairs)
+        return 1 - 2 * match_count / (len(previous) + len(current))
 
 
 class Flow(Measure):
@@ -208,9 +208,9 @@ class Flow(Measure):
         small = (to_network(torch.from_numpy(reduce(frame, self.size)))[None] for frame in frames)
         return [(copy, frame.shape[:2]) for copy, frame in zip(small, frames, strict=True)]
 
-    def compare(self, before: tuple[Any, tuple[int, int]], after: tuple[Any, tuple[int, int]]) -> float:
+    def compare(self, previous: tuple[Any, tuple[int, int]], current: tuple[Any, tuple[int, int]]) -> float:
         """Return the mean length of the flow."""
-        (first, (height, width)), (second, _) = before, after
+        (first, (height, width)), (second, _) = previous, current
         flow = self._flow.estimate(first, second)[0].double().numpy(force=True)
         x, y = flow[0] * (width / flow.shape[2]), flow[1] * (height / flow.shape[1])
         return float(np.hypot(x, y).mean())
@@ -250,9 +250,9 @@ class Deep(Measure):
             pooled = net.head(net.blocks(net.stem(x))).mean(dim=(2, 3)).double().numpy(force=True)
         return list(pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12))
 
-    def compare(self, before: np.ndarray, after: np.ndarray) -> float:
+    def compare(self, previous: np.ndarray, current: np.ndarray) -> float:
         """Return 1 minus the cosine, by the distance of the points on the sphere: exact where they are close."""
-        return float(((before - after) ** 2).sum() / 2)
+        return float(((previous - current) ** 2).sum() / 2)
 
 
 class Latent(Measure):
@@ -285,9 +285,9 @@ class Latent(Measure):
             raise ConfigError(f"encode gave {len(latents)} latents for {len(frames)} frames")
         return list(latents)
 
-    def compare(self, before: np.ndarray, after: np.ndarray) -> float:
+    def compare(self, previous: np.ndarray, current: np.ndarray) -> float:
         """Return the root of the mean squared difference."""
-        return float(np.sqrt(np.mean((before - after) ** 2)))
+        return float(np.sqrt(np.mean((previous - current) ** 2)))
 
 
 MEASURES: dict[str, type[Measure]] = {
@@ -295,7 +295,7 @@ MEASURES: dict[str, type[Measure]] = {
 }
 
 
-def change_measure(name: str, **options: Any) -> Change:
+def change_measure(name: str, **options: Any) -> ChangeMeasure:
     """Return the measure `name`.
 
     Args:
@@ -309,10 +309,10 @@ def change_measure(name: str, **options: Any) -> Change:
     if name not in MEASURES:
         raise UnknownNameError.of("measure of change", str(name), MEASURES)
     measure = MEASURES[name]
-    known = list(inspect.signature(measure).parameters) if "__init__" in vars(measure) else []
+    parameters = list(inspect.signature(measure).parameters) if "__init__" in vars(measure) else []
     for key in options:
-        if key not in known:
-            near = nearest(key, known) or known or ["no options"]
+        if key not in parameters:
+            near = nearest(key, parameters) or parameters or ["no options"]
             raise ConfigError(f'measure "{name}" has no option {key!r}; it has {", ".join(near)}')
     return measure(**options)
 
@@ -336,8 +336,10 @@ def checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     shape: tuple[int, ...] | None = None
     for number, frame in enumerate(frames):
         if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape[2:] != (3,):
-            what = f"{getattr(frame, 'dtype', type(frame).__name__)} {getattr(frame, 'shape', '')}".strip()
-            raise InputError(f"frames are uint8 (H, W, 3); frame {number} is {what}")
+            description = (
+                f"{getattr(frame, 'dtype', type(frame).__name__)} {getattr(frame, 'shape', '')}".strip()
+            )
+            raise InputError(f"frames are uint8 (H, W, 3); frame {number} is {description}")
         if shape is not None and frame.shape != shape:
             raise InputError(
                 f"frames have one size; frame {number} is {frame.shape[1]}x{frame.shape[0]}, "

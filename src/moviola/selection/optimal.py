@@ -89,13 +89,13 @@ def optimal(
     check_count(count, n)
     steps = _steps(costs, set(cuts), force_last, min_gap)
     # best[b]: least cost with b the newest of the keys so far; b = n stands for the end
-    best = np.full(n + 1, np.inf)
-    best[0] = 0.0
+    least_costs = np.full(n + 1, np.inf)
+    least_costs[0] = 0.0
     origins = []
     for _ in range(count):
-        best, origin = _extend(best, steps)
+        least_costs, origin = _extend(least_costs, steps)
         origins.append(origin)
-    if not np.isfinite(best[n]):
+    if not np.isfinite(least_costs[n]):
         raise ConfigError(
             f"no {count} of {n} frames can be keys with gaps of {min_gap} to {costs.max_gap} frames and "
             f"{len(set(cuts))} cuts; ask for more keys or a longer max_gap"
@@ -123,13 +123,13 @@ def _steps(costs: Costs, starts: set[int], force_last: bool, min_gap: int) -> np
     return steps
 
 
-def _extend(best: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _extend(costs: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the least costs with one more gap, (T + 1,), and how long that gap is."""
-    n, reach = len(best) - 1, steps.shape[1] - 1
-    padded = np.concatenate([np.full(reach, np.inf), best[:n], [np.inf]])
+    n, reach = len(costs) - 1, steps.shape[1] - 1
+    padded = np.concatenate([np.full(reach, np.inf), costs[:n], [np.inf]])
     # row b, column g: best[b - g]
-    before = np.lib.stride_tricks.sliding_window_view(padded, reach + 1)[:, ::-1]
-    total = before + steps
+    previous_costs = np.lib.stride_tricks.sliding_window_view(padded, reach + 1)[:, ::-1]
+    total = previous_costs + steps
     gap = total.argmin(axis=1)
     return total[np.arange(n + 1), gap], gap.astype(np.int32)
 
@@ -204,22 +204,22 @@ class _Small:
 
 def _linked(frames: Iterable[np.ndarray], size: int, flow: NamedFlow) -> Iterator[_Small]:
     """Shrink frames and find the flow between neighbours, both ways."""
-    held: tuple[Tensor, Tensor | None, float] | None = None
+    previous: tuple[Tensor, Tensor | None, float] | None = None
     for frame in checked(frames):
         colours = to_network(torch.from_numpy(reduce(frame, size)))[None]
         back, on, change = None, None, 0.0
-        if held is not None:
+        if previous is not None:
             forward, backward = (
-                flow.estimate(held[0], colours).float(),
-                flow.estimate(colours, held[0]).float(),
+                flow.estimate(previous[0], colours).float(),
+                flow.estimate(colours, previous[0]).float(),
             )
             on = torch.cat([forward, (~occlusion(forward, backward, boundaries=False)).float()], 1)
             back = torch.cat([backward, (~occlusion(backward, forward, boundaries=False)).float()], 1)
             change = float(backward.norm(dim=1).mean()) * frame.shape[0] / backward.shape[2]
-            yield _Small(_picture(held[0]), held[1], on, held[2])
-        held = (colours, back, change)
-    if held is not None:
-        yield _Small(_picture(held[0]), held[1], None, held[2])
+            yield _Small(_picture(previous[0]), previous[1], on, previous[2])
+        previous = (colours, back, change)
+    if previous is not None:
+        yield _Small(_picture(previous[0]), previous[1], None, previous[2])
 
 
 def _picture(colours: Tensor) -> Tensor:
@@ -250,17 +250,19 @@ def _frame_errors(window: Sequence[_Small], middle: int, reach: int) -> tuple[np
     """Return the errors at one frame.
 
     Args:
-        window: neighbours. middle: the frame's place. reach: as `predict`'s max_gap.
+        window: neighbours.
+        middle: the frame's place.
+        reach: as `predict`'s max_gap.
 
     Returns:
         [p, q] with the keys p + 1 frames before and q + 1 frames after, (P, Q); [p] with the key before alone, (P,).
     """
-    before = _carried(window, range(middle, max(middle - reach, -1), -1), back=True)
-    after = _carried(window, range(middle, min(middle + reach, len(window))), back=False)
-    (ra, va), (rb, vb) = before, after
-    alone = (ra**2).mean(1).double().numpy()
+    backward = _carried(window, range(middle, max(middle - reach, -1), -1), back=True)
+    forward = _carried(window, range(middle, min(middle + reach, len(window))), back=False)
+    (ra, va), (rb, vb) = backward, forward
+    single_error = (ra**2).mean(1).double().numpy()
     if not len(ra) or not len(rb):
-        return np.zeros((len(ra), len(rb))), alone
+        return np.zeros((len(ra), len(rb))), single_error
     ua, ub = 1 - va, 1 - vb
     p, q = np.arange(1, len(ra) + 1)[:, None], np.arange(1, len(rb) + 1)[None]
     w = torch.from_numpy(p / (p + q)).float()
@@ -273,7 +275,7 @@ def _frame_errors(window: Sequence[_Small], middle: int, reach: int) -> tuple[np
         + va_ra2 @ ub.T
         + ua @ vb_rb2.T
     )
-    return (error / ra.shape[1]).double().numpy(), alone
+    return (error / ra.shape[1]).double().numpy(), single_error
 
 
 def _carried(window: Sequence[_Small], path: range, back: bool) -> tuple[Tensor, Tensor]:
@@ -285,18 +287,18 @@ def _carried(window: Sequence[_Small], path: range, back: bool) -> tuple[Tensor,
     target = window[path[0]].picture
     height, width = target.shape[-2:]
     grid = pixel_grid(height, width, target)
-    places, seen = grid, torch.ones_like(target)
+    places, in_view = grid, torch.ones_like(target)
     residuals, visible = [], []
     for index in path:
         link = window[index].back if back else window[index].on
         if link is None:
             break
         step = sample(link, places)
-        seen = seen * (step[:, 2:] > 0.5) * inside(places + step[:, :2], height, width)
+        in_view = in_view * (step[:, 2:] > 0.5) * inside(places + step[:, :2], height, width)
         places = places + step[:, :2]
         picture, _ = warp(window[index - 1 if back else index + 1].picture, places - grid)
         residuals.append((picture - target).flatten())
-        visible.append(seen.flatten())
+        visible.append(in_view.flatten())
     if not residuals:
         empty = torch.zeros(0, height * width)
         return empty, empty
@@ -311,8 +313,8 @@ def _assemble(errors: Sequence[tuple[np.ndarray, np.ndarray]], change: Sequence[
     for g in range(1, reach + 1):
         between[: n - g, g] = 0.0
         tail[: n - g + 1, g] = 0.0
-    for i, (pairs, alone) in enumerate(errors):
-        for p, error in enumerate(alone[: reach - 1]):  # key a = i - p - 1
+    for i, (pairs, single_error) in enumerate(errors):
+        for p, error in enumerate(single_error[: reach - 1]):  # key a = i - p - 1
             a = i - p - 1
             tail[a, p + 2 :] += error
             row = pairs[p, : reach - p - 1]

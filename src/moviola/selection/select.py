@@ -157,11 +157,11 @@ def explicit(indices: Iterable[SupportsIndex], n: int) -> Keys:
     Raises:
         ConfigError: no number, or a frame that is not in the video.
     """
-    asked = [index.__index__() for index in indices]
-    _check(bool(asked), "no key frame is named; give at least one, such as 0,10,20")
-    for index in asked:
+    requested = [index.__index__() for index in indices]
+    _check(bool(requested), "no key frame is named; give at least one, such as 0,10,20")
+    for index in requested:
         _check(-n <= index < n, f"key frame {index} is not in the video; it has {n} frames, 0 to {n - 1}")
-    return sorted({0, *(index % n for index in asked)})
+    return sorted({0, *(index % n for index in requested)})
 
 
 def check_curve(change: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -173,9 +173,9 @@ def check_curve(change: Sequence[float] | np.ndarray) -> np.ndarray:
     curve = np.asarray(change, np.float64)
     if curve.ndim != 1 or len(curve) < 1:
         raise InputError(f"a curve of changes has one number a frame, got shape {curve.shape}")
-    wrong = ~np.isfinite(curve) | (curve < 0)
-    if wrong.any():
-        at = int(wrong.argmax())
+    is_wrong = ~np.isfinite(curve) | (curve < 0)
+    if is_wrong.any():
+        at = int(is_wrong.argmax())
         raise InputError(f"a change is a number of at least 0; at frame {at} it is {curve[at]}")
     return curve
 
@@ -198,8 +198,11 @@ class _Walk:
     """Algorithm 1 for any threshold.
 
     Attributes:
-        change: (T,). starts: first frames of shots after the first. threshold: of the summed change.
-        shortest, longest: frames from key to key. last: the last frame is a key.
+        change: (T,).
+        starts: first frames of shots after the first.
+        threshold: of the summed change.
+        shortest, longest: frames from key to key.
+        last: the last frame is a key.
     """
 
     change: tuple[float, ...]
@@ -245,13 +248,13 @@ def _exactly(walk: _Walk, count: int) -> Keys:
     middle one is taken: it leaves about half a gap behind the last key, whose frames have a key on one side only.
     """
     lowest, highest = -1.0, sum(walk.change) + 1.0
-    more, enough = _edge(walk, lowest, highest, count)
-    least, fewer = _edge(walk, enough, highest, count - 1)
-    keys = replace(walk, threshold=(enough + least) / 2).keys()
+    more, fewest_above = _edge(walk, lowest, highest, count)
+    least, fewer = _edge(walk, fewest_above, highest, count - 1)
+    keys = replace(walk, threshold=(fewest_above + least) / 2).keys()
     if len(keys) == count:
         return keys
     for rule in (_spread, _prefix):
-        keys = _mixed(walk, count, more, fewer, rule)
+        keys = _mix_thresholds(walk, count, more, fewer, rule)
         if len(keys) == count:
             break
     return keys
@@ -267,7 +270,9 @@ def _edge(walk: _Walk, low: float, high: float, count: int) -> tuple[float, floa
     return low, high
 
 
-def _mixed(walk: _Walk, count: int, low: float, high: float, rule: Callable[[int, int, int], bool]) -> Keys:
+def _mix_thresholds(
+    walk: _Walk, count: int, low: float, high: float, rule: Callable[[int, int, int], bool]
+) -> Keys:
     """Bisect how many of the gaps follow the low threshold by `rule`; return the keys, perhaps not `count` of them.
 
     With `_prefix` it always meets the count: one more gap at the front that follows the low threshold moves every later
@@ -292,10 +297,10 @@ def _prefix(number: int, share: int, n: int) -> bool:
 
 
 def _starts(cuts: Iterable[int], n: int) -> frozenset[int]:
-    found = sorted({int(cut) for cut in cuts})
-    for cut in found:
+    starts = sorted({int(cut) for cut in cuts})
+    for cut in starts:
         _check(0 <= cut < n, f"a cut at frame {cut} is not in the video; it has {n} frames")
-    return frozenset(cut for cut in found if cut)
+    return frozenset(cut for cut in starts if cut)
 
 
 def _check(right: bool, otherwise: str) -> None:

@@ -66,13 +66,13 @@ class CutFinder:
             self._twice.append(self._step(self._recent[-2], look) if large else 0.0)
         self._recent.append(look)
 
-    def _step(self, before: _Look, after: _Look) -> float:
+    def _step(self, previous: _Look, current: _Look) -> float:
         """Return how much is new, 0 to 1; where that is much, but a change of light explains it, what is left."""
-        step = _distance(before.cells, after.cells)
+        step = _distance(previous.cells, current.cells)
         if step <= self._threshold:
             return step
-        left = max(_unexplained(before, after), _unexplained(after, before))
-        return min(step, left) if left < EXPLAINED else step
+        unexplained = max(_unexplained(previous, current), _unexplained(current, previous))
+        return min(step, unexplained) if unexplained < EXPLAINED else step
 
     def is_cut(self, t: int) -> bool:
         """Return whether a shot begins at frame `t`; it stays so once frame `t + NEAR` was seen, or the last one."""
@@ -80,7 +80,7 @@ class CutFinder:
 
     def cuts(self) -> list[int]:
         """Return the first frame of every shot that began since, ascending; 0 is not among them."""
-        return [t for t in _outstanding([0.0, *self._steps], self._threshold) if self._lasts(t)]
+        return [t for t in _prominent_steps([0.0, *self._steps], self._threshold) if self._lasts(t)]
 
     def _lasts(self, t: int) -> bool:
         """Whether what the step to frame t changed is still changed one frame on, and was so one frame before."""
@@ -100,7 +100,7 @@ def cuts(source: Iterable[np.ndarray] | np.ndarray, threshold: float = THRESHOLD
         InputError: no such frames. ConfigError: a threshold out of range.
     """
     if isinstance(source, np.ndarray) and source.ndim == 1:
-        return _outstanding(source.tolist(), threshold)
+        return _prominent_steps(source.tolist(), threshold)
     finder = CutFinder(threshold)
     for frame in checked(source):
         finder.see(frame)
@@ -113,14 +113,14 @@ def shots(n: int, cuts: Iterable[int]) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _outstanding(steps: Sequence[float], threshold: float) -> list[int]:
+def _prominent_steps(steps: Sequence[float], threshold: float) -> list[int]:
     """Return where a step is above the threshold and outstanding among its neighbours; `steps[0]` is none."""
     return [t for t in range(1, len(steps)) if _stands_out(steps, t, threshold)]
 
 
 def _stands_out(steps: Sequence[float], t: int, threshold: float) -> bool:
-    beside = [*steps[max(1, t - NEAR) : t], *steps[t + 1 : t + 1 + NEAR]]
-    return steps[t] > threshold and steps[t] > STANDOUT * max(beside, default=0.0)
+    neighbours = [*steps[max(1, t - NEAR) : t], *steps[t + 1 : t + 1 + NEAR]]
+    return steps[t] > threshold and steps[t] > STANDOUT * max(neighbours, default=0.0)
 
 
 class _Look:
@@ -137,21 +137,22 @@ def _unexplained(one: _Look, other: _Look) -> float:
     return _distance(_histograms(relit(one.small, other.small)), other.cells)
 
 
-def relit(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def relit(previous: np.ndarray, current: np.ndarray) -> np.ndarray:
     """Return a frame in the light of another: each colour with the gain and offset that give it mean and deviation.
 
     Args:
-        before, after: uint8 (h, w, 3). The gain is at most `GAIN` and at least its inverse, the offset at most `OFFSET`
-            levels either way.
+        previous: uint8 (h, w, 3), the frame that is changed.
+        current: uint8 (h, w, 3), whose light it gets. The gain is at most `GAIN` and at least its inverse, the offset
+            at most `OFFSET` levels either way.
 
     Returns:
-        `before` so changed, float64 (h, w, 3) in 0 to 255.
+        `previous` so changed, float64 (h, w, 3) in 0 to 255.
     """
-    mean, other = (frame.mean(axis=(0, 1)) for frame in (before, after))
-    spread, wanted = (frame.std(axis=(0, 1)) for frame in (before, after))
-    gain = np.divide(wanted, spread, out=np.ones(3), where=spread > 0.5).clip(1 / GAIN, GAIN)
+    mean, other = (frame.mean(axis=(0, 1)) for frame in (previous, current))
+    spread, target_spread = (frame.std(axis=(0, 1)) for frame in (previous, current))
+    gain = np.divide(target_spread, spread, out=np.ones(3), where=spread > 0.5).clip(1 / GAIN, GAIN)
     offset = (other - gain * mean).clip(-OFFSET, OFFSET)
-    return (gain * before + offset).clip(0, 255)
+    return (gain * previous + offset).clip(0, 255)
 
 
 def _histograms(small: np.ndarray) -> np.ndarray:
@@ -177,9 +178,9 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 def _missing(cells: np.ndarray, among: np.ndarray) -> float:
     around = np.pad(among, ((1, 1), (1, 1), (0, 0), (0, 0)), mode="edge")
-    best = np.ones(cells.shape[:2], np.float32)
+    least_distance = np.ones(cells.shape[:2], np.float32)
     for y in range(3):
         for x in range(3):
             gap = np.abs(cells - around[y : y + CELLS, x : x + CELLS]).sum(axis=3).mean(axis=2) / 2
-            np.minimum(best, gap, out=best)
-    return float(best.mean())
+            np.minimum(least_distance, gap, out=least_distance)
+    return float(least_distance.mean())

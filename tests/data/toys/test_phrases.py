@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from moviola.core.errors import PromptError
 from moviola.data.toys import digits, icons
 from moviola.data.toys.motion import MOTIONS
-from moviola.data.toys.phrases import Said, parse_caption, say_caption
+from moviola.data.toys.phrases import CaptionElement, format_caption, parse_caption
 
 SAID = st.builds(
-    Said,
+    CaptionElement,
     name=st.sampled_from(icons.NAMES),
     colour=st.sampled_from(list(icons.COLOURS)),
     motion=st.sampled_from(MOTIONS),
@@ -21,22 +21,22 @@ SAID = st.builds(
 
 @given(st.lists(SAID, min_size=1, max_size=3))
 def test_what_is_said_is_read_back(elements):
-    assert icons.parse(say_caption(elements)) == elements
+    assert icons.parse(format_caption(elements)) == elements
 
 
 def test_the_words():
-    one = [Said("3", None, "left-right")]
-    two = [*one, Said("7", None, "orbit-clockwise")]
-    three = [*two, Said("8", None, "spin-counter-clockwise")]
-    assert say_caption(one) == "a 3 moves left and right"
-    assert say_caption(two) == "a 3 moves left and right and a 7 orbits clockwise"
+    one = [CaptionElement("3", None, "left-right")]
+    two = [*one, CaptionElement("7", None, "orbit-clockwise")]
+    three = [*two, CaptionElement("8", None, "spin-counter-clockwise")]
+    assert format_caption(one) == "a 3 moves left and right"
+    assert format_caption(two) == "a 3 moves left and right and a 7 orbits clockwise"
     assert (
-        say_caption(three)
+        format_caption(three)
         == "a 3 moves left and right, a 7 orbits clockwise and an 8 spins counter-clockwise"
     )
     assert digits.parse(" A 3 moves  left and right and an 8 spins CLOCKWISE") == [
-        Said("3", None, "left-right"),
-        Said("8", None, "spin-clockwise"),
+        CaptionElement("3", None, "left-right"),
+        CaptionElement("8", None, "spin-clockwise"),
     ]
 
 

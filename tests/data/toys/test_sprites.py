@@ -13,7 +13,7 @@ from PIL import Image
 
 from moviola.core.errors import FormatError
 from moviola.data.toys import sprites
-from moviola.data.toys.sprites_words import ACTIONS, FACINGS, GRAMMAR
+from moviola.data.toys.sprites_grammar import ACTIONS, FACINGS, GRAMMAR
 
 # The layout, written down again from the description of the sheets: first row, and frames with a picture.
 LAYOUT = {"casts a spell": (0, 7), "thrusts": (4, 8), "walks": (8, 9), "slashes": (12, 6), "shoots": (16, 13)}

@@ -11,7 +11,7 @@ import torch
 from moviola.core.errors import InputError, WeightsError
 from moviola.core.video import Video
 from moviola.nn.pretrained.clip import load_clip
-from moviola.nn.pretrained.hub import Place, fingerprint
+from moviola.nn.pretrained.hub import HubSource, fingerprint
 
 transformers = pytest.importorskip("transformers")
 WORDS = ["a", "red", "blue", "square", "circle", "moves", "left", "right"]
@@ -130,7 +130,7 @@ def test_pickled_weights_are_not_read(folder, tmp_path):
 def test_what_is_neither_folder_nor_hub_name(text):
     """A path that is not there is not looked for on the hub."""
     with pytest.raises(WeightsError, match=r"tmp-con: no file or folder .*a hub name"):
-        Place.of(text, "tmp-con")
+        HubSource.of(text, "tmp-con")
 
 
 def test_a_folder_that_is_no_model(tmp_path):

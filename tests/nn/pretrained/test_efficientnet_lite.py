@@ -9,7 +9,7 @@ import torch
 from moviola.core.errors import ConfigError, WeightsError
 from moviola.nn.pretrained import store
 from moviola.nn.pretrained.efficientnet_lite import (
-    ConvNorm,
+    Conv2dNormActivation,
     EfficientNetLite,
     EfficientNetLiteConfig,
     convert,
@@ -95,7 +95,7 @@ def test_folding_changes_nothing(formula):
 )
 def test_padding_is_tensorflows_same(length, kernel, stride):
     """An output at every stride-th place, and the window of the first one begins where TensorFlow's does."""
-    layer = ConvNorm(1, 1, kernel, stride, linear=True).eval()
+    layer = Conv2dNormActivation(1, 1, kernel, stride, linear=True).eval()
     layer.conv.weight.data.zero_()
     layer.conv.weight.data[0, 0, 0, 0] = 1.0  # picks the upper left of the window
     ramp = torch.arange(1.0, length + 1).repeat(length, 1)[None, None]

@@ -7,7 +7,7 @@ from scipy.signal import correlate2d
 
 from moviola.core.errors import WeightsError
 from moviola.nn.pretrained import hed
-from moviola.nn.pretrained.store import find_weights, whereabouts
+from moviola.nn.pretrained.store import find_weights, locate
 
 
 def test_first_stage_is_two_convolutions():
@@ -41,7 +41,7 @@ def test_other_weights_do_not_fit(tmp_path):
 
 def test_the_real_network_draws_an_outline():
     """A bright rectangle on dark ground."""
-    if whereabouts("hed")[0] == "missing":
+    if locate("hed")[0] == "missing":
         pytest.skip("the hed weights are not here: moviola models fetch hed")
     network = hed.load_hed(find_weights("hed"))
     frame = np.full((61, 83, 3), 60, np.uint8)

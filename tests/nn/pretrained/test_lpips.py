@@ -11,7 +11,7 @@ from moviola.core.errors import ConfigError, WeightsError
 from moviola.nn.pretrained import lpips as ours
 from moviola.nn.pretrained import packages
 from moviola.nn.pretrained.lpips import LPIPS, SMALLEST, load_lpips
-from moviola.nn.pretrained.store import whereabouts
+from moviola.nn.pretrained.store import locate
 
 CONVOLUTIONS = {"alex": (0, 3, 6, 8, 10), "vgg": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)}
 WIDTHS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
@@ -53,7 +53,7 @@ def pairs(formula):
 @pytest.mark.parametrize("net", ["alex", "vgg"])
 def test_same_as_the_lpips_package(net, backbone, pairs, golden):
     """With the package's own heads, the distances are those that the package gives."""
-    if whereabouts("lpips")[0] == "missing":
+    if locate("lpips")[0] == "missing":
         pytest.skip("the heads are not here: moviola models fetch lpips")
     network, identity = load_lpips(net, backbone(net))
     assert network(*pairs).tolist() == pytest.approx(golden["lpips"][net], rel=1e-4)

@@ -110,7 +110,7 @@ def test_missing_is_one_line(entry):
         store.find_weights("fake")
     with pytest.raises(WeightsError, match=r"^kvd needs the fake weights"):
         store.find_weights("fake", "kvd")
-    assert store.whereabouts("fake") == ("missing", None)
+    assert store.locate("fake") == ("missing", None)
     assert not store.cache_dir().exists()
 
 
@@ -124,13 +124,13 @@ def test_installed_package_is_converted_once(entry, tmp_path, monkeypatch):
     """Found without an import and without a process, converted, kept; later the package may go."""
     no_pip(monkeypatch)
     folder = install(tmp_path / "site", monkeypatch)
-    assert store.whereabouts("fake") == ("installed", folder / "data" / "weights.bin")
+    assert store.locate("fake") == ("installed", folder / "data" / "weights.bin")
     path = store.find_weights("fake")
     assert_kept(path)
     assert "fake_net" not in sys.modules
     monkeypatch.setattr(packages, "installed_file", lambda *_: None)
     assert store.find_weights("fake") == path == store.fetch("fake")
-    assert store.whereabouts("fake") == ("cached", path)
+    assert store.locate("fake") == ("cached", path)
 
 
 def test_checksum_is_of_the_packages_file(entry):
@@ -144,7 +144,7 @@ def test_another_file_is_refused(entry, tmp_path, monkeypatch, file):
     install(tmp_path / "site", monkeypatch, {**FILES, file: b"12345678"})
     with pytest.raises(WeightsError, match=f"begins {digest(b'12345678')[:12]}, not"):
         store.find_weights("fake")
-    assert store.whereabouts("fake")[0] == "installed"
+    assert store.locate("fake")[0] == "installed"
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "vocab.txt", "source.json", "SHA256SUMS"])
@@ -306,7 +306,7 @@ def test_real_entries_agree_with_their_modules():
 @pytest.mark.parametrize("name", sorted(store.PRETRAINED))
 def test_real_weights_where_they_are(name):
     """A fetched network is whole and made from the file that is meant; an installed package's file is that file."""
-    about, (state, path) = store.PRETRAINED[name], store.whereabouts(name)
+    about, (state, path) = store.PRETRAINED[name], store.locate(name)
     if state == "missing":
         pytest.skip(f"{about.package} is not here: moviola models fetch {name}")
     if state == "cached":

@@ -13,7 +13,7 @@ from moviola.core.errors import WeightsError
 from moviola.core.notes import Note
 from moviola.data.loader import collate
 from moviola.data.toys import sinusoid
-from moviola.data.whole_clips import ClipTable, DrawnTable, Draws
+from moviola.data.whole_clips import ClipTable, RandomNumbers, SinusoidTable
 from moviola.metrics.functional.frechet import frechet_from_features
 from moviola.metrics.i3d import I3DExtractor
 from moviola.models.inrv import InrvConfig, InrvModel
@@ -42,7 +42,7 @@ def objective(
     clips: ClipTable | None = None, model=(), lpips=None, embeddings=None, **settings
 ) -> InrvObjective:
     """A small network over the toy's clips, or over others."""
-    clips = clips or DrawnTable(COUNT, sinusoid.Config(size=SIZE, frames=FRAMES))
+    clips = clips or SinusoidTable(COUNT, sinusoid.Config(size=SIZE, frames=FRAMES))
     torch.manual_seed(0)
     values = {
         "frames": clips.frames,
@@ -66,7 +66,7 @@ def objective(
 def trainer(toys, folder, made, **settings):
     """One that trains it."""
     return toys.trainer(
-        made, folder, samples=Draws(), **{"batch": 4, "sample_every": 0, "ema": 0.9, **settings}
+        made, folder, samples=RandomNumbers(), **{"batch": 4, "sample_every": 0, "ema": 0.9, **settings}
     )
 
 
@@ -79,7 +79,7 @@ def context(toys, folder, made, step: int = 0) -> Context:
 
 def draws(count: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
     """A batch."""
-    return collate([Draws().sample(np.random.default_rng([seed, k])) for k in range(count)])
+    return collate([RandomNumbers().sample(np.random.default_rng([seed, k])) for k in range(count)])
 
 
 def lines(folder) -> list[dict]:

@@ -6,7 +6,7 @@ import torch
 
 from moviola.core.ranges import to_network
 from moviola.data.toys import sinusoid
-from moviola.data.whole_clips import DrawnTable
+from moviola.data.whole_clips import SinusoidTable
 from moviola.models.inrv import InrvConfig, InrvModel
 from moviola.training.objectives.inrv_after import fit_encoder
 
@@ -14,7 +14,7 @@ from moviola.training.objectives.inrv_after import fit_encoder
 def test_the_encoder_learns_where_clips_are():
     """Codes of whole clips come nearer to the known ones than their mean is; decoder and codes stay as they were."""
     torch.manual_seed(0)
-    clips = DrawnTable(4, sinusoid.Config(size=16, frames=4))
+    clips = SinusoidTable(4, sinusoid.Config(size=16, frames=4))
     config = InrvConfig(
         frames=4, height=16, width=16, captions=clips.captions, latent=6, decoder="low-rank", hidden=16, layers=2,
         rank=2, head_hidden=16, head_layers=1, encoder=(16, 32),

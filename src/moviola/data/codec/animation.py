@@ -1,8 +1,8 @@
 """How a gif, png or webp is made up, without decoding it: its canvas, its pictures, and what is odd about it.
 
-An animated gif or png stores rectangles that are laid over one another. Each is described here as a `Part`, and its
-bytes can be taken out as a still picture of its own. What ends early is an error; what merely lacks its end mark, or
-states a wrong size, is whole and gets a note.
+An animated gif or png stores rectangles that are laid over one another. Each is described as an `AnimationFrame`, and
+its bytes can be taken out as a still picture of its own. What ends early is an error; what merely lacks its end mark,
+or states a wrong size, is whole and gets a note.
 
 Sources: the GIF89a specification; the PNG specification (third edition) 5.3, 11.3.6 (animation); the RIFF and WebP
 container specifications.
@@ -29,7 +29,7 @@ _GIF_DISPOSALS: dict[int, Dispose] = {2: "background", 3: "previous", 4: "previo
 
 
 @dataclass(frozen=True)
-class Part:
+class AnimationFrame:
     """One picture of an animation: where it lies on the canvas and what becomes of the place afterwards.
 
     Args:
@@ -68,7 +68,7 @@ class Animation:
 
     kind: str = ""
     size: tuple[int, int] = (0, 0)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[AnimationFrame] = field(default_factory=list)
     delays: list[Fraction] = field(default_factory=lambda: [Fraction(0)])
     notes: list[str] = field(default_factory=list)
     head: bytes = b""
@@ -100,7 +100,7 @@ def read_animation(file: BinaryIO, where: str) -> Animation:
     return Animation()
 
 
-def still_of(animation: Animation, part: Part, file: BinaryIO) -> bytes:
+def still_of(animation: Animation, part: AnimationFrame, file: BinaryIO) -> bytes:
     """Return the coded pixels of `part` as a picture file of its own: a png, or a gif of bare palette numbers."""
     data = b"".join(_span(file, *span) for span in part.spans)
     width, height = part.box[2:]
@@ -113,7 +113,7 @@ def still_of(animation: Animation, part: Part, file: BinaryIO) -> bytes:
     return b"GIF89a" + screen + b"," + place + data + b"\0;"
 
 
-def mended(data: bytes) -> bytes:
+def repair_webp_length(data: bytes) -> bytes:
     """Return the bytes of a picture file, the length of a webp that states a wrong one put right."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return data
@@ -147,31 +147,33 @@ def _png_chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _png(file: BinaryIO) -> Animation:
-    found, stated = Animation("png"), 0
+    animation, stated_count = Animation("png"), 0
     still: list[tuple[int, int]] = []  # the default image
     name = b""
     for name, at, length in _png_chunks(file):
         if name == b"IHDR":
-            *size, found.depth = struct.unpack(">II5s", _span(file, at, 13))
-            found.size = (size[0], size[1])
+            *size, animation.depth = struct.unpack(">II5s", _span(file, at, 13))
+            animation.size = (size[0], size[1])
         elif name in (b"PLTE", b"tRNS"):
-            found.head += _png_chunk(name, _span(file, at, length))
+            animation.head += _png_chunk(name, _span(file, at, length))
         elif name == b"acTL" and not still:
-            stated = struct.unpack(">I", _span(file, at, 4))[0]
-        elif name == b"fcTL" and stated:
-            found.parts.append(_png_part(_span(file, at, 26)))
+            stated_count = struct.unpack(">I", _span(file, at, 4))[0]
+        elif name == b"fcTL" and stated_count:
+            animation.parts.append(_png_part(_span(file, at, 26)))
         elif name == b"IDAT":
             still.append((at, length))
-            _add_span(found.parts, at, length)
-        elif name == b"fdAT" and found.parts:
-            _add_span(found.parts, at + 4, length - 4)
-    found.parts = [part for part in found.parts if part.spans]
-    found.delays = [part.delay for part in found.parts] or [Fraction(0)]
+            _add_span(animation.parts, at, length)
+        elif name == b"fdAT" and animation.parts:
+            _add_span(animation.parts, at + 4, length - 4)
+    animation.parts = [part for part in animation.parts if part.spans]
+    animation.delays = [part.delay for part in animation.parts] or [Fraction(0)]
     if name != b"IEND":
-        _check_png_end(file, found, stated, still)
-    elif len(found.parts) < stated:
-        found.notes.append(f"states {stated} frames and holds {len(found.parts)}; these are shown")
-    return found
+        _check_png_end(file, animation, stated_count, still)
+    elif len(animation.parts) < stated_count:
+        animation.notes.append(
+            f"states {stated_count} frames and holds {len(animation.parts)}; these are shown"
+        )
+    return animation
 
 
 def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -190,58 +192,64 @@ def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         raise EOFError
 
 
-def _png_part(data: bytes) -> Part:
+def _png_part(data: bytes) -> AnimationFrame:
     width, height, left, top = struct.unpack(">4I", data[4:20])
     over, under = struct.unpack(">HH", data[20:24])
     dispose = _PNG_DISPOSALS[data[24]] if data[24] < 3 else "keep"
-    return Part((left, top, width, height), Fraction(over, under or 100), over=data[25] == 1, dispose=dispose)
+    return AnimationFrame(
+        (left, top, width, height), Fraction(over, under or 100), over=data[25] == 1, dispose=dispose
+    )
 
 
-def _add_span(parts: list[Part], at: int, length: int) -> None:
+def _add_span(parts: list[AnimationFrame], at: int, length: int) -> None:
     if parts:
         parts[-1] = replace(parts[-1], spans=(*parts[-1].spans, (at, length)))
 
 
-def _check_png_end(file: BinaryIO, found: Animation, stated: int, still: list[tuple[int, int]]) -> None:
+def _check_png_end(
+    file: BinaryIO, animation: Animation, stated_count: int, still: list[tuple[int, int]]
+) -> None:
     """Let a png without IEND pass where every stated picture is whole."""
-    spans = found.parts[-1].spans if found.parts else tuple(still)
+    spans = animation.parts[-1].spans if animation.parts else tuple(still)
     stream = zlib.decompressobj()
     try:
         for span in spans:
             stream.decompress(_span(file, *span))
     except zlib.error:
         raise EOFError from None
-    if not stream.eof or len(found.parts) < stated:
+    if not stream.eof or len(animation.parts) < stated_count:
         raise EOFError
-    found.notes.append("lacks its end mark; its pictures are whole")
+    animation.notes.append("lacks its end mark; its pictures are whole")
 
 
 # -- webp -------------------------------------------------------------------------------------------------
 
 
 def _webp(file: BinaryIO) -> Animation:
-    size, stated = file.seek(0, 2), 8 + struct.unpack("<I", _span(file, 4, 4))[0]
-    found, end = Animation("webp", delays=[]), 12
-    for name, at, length in _webp_chunks(file, stated, size):
+    size, stated_size = file.seek(0, 2), 8 + struct.unpack("<I", _span(file, 4, 4))[0]
+    animation, end = Animation("webp", delays=[]), 12
+    for name, at, length in _webp_chunks(file, stated_size, size):
         end = min(at + length + length % 2, size)
         if name == b"ANMF":
-            found.delays.append(Fraction(int.from_bytes(_span(file, at, 16)[12:15], "little"), 1000))
-    if end == 12 or (stated > size > end):  # nothing, or the beginning of one more chunk
+            animation.delays.append(Fraction(int.from_bytes(_span(file, at, 16)[12:15], "little"), 1000))
+    if end == 12 or (stated_size > size > end):  # nothing, or the beginning of one more chunk
         raise EOFError
-    if stated > size or end > stated + 1:
-        found.whole_end = end
-        found.notes.append(f"states a length of {stated} bytes; its pictures are whole and take {end}")
-    found.delays = found.delays or [Fraction(0)]
-    return found
+    if stated_size > size or end > stated_size + 1:
+        animation.whole_end = end
+        animation.notes.append(
+            f"states a length of {stated_size} bytes; its pictures are whole and take {end}"
+        )
+    animation.delays = animation.delays or [Fraction(0)]
+    return animation
 
 
-def _webp_chunks(file: BinaryIO, stated: int, size: int) -> Iterator[tuple[bytes, int, int]]:
+def _webp_chunks(file: BinaryIO, stated_size: int, size: int) -> Iterator[tuple[bytes, int, int]]:
     """Give name, offset and length of each chunk, also of those behind the stated end."""
     at = 12
     while at + 8 <= size:
         file.seek(at)
         name, length = struct.unpack("<4sI", file.read(8))
-        if at >= stated and name not in _WEBP_CHUNKS:
+        if at >= stated_size and name not in _WEBP_CHUNKS:
             return  # something else was appended
         if at + 8 + length > size:
             raise EOFError
@@ -255,8 +263,10 @@ def _webp_chunks(file: BinaryIO, stated: int, size: int) -> Iterator[tuple[bytes
 def _gif(file: BinaryIO) -> Animation:
     width, height, flags, color, _ = struct.unpack("<HHBBB", _span(file, 6, 7))
     shared = _palette(file, flags)
-    found = Animation("gif", (width, height), delays=[], background=shared[3 * color : 3 * color + 3] or None)
-    control, strays = b"", 0
+    animation = Animation(
+        "gif", (width, height), delays=[], background=shared[3 * color : 3 * color + 3] or None
+    )
+    control, stray_count = b"", 0
     while True:
         mark = file.read(1)
         if mark == b"!":
@@ -264,46 +274,46 @@ def _gif(file: BinaryIO) -> Animation:
             block = _sub_blocks(file)[0]
             control = block if label == b"\xf9" and len(block) >= 4 else control
         elif mark == b",":
-            found.parts.append(_gif_part(file, control, shared))
+            animation.parts.append(_gif_part(file, control, shared))
             control = b""
         elif mark == b"\0":
-            strays += 1
+            stray_count += 1
         else:
             break
-    _check_gif_end(found, mark, strays)
-    if not any(found.size) and found.parts:
-        found.size = found.parts[0].box[2:]
-    found.delays = [part.delay for part in found.parts]
-    return found
+    _check_gif_end(animation, mark, stray_count)
+    if not any(animation.size) and animation.parts:
+        animation.size = animation.parts[0].box[2:]
+    animation.delays = [part.delay for part in animation.parts]
+    return animation
 
 
-def _gif_part(file: BinaryIO, control: bytes, shared: bytes) -> Part:
+def _gif_part(file: BinaryIO, control: bytes, shared: bytes) -> AnimationFrame:
     left, top, width, height, flags = struct.unpack("<4HB", _exactly(file, 9))
     palette = _palette(file, flags) or shared
     at = file.tell()
     _exactly(file, 1)  # least code size
     length = 1 + _sub_blocks(file)[1]
     bits, hundredths, clear = struct.unpack("<BHB", control[:4]) if control else (0, 0, 0)
-    return Part(
+    return AnimationFrame(
         (left, top, width, height), Fraction(hundredths, 100), ((at, length),), True,
         _GIF_DISPOSALS.get(bits >> 2 & 7, "keep"), palette, clear if bits & 1 else -1, flags,
     )  # fmt: skip
 
 
-def _check_gif_end(found: Animation, mark: bytes, strays: int) -> None:
+def _check_gif_end(animation: Animation, mark: bytes, stray_count: int) -> None:
     """Say what is odd about the end and the middle of a gif."""
-    if not found.parts and mark != b";":
+    if not animation.parts and mark != b";":
         raise EOFError
     if not mark:
-        found.notes.append("lacks its last byte; its frames are whole")
+        animation.notes.append("lacks its last byte; its frames are whole")
     elif mark != b";":
-        found.notes.append(
-            f"holds something that is no gif after frame {len(found.parts) - 1}; what precedes is shown"
+        animation.notes.append(
+            f"holds something that is no gif after frame {len(animation.parts) - 1}; what precedes is shown"
         )
-    if strays and mark:  # zeros that fill up the end of a file are no one's business
-        found.notes.append("has stray zero bytes between its blocks; they are passed over")
-    if not all(part.palette for part in found.parts):
-        found.notes.append("has frames without a palette; their numbers are shown as grey")
+    if stray_count and mark:  # zeros that fill up the end of a file are no one's business
+        animation.notes.append("has stray zero bytes between its blocks; they are passed over")
+    if not all(part.palette for part in animation.parts):
+        animation.notes.append("has frames without a palette; their numbers are shown as grey")
 
 
 def _palette(file: BinaryIO, flags: int) -> bytes:
@@ -312,8 +322,8 @@ def _palette(file: BinaryIO, flags: int) -> bytes:
 
 def _sub_blocks(file: BinaryIO) -> tuple[bytes, int]:
     """Read a chain of sub-blocks; return the first of them, and how many bytes the chain takes."""
-    first, taken = b"", 1
+    first, byte_count = b"", 1
     while length := _exactly(file, 1)[0]:
         block = _exactly(file, length)
-        first, taken = first or block, taken + 1 + length
-    return first, taken
+        first, byte_count = first or block, byte_count + 1 + length
+    return first, byte_count

@@ -68,8 +68,8 @@ class ArrayReader:
             self.has_audio, 0, self.times is not None, self.pixel_aspect,
         )  # fmt: skip
 
-    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
-        """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats.
+    def frames(self, indices: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `indices`, ascending indices without repeats.
 
         Raises:
             VideoReadError: the archive is damaged.
@@ -77,7 +77,7 @@ class ArrayReader:
         size, at = int(np.prod(self._shape)), 0
         with _reading(self.path), zipfile.ZipFile(self.path) as archive, archive.open("frames.npy") as file:
             _header(file)
-            for i in wanted:
+            for i in indices:
                 for _ in range(i - at):
                     _exactly(file, size)
                 at = i + 1

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from moviola.data.codec.animation import Animation, Part, still_of
+from moviola.data.codec.animation import Animation, AnimationFrame, still_of
 from moviola.data.codec.convert import over_white
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-def composed_frames(file: BinaryIO, animation: Animation, wanted: Iterable[int]) -> Iterator[np.ndarray]:
-    """Give uint8 (H, W, 3), alpha over white, for each of `wanted`.
+def composed_frames(file: BinaryIO, animation: Animation, indices: Iterable[int]) -> Iterator[np.ndarray]:
+    """Give uint8 (H, W, 3), alpha over white, for each of `indices`.
 
     Args:
         file: the gif or png.
         animation: what `read_animation` says of it; it has parts.
-        wanted: ascending numbers of frames, without repeats.
+        indices: ascending numbers of frames, without repeats.
 
     Raises:
         OSError, ValueError, SyntaxError: what Pillow raises for a picture that cannot be decoded.
@@ -36,19 +36,19 @@ def composed_frames(file: BinaryIO, animation: Animation, wanted: Iterable[int])
     parts = animation.parts
     fresh = [i for i, part in enumerate(parts) if _starts_anew(animation, part)]
     canvas, at = _Canvas(animation), -1
-    for i in wanted:
-        before = bisect_right(fresh, i)
-        for k in range(max(at + 1, fresh[before - 1] if before else 0), i + 1):
+    for i in indices:
+        count = bisect_right(fresh, i)
+        for k in range(max(at + 1, fresh[count - 1] if count else 0), i + 1):
             canvas.lay(parts[k], _pixels(animation, parts[k], still_of(animation, parts[k], file)))
         at = i
         yield canvas.rgba[..., :3].copy() if canvas.rgba[..., 3].min() == 255 else over_white(canvas.rgba)
 
 
-def _starts_anew(animation: Animation, part: Part) -> bool:
+def _starts_anew(animation: Animation, part: AnimationFrame) -> bool:
     """Whether nothing of what was on the canvas before shows through, or comes back, after this part."""
-    whole = part.box == (0, 0, *animation.size)
-    hides = part.clear < 0 if animation.kind == "gif" else not part.over
-    return whole and hides and part.dispose != "previous"
+    covers_canvas = part.box == (0, 0, *animation.size)
+    is_opaque = part.clear < 0 if animation.kind == "gif" else not part.over
+    return covers_canvas and is_opaque and part.dispose != "previous"
 
 
 class _Canvas:
@@ -61,48 +61,48 @@ class _Canvas:
         self.rgba[:] = self._background(animation.parts[0])
         self._undo: tuple[tuple[slice, slice], np.ndarray] | None = None
 
-    def lay(self, part: Part, pixels: np.ndarray) -> None:
+    def lay(self, part: AnimationFrame, pixels: np.ndarray) -> None:
         """Dispose of the part before, and put RGBA uint8 (h, w, 4) where `part` lies; what is outside is cut off."""
         if self._undo is not None:
-            place, before = self._undo
-            self.rgba[place] = before
+            place, previous = self._undo
+            self.rgba[place] = previous
         left, top, width, height = part.box
         place = (slice(top, top + height), slice(left, left + width))
-        beneath = self.rgba[place]
-        pixels = pixels[: beneath.shape[0], : beneath.shape[1]]
-        self._undo = self._after(part, place, beneath)
-        self.rgba[place] = _blend(pixels, beneath) if part.over else pixels
+        below = self.rgba[place]
+        pixels = pixels[: below.shape[0], : below.shape[1]]
+        self._undo = self._after(part, place, below)
+        self.rgba[place] = _blend(pixels, below) if part.over else pixels
 
     def _after(
-        self, part: Part, place: tuple[slice, slice], beneath: np.ndarray
+        self, part: AnimationFrame, place: tuple[slice, slice], below: np.ndarray
     ) -> tuple[tuple[slice, slice], np.ndarray] | None:
         if part.dispose == "keep":
             return None
         if part.dispose == "previous":
-            return place, beneath.copy()
+            return place, below.copy()
         return place, self._background(part)
 
-    def _background(self, part: Part) -> np.ndarray:
+    def _background(self, part: AnimationFrame) -> np.ndarray:
         """Return RGBA uint8 (4,): transparent, but in a gif its background where `part` has nothing transparent."""
         color = self._animation.background
         return np.frombuffer(color + b"\xff" if color and part.clear < 0 else bytes(4), np.uint8)
 
 
-def _blend(above: np.ndarray, beneath: np.ndarray) -> np.ndarray:
-    """Return `above` over `beneath`, RGBA uint8 (h, w, 4) with straight alpha, rounded to the nearest value."""
-    solid = above[..., 3] == 255
+def _blend(source: np.ndarray, backdrop: np.ndarray) -> np.ndarray:
+    """Return `source` over `backdrop`, RGBA uint8 (h, w, 4) with straight alpha, rounded to the nearest value."""
+    solid = source[..., 3] == 255
     if solid.all():
-        return above
+        return source
     # four bytes at a time
-    whole = np.where(solid, above.view(np.uint32)[..., 0], beneath.view(np.uint32)[..., 0])
-    result = whole[..., None].view(np.uint8)
-    partly = (above[..., 3] > 0) & (above[..., 3] < 255)
+    packed = np.where(solid, source.view(np.uint32)[..., 0], backdrop.view(np.uint32)[..., 0])
+    result = packed[..., None].view(np.uint8)
+    partly = (source[..., 3] > 0) & (source[..., 3] < 255)
     if partly.any():
-        top, low = above[partly].astype(np.int64), beneath[partly].astype(np.int64)
-        alpha, rest = 255 * top[:, 3:], (255 - top[:, 3:]) * low[:, 3:]
-        total = alpha + rest  # 255 times the alpha of both
-        mixed = (alpha * top[:, :3] + rest * low[:, :3] + total // 2) // total
-        result[partly] = np.concatenate([mixed, (total + 127) // 255], axis=1).astype(np.uint8)
+        top, low = source[partly].astype(np.int64), backdrop[partly].astype(np.int64)
+        alpha, low_alpha = 255 * top[:, 3:], (255 - top[:, 3:]) * low[:, 3:]
+        total = alpha + low_alpha  # 255 times the alpha of both
+        colour = (alpha * top[:, :3] + low_alpha * low[:, :3] + total // 2) // total
+        result[partly] = np.concatenate([colour, (total + 127) // 255], axis=1).astype(np.uint8)
     return result
 
 
@@ -126,7 +126,7 @@ def to_rgba(image: Image.Image, depth: int = 8) -> np.ndarray:
     return np.asarray(image.convert("RGBA"))
 
 
-def _pixels(animation: Animation, part: Part, still: bytes) -> np.ndarray:
+def _pixels(animation: Animation, part: AnimationFrame, still: bytes) -> np.ndarray:
     """Decode one part to RGBA uint8 (h, w, 4)."""
     from PIL import Image
 

@@ -16,10 +16,10 @@ def watch_concealed() -> Iterator[set[int]]:
     Returns:
         the numbers, filled as frames are read; of one clip, where only one is read.
     """
-    concealed: set[int] = set()
-    token = _watching.set(concealed)
+    numbers: set[int] = set()
+    token = _watching.set(numbers)
     try:
-        yield concealed
+        yield numbers
     finally:
         _watching.reset(token)
 

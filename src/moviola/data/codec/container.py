@@ -45,7 +45,7 @@ class ContainerReader:
         self.path = path
         self.index = packet_index(path)
         self.count, self.fps = self.index.order.count, self.index.fps
-        self._concealed: set[int] = set()
+        self._concealed_frames: set[int] = set()
 
     @property
     def times(self) -> tuple[Fraction, ...] | None:
@@ -74,8 +74,8 @@ class ContainerReader:
             index.has_audio, angle.get((swap, rows, columns), 0), index.variable, aspect,
         )  # fmt: skip
 
-    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
-        """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats.
+    def frames(self, indices: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `indices`, ascending indices without repeats.
 
         Frames that the decoder mended after damage are named in a note when the last has been given.
 
@@ -84,54 +84,54 @@ class ContainerReader:
         """
         convert = RgbConverter()
         try:
-            for i, frame in self._decoded(list(wanted)):
+            for i, frame in self._decoded(list(indices)):
                 if frame.is_corrupt:
                     self._conceal(i)
                 yield convert(frame)
         finally:
-            if self._concealed:
-                note(f"{self.path}: {describe_concealed(self._concealed, self.count)}")
-                self._concealed.clear()
+            if self._concealed_frames:
+                note(f"{self.path}: {describe_concealed(self._concealed_frames, self.count)}")
+                self._concealed_frames.clear()
 
     def _conceal(self, i: int) -> None:
         """Remember that a frame is one that the decoder mended, or one that a wanted frame may refer to."""
         if not is_watched(i):
-            self._concealed.add(i)
+            self._concealed_frames.add(i)
 
-    def _decoded(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _decoded(self, indices: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Give (index, frame) in order, from key frames where the index allows, else from the beginning."""
-        done = -1
+        last = -1
         if len(self.index.order.stamps):
             try:
-                for i, frame in self._from_keys(wanted):
+                for i, frame in self._from_keys(indices):
                     yield i, frame
-                    done = i
+                    last = i
                 return
             except _Unexpected:
                 pass
-        yield from self._from_start([i for i in wanted if i > done])
+        yield from self._from_start([i for i in indices if i > last])
 
-    def _from_keys(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _from_keys(self, indices: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode each run of wanted frames from the key frame before it."""
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
-            for key, run in self._runs(wanted):
+            for key, run in self._runs(indices):
                 for i, frame in zip(run, self._run(container, stream, key, run), strict=False):
                     if frame.is_corrupt and key > 0:  # perhaps only because decoding began there
                         raise _Unexpected
                     yield i, frame
 
-    def _runs(self, wanted: list[int]) -> Iterator[tuple[int, list[int]]]:
+    def _runs(self, indices: list[int]) -> Iterator[tuple[int, list[int]]]:
         """Split ascending indices where jumping to a later key frame saves decoding; give (key number, indices)."""
         key_at = self.index.order.keys[:, 0]
-        owner = np.searchsorted(key_at, wanted, side="right") - 1
+        owner = np.searchsorted(key_at, indices, side="right") - 1
         begin = 0
-        for at in range(1, len(wanted) + 1):
-            if at < len(wanted) and (
-                owner[at] == owner[at - 1] or key_at[owner[at]] - wanted[at - 1] < _SEEK_GAP
+        for at in range(1, len(indices) + 1):
+            if at < len(indices) and (
+                owner[at] == owner[at - 1] or key_at[owner[at]] - indices[at - 1] < _SEEK_GAP
             ):
                 continue
-            yield int(owner[begin]), wanted[begin:at]
+            yield int(owner[begin]), indices[begin:at]
             begin = at
 
     def _run(
@@ -140,7 +140,7 @@ class ContainerReader:
         """Decode from key frame number `key` and give the frames with these ascending indices."""
         stamps = self.index.order.stamps[run].tolist()
         at = 0
-        for frame in self._fed(container, stream, key, self._needed(stamps)):
+        for frame in self._decode_from(container, stream, key, self._stamps_to_send(stamps)):
             if frame.pts is None or self._is_after(frame.pts, stamps[at]):
                 raise _Unexpected
             if frame.pts == stamps[at]:
@@ -163,35 +163,35 @@ class ContainerReader:
 
     def _is_after(self, one: int, two: int) -> bool:
         """Say whether the frame of stamp `one` is shown after that of stamp `two`."""
-        if not self.index.order.numbered:
+        if not self.index.order.is_numbered:
             return one > two
         return self._position.get(one, -1) > self._position[two]
 
-    def _needed(self, stamps: list[int]) -> set[int]:
+    def _stamps_to_send(self, stamps: list[int]) -> set[int]:
         """Return the stamps of the packets that make these frames: numbered ones go on to the next that shows one."""
-        if not self.index.order.numbered:
+        if not self.index.order.is_numbered:
             return set(stamps)
         numbers = np.sort(self.index.order.stamps)
-        after = np.append(numbers, numbers[-1] + 1)[np.searchsorted(numbers, stamps) + 1]
-        return {n for first, stop in zip(stamps, after.tolist(), strict=True) for n in range(first, stop)}
+        following = np.append(numbers, numbers[-1] + 1)[np.searchsorted(numbers, stamps) + 1]
+        return {n for first, stop in zip(stamps, following.tolist(), strict=True) for n in range(first, stop)}
 
-    def _fed(
-        self, container: InputContainer, stream: VideoStream, key: int, unsent: set[int]
+    def _decode_from(
+        self, container: InputContainer, stream: VideoStream, key: int, pending: set[int]
     ) -> Iterator[av.VideoFrame]:
-        """Give what the decoder makes of the packets from a key frame to the last of `unsent`.
+        """Give what the decoder makes of the packets from a key frame to the last of `pending`.
 
         Unwanted pictures that no other picture refers to are skipped (not where packets are numbered: one may hold the
         beginning of the next picture); once all wanted ones are in, the decoder is
         emptied instead of fed on.
         """
-        context, numbered = stream.codec_context, self.index.order.numbered
+        context, is_numbered = stream.codec_context, self.index.order.is_numbered
         for packet in self._packets_from(container, stream, key):
-            skip = "DEFAULT" if numbered or packet.pts in unsent else "NONREF"
+            skip = "DEFAULT" if is_numbered or packet.pts in pending else "NONREF"
             if context.skip_frame != skip:
                 context.skip_frame = skip
-            unsent.discard(packet.pts)
+            pending.discard(packet.pts)
             yield from decode(self.path, stream, packet)
-            if not unsent:
+            if not pending:
                 break
         yield from decode(self.path, stream, None)
 
@@ -201,36 +201,40 @@ class ContainerReader:
 
         order = self.index.order
         _, stamp, dts, pos = order.keys[key].tolist()
-        if key or not order.numbered:
+        if key or not order.is_numbered:
             try:
                 container.seek(dts, stream=stream)
             except FFmpegError:
                 raise _Unexpected from None
-        begun = not key and order.numbered
+        has_begun = not key and order.is_numbered
         for packet in packets(container, stream):
-            if not begun:
-                begun = packet.is_keyframe and (packet.pos == pos if order.numbered else packet.pts == stamp)
-            if begun:
-                if order.numbered:
+            if not has_begun:
+                has_begun = packet.is_keyframe and (
+                    packet.pos == pos if order.is_numbered else packet.pts == stamp
+                )
+            if has_begun:
+                if order.is_numbered:
                     packet.pts, stamp = stamp, stamp + 1
                 yield packet
-            elif not order.numbered and (packet.pts is None or (packet.is_keyframe and packet.pts > stamp)):
+            elif not order.is_numbered and (
+                packet.pts is None or (packet.is_keyframe and packet.pts > stamp)
+            ):
                 raise _Unexpected
 
-    def _from_start(self, wanted: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _from_start(self, indices: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode everything from the beginning and give the wanted frames."""
-        targets, mended = set(wanted), []
+        targets, corrupt = set(indices), []
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
             for i, frame in self._all(container, stream):
-                mended = [] if frame.key_frame else mended
+                corrupt = [] if frame.key_frame else corrupt
                 if i in targets:
                     targets.discard(i)
-                    for other in mended:
+                    for other in corrupt:
                         self._conceal(other)
                     yield i, frame
                 if frame.is_corrupt and i >= 0:
-                    mended.append(i)
+                    corrupt.append(i)
                 if not targets:
                     return
         raise VideoReadError(
@@ -240,7 +244,7 @@ class ContainerReader:
     def _all(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
         """Give every frame and its index."""
         source = packets(container, stream)
-        if self.index.order.numbered:
+        if self.index.order.is_numbered:
             yield from enumerate(decode_numbered(self.path, stream, source))
             return
         for packet in chain(source, [None]):

@@ -15,8 +15,8 @@ _PLAIN = frozenset({"yuv420p", "yuvj420p", "nv12"})
 def over_white(rgba: np.ndarray) -> np.ndarray:
     """Lay uint8 (..., 4) with straight alpha over white and return uint8 (..., 3)."""
     alpha = rgba[..., 3:].astype(np.uint16)
-    mixed = rgba[..., :3] * alpha + 255 * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
+    blended = rgba[..., :3] * alpha + 255 * (255 - alpha)
+    return ((blended + 127) // 255).astype(np.uint8)
 
 
 class RgbConverter:
@@ -37,18 +37,20 @@ class RgbConverter:
         from av.video.reformatter import Interpolation as How
 
         alpha = any(part.is_alpha for part in frame.format.components) or frame.format.name == "pal8"
-        how = How.BILINEAR  # 4:2:0 of 8 bits has a fast exact-enough path; the rest takes the careful one
+        interpolation = (
+            How.BILINEAR
+        )  # 4:2:0 of 8 bits has a fast exact-enough path; the rest takes the careful one
         if frame.format.name not in _PLAIN:
-            how = How.BICUBIC | How.ACCURATE_RND | How.FULL_CHR_H_INT | How.FULL_CHR_H_INP
-        made = self._reformatter.reformat(
-            frame, format="rgba" if alpha else "rgb24", interpolation=how, threads=1
+            interpolation = How.BICUBIC | How.ACCURATE_RND | How.FULL_CHR_H_INT | How.FULL_CHR_H_INP
+        converted = self._reformatter.reformat(
+            frame, format="rgba" if alpha else "rgb24", interpolation=interpolation, threads=1
         )
-        image = made.to_ndarray()
+        image = converted.to_ndarray()
         if alpha:
             image = over_white(image)
         if self._turn is None:
             self._turn = display_turn(frame)
-        return _turned(image, self._turn)
+        return _orient(image, self._turn)
 
 
 def display_turn(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
@@ -68,7 +70,7 @@ def display_turn(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
     return (False, d < 0, a < 0)
 
 
-def _turned(image: np.ndarray, turn: tuple[bool, bool, bool]) -> np.ndarray:
+def _orient(image: np.ndarray, turn: tuple[bool, bool, bool]) -> np.ndarray:
     swap, rows, columns = turn
     if swap:
         image = image.transpose(1, 0, 2)

@@ -56,11 +56,11 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & pictures]
     if not streams:
         raise VideoReadError(f"{path} holds no video stream")
-    known = [s for s in streams if s.codec_context is not None]
-    if not known:
+    decodable = [s for s in streams if s.codec_context is not None]
+    if not decodable:
         raise VideoReadError(f"{path}: no decoder for its video stream")
-    marked = [s for s in known if s.disposition & Disposition.default]
-    stream = marked[0] if marked else max(known, key=lambda s: (s.width or 0) * (s.height or 0))
+    default = [s for s in decodable if s.disposition & Disposition.default]
+    stream = default[0] if default else max(decodable, key=lambda s: (s.width or 0) * (s.height or 0))
     stream.thread_type = "AUTO"
     return stream
 
@@ -111,15 +111,15 @@ def decode_numbered(
     Raises:
         VideoReadError: a later packet is damaged.
     """
-    begun = False
+    has_begun = False
     for number, packet in chain(enumerate(source, first), [(0, None)]):
         if packet is not None:
             packet.pts = number
         try:
             frames = decode(path, stream, packet)
         except VideoReadError:
-            if begun:
+            if has_begun:
                 raise
             continue
-        begun = begun or bool(frames)
+        has_begun = has_begun or bool(frames)
         yield from frames

@@ -38,7 +38,7 @@ def _has_avx512() -> bool:
     return bool(features.get("AVX512F")) and bool(features.get("AVX2"))
 
 
-class Encoder(Protocol):
+class FrameEncoder(Protocol):
     """What every kind of output offers."""
 
     def add(self, frames: np.ndarray, audio: Audio | None, bounds: Bounds = None) -> None:
@@ -62,8 +62,12 @@ class ContainerEncoder:
     """mp4, mov, mkv, webm, gif and apng by FFmpeg; memory holds the frames the encoder looks ahead.
 
     Args:
-        path: the file to write. suffix: which decides the format. fps: frames per second. options: checked ones.
-        shape: height and width of the frames. audio: the first piece of sound, whose format the rest must have.
+        path: the file to write.
+        suffix: which decides the format.
+        fps: frames per second.
+        options: checked ones.
+        shape: height and width of the frames.
+        audio: the first piece of sound, whose format the rest must have.
         times: stamps of frames, where the rate varies: those that are known, at least the first piece's.
         pixel_aspect: width over height of a pixel.
     """
@@ -175,7 +179,7 @@ class _YuvConverter:
         from av.video.reformatter import VideoReformatter
 
         self._pixels, self._reformatter = pixels, VideoReformatter()
-        self._how = How.BICUBIC | How.ACCURATE_RND | How.FULL_CHR_H_INT | How.FULL_CHR_H_INP
+        self._interpolation = How.BICUBIC | How.ACCURATE_RND | How.FULL_CHR_H_INT | How.FULL_CHR_H_INP
         self._is_yuv = pixels.startswith("yuv")
         self._space = 1 if height >= 720 else 6
 
@@ -193,16 +197,16 @@ class _YuvConverter:
             return frame
         if not self._is_yuv:
             return self._reformatter.reformat(frame, format=self._pixels, threads=1)
-        made = self._reformatter.reformat(
+        converted = self._reformatter.reformat(
             frame,
             format=self._pixels,
             dst_colorspace=1 if self._space == 1 else 5,
             dst_color_range=1,
-            interpolation=self._how,
+            interpolation=self._interpolation,
             threads=1,
         )
-        made.color_primaries = made.color_trc = self._space
-        return made
+        converted.color_primaries = converted.color_trc = self._space
+        return converted
 
 
 class _Palette:

@@ -123,24 +123,24 @@ def read_kind(path: str | os.PathLike[str]) -> tuple[Path, Kind]:
     Raises:
         VideoReadError: nothing is there, it is empty, or may not be read. FormatError: an unknown extension.
     """
-    where = Path(path)
-    if os.path.isdir(where):
-        return where, "folder"
-    suffix = where.suffix.lower()
-    known = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
-    if not os.path.exists(where):
-        raise VideoReadError(f"no such file or folder: {where}")
-    if suffix not in known:
-        raise FormatError(f"{where}: unknown extension {suffix or '(none)'}; known: {' '.join(known)}")
+    source = Path(path)
+    if os.path.isdir(source):
+        return source, "folder"
+    suffix = source.suffix.lower()
+    suffixes = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
+    if not os.path.exists(source):
+        raise VideoReadError(f"no such file or folder: {source}")
+    if suffix not in suffixes:
+        raise FormatError(f"{source}: unknown extension {suffix or '(none)'}; known: {' '.join(suffixes)}")
     try:
-        with where.open("rb") as file:
+        with source.open("rb") as file:
             if not file.read(1):
-                raise VideoReadError(f"{where} is empty (0 bytes)")
+                raise VideoReadError(f"{source} is empty (0 bytes)")
     except OSError as error:
-        raise VideoReadError(f"{where} cannot be read: {error.strerror}") from None
+        raise VideoReadError(f"{source} cannot be read: {error.strerror}") from None
     if suffix in CONTAINER_SUFFIXES:
-        return where, "container"
-    return where, "npz" if suffix == ".npz" else "image"
+        return source, "container"
+    return source, "npz" if suffix == ".npz" else "image"
 
 
 def check_rate(suffix: str, fps: Fraction) -> None:

@@ -18,7 +18,7 @@ from moviola.core.names import natural_key
 from moviola.core.notes import note
 from moviola.core.rates import BROADCAST
 from moviola.core.times import Clock
-from moviola.data.codec.animation import mended, read_animation
+from moviola.data.codec.animation import read_animation, repair_webp_length
 from moviola.data.codec.compose import composed_frames, to_rgba
 from moviola.data.codec.convert import over_white
 from moviola.data.codec.formats import DEFAULT_FPS, IMAGE_SUFFIXES
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _TICKS = {".gif": Fraction(1, 100), ".webp": Fraction(1, 1000)}
 # rates to believe in where rounded times leave several
-_LIKELY = (*map(Fraction, range(1, 121)), *BROADCAST)
+_USUAL_RATES = (*map(Fraction, range(1, 121)), *BROADCAST)
 _SHOWN_WHEN_ZERO = Fraction(1, 10)  # what browsers make of a delay of 0
 
 
@@ -51,7 +51,7 @@ def to_rgb(image: Image.Image, depth: int = 8) -> np.ndarray:
     """Return a Pillow image as uint8 (H, W, 3): alpha over white, 16-bit grey rounded to 8; `depth` as in `to_rgba`.
 
     Raises:
-        ValueError: its values are floating-point numbers, whose black and white nobody says.
+        ValueError: its values are floating-point numbers, whose range is not stated.
     """
     if image.mode == "RGB" and "transparency" not in image.info:
         return np.asarray(image)
@@ -79,14 +79,14 @@ class PictureReader:
         from PIL import Image
 
         self.path, self._data = path, data
-        with self._opened() as file, _reading(path):
+        with self._open() as file, _reading(path):
             self._animation = read_animation(file, str(path))
             if self._animation.whole_end:
                 file.seek(0)
-                self._data = mended(file.read())
-        with self._opened() as file, _reading(path), Image.open(file) as image:
+                self._data = repair_webp_length(file.read())
+        with self._open() as file, _reading(path), Image.open(file) as image:
             self._size, self._mode, self._format = image.size, image.mode, (image.format or "").lower()
-            self._turned = 5 <= image.getexif().get(0x0112, 1) <= 8
+            self._is_rotated = 5 <= image.getexif().get(0x0112, 1) <= 8
         if self._animation.parts:
             self._size = self._animation.size
         delays = self._animation.delays
@@ -94,35 +94,35 @@ class PictureReader:
         if not self.count:
             raise VideoReadError(f"{path} holds no frames")
         self.fps, varies = _rate(delays, _TICKS.get(path.suffix.lower(), Fraction(1, 10**6)))
-        self._shown = [delay or _SHOWN_WHEN_ZERO for delay in delays]
-        self.times = tuple(accumulate(self._shown[:-1], initial=Fraction(0))) if varies else None
+        self._durations = [delay or _SHOWN_WHEN_ZERO for delay in delays]
+        self.times = tuple(accumulate(self._durations[:-1], initial=Fraction(0))) if varies else None
         for text in self._animation.notes:
             note(f"{path} {text}")
 
     def info(self) -> Info:
         """Describe the file."""
-        width, height = self._size[::-1] if self._turned else self._size
-        duration = self.count / self.fps if self.times is None else sum(self._shown, Fraction(0))
+        width, height = self._size[::-1] if self._is_rotated else self._size
+        duration = self.count / self.fps if self.times is None else sum(self._durations, Fraction(0))
         return Info(
             self.path, self.count, height, width, self.fps, float(duration), self._format, self._mode,
             False, 0, self.times is not None,
         )  # fmt: skip
 
-    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
-        """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats.
+    def frames(self, indices: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `indices`, ascending indices without repeats.
 
         Raises:
             VideoReadError: a frame cannot be decoded.
         """
-        with _reading(self.path), self._opened() as file:
+        with _reading(self.path), self._open() as file:
             if self._animation.parts:
-                yield from composed_frames(file, self._animation, wanted)
+                yield from composed_frames(file, self._animation, indices)
             elif self.count > 1:
-                yield from _seek_each(file, wanted)
+                yield from _seek_each(file, indices)
             else:
-                yield from (_still(file, self.path, self._animation.depth) for _ in wanted)
+                yield from (_still(file, self.path, self._animation.depth) for _ in indices)
 
-    def _opened(self) -> BinaryIO:
+    def _open(self) -> BinaryIO:
         return io.BytesIO(self._data) if self._data is not None else self.path.open("rb")
 
 
@@ -140,12 +140,12 @@ def read_picture(path: str | Path) -> np.ndarray:
         raise VideoReadError(f"{path} cannot be read: {reason_of(error)}") from None
 
 
-def _seek_each(file: BinaryIO, wanted: Iterable[int]) -> Iterator[np.ndarray]:
+def _seek_each(file: BinaryIO, indices: Iterable[int]) -> Iterator[np.ndarray]:
     """Give frames of an animated webp, which libwebp composes."""
     from PIL import Image
 
     with Image.open(file) as image:
-        for i in wanted:
+        for i in indices:
             image.seek(i)
             image.load()
             yield to_rgb(image)
@@ -162,9 +162,9 @@ def _still(file: BinaryIO, path: Path, depth: bytes) -> np.ndarray:
             if image.format not in ("JPEG", "MPO"):
                 raise
             file.seek(0)
-            whole = _jpeg_without_end(file.read())
+            frame = _jpeg_without_end(file.read())
             note(f"{path} lacks its end mark; the picture is whole")
-            return whole
+            return frame
         return to_rgb(ImageOps.exif_transpose(image), depth[0] if depth else 8)
 
 
@@ -191,13 +191,13 @@ def _rate(delays: list[Fraction], tick: Fraction) -> tuple[Fraction, bool]:
     """Return the rate behind frame durations in seconds, and whether it varies."""
     if len(delays) == 1:
         return (1 / delays[0] if delays[0] else DEFAULT_FPS), False
-    shown = [d or _SHOWN_WHEN_ZERO for d in delays]
-    if len(set(shown)) == 1:
-        return standard_rate(1 / shown[0]), False
+    durations = [d or _SHOWN_WHEN_ZERO for d in delays]
+    if len(set(durations)) == 1:
+        return standard_rate(1 / durations[0]), False
     # how long the last frame is held says nothing of the rate
-    times = np.array([0, *(int(t / tick) for t in accumulate(shown[:-1]))], np.int64)
-    rate = constant_rate(times, tick, _LIKELY)
-    return (rate, False) if rate else (len(shown) / sum(shown, Fraction(0)), True)
+    times = np.array([0, *(int(t / tick) for t in accumulate(durations[:-1]))], np.int64)
+    rate = constant_rate(times, tick, _USUAL_RATES)
+    return (rate, False) if rate else (len(durations) / sum(durations, Fraction(0)), True)
 
 
 class FolderReader:
@@ -230,14 +230,14 @@ class FolderReader:
             first.pixel_format, False, 0, self.times is not None, self.pixel_aspect,
         )  # fmt: skip
 
-    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
-        """Give uint8 (H, W, 3) for each of `wanted`.
+    def frames(self, indices: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `indices`.
 
         Raises:
             VideoReadError: a picture cannot be decoded, or has another size than the one before.
         """
         shape = None
-        for i in wanted:
+        for i in indices:
             frame = next(PictureReader(self._files[i]).frames([0]))
             if shape is not None and frame.shape != shape:
                 raise VideoReadError(
@@ -253,10 +253,10 @@ def _is_frame(path: Path) -> bool:
 
 
 def _folder_clock(path: Path, count: int) -> tuple[Clock, Fraction]:
-    stated = path / RATE_FILE
-    if not stated.exists():
+    rate_file = path / RATE_FILE
+    if not rate_file.exists():
         return Clock(count, DEFAULT_FPS), Fraction(1)
     try:
-        return parse_rate_file(stated.read_bytes(), count)
+        return parse_rate_file(rate_file.read_bytes(), count)
     except (OSError, ValueError) as error:
-        raise VideoReadError(f"{stated} {error}") from None
+        raise VideoReadError(f"{rate_file} {error}") from None

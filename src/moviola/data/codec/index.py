@@ -44,7 +44,7 @@ class Row(NamedTuple):
     key: bool
     pos: int
     duration: int
-    shown: bool
+    is_shown: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Order:
 
     stamps: np.ndarray
     keys: np.ndarray
-    numbered: bool
+    is_numbered: bool
     count: int
     pts: np.ndarray
 
@@ -124,7 +124,7 @@ def _build_index(name: str, _size: int, _mtime: int, _inode: int) -> PacketIndex
     with open_container(path) as container:
         stream = video_stream(container, path)
         rows = _rows(path, container, stream)
-        if not any(row.shown for row in rows):
+        if not any(row.is_shown for row in rows):
             raise VideoReadError(f"{path} holds no frames")
         coded = container.format.name == "avi"  # its stamps are those of decoding
         if _can_believe(path, stream, rows, coded):
@@ -139,7 +139,7 @@ def _rows(path: Path, container: InputContainer, stream: VideoStream) -> list[Ro
     from av.error import FFmpegError
 
     codec = stream.codec_context.name
-    hides = codec in ("vp8", "vp9")
+    may_hide = codec in ("vp8", "vp9")
     try:
         return [
             Row(
@@ -148,7 +148,7 @@ def _rows(path: Path, container: InputContainer, stream: VideoStream) -> list[Ro
                 p.is_keyframe,
                 -1 if p.pos is None else p.pos,
                 p.duration or 0,
-                not p.is_discard and (not hides or is_shown(memoryview(p), codec)),
+                not p.is_discard and (not may_hide or is_shown(memoryview(p), codec)),
             )
             for p in packets(container, stream)
         ]
@@ -161,7 +161,7 @@ def _can_believe(path: Path, stream: VideoStream, rows: Sequence[Row], coded: bo
     stamps = [row.pts for row in rows if row.pts is not None]
     if len(set(stamps)) < len(rows) or not rows[0].key:
         return False
-    if any(row.shown and stamp < stamps[0] for stamp, row in zip(stamps, rows, strict=True)):
+    if any(row.is_shown and stamp < stamps[0] for stamp, row in zip(stamps, rows, strict=True)):
         return False  # refers to pictures that were cut away
     keys = [stamp for stamp, row in zip(stamps, rows, strict=True) if row.key]
     if keys != sorted(keys):
@@ -178,7 +178,7 @@ def _can_believe(path: Path, stream: VideoStream, rows: Sequence[Row], coded: bo
 def _frame_a_packet(path: Path, rows: Sequence[Row]) -> bool:
     """Say whether the first packets of an interlaced video hold a frame each, not a field."""
     begin = rows[:_FIELD_SAMPLE]
-    return len(_decoded_numbers(path, len(begin))) >= sum(row.shown for row in begin)
+    return len(_decoded_numbers(path, len(begin))) >= sum(row.is_shown for row in begin)
 
 
 def _in_order(path: Path) -> bool:
@@ -191,7 +191,7 @@ def _in_order(path: Path) -> bool:
 
 def _by_stamps(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
     """Return stamps and keys (see `Order`) of packets that can be believed."""
-    stamps = np.sort(np.array([row.pts for row in rows if row.shown], np.int64))
+    stamps = np.sort(np.array([row.pts for row in rows if row.is_shown], np.int64))
     # mkv gives no decoding stamp for its first packets
     keys = np.array(
         [(0, row.pts, row.pts if row.dts is None else row.dts, row.pos) for row in rows if row.key], np.int64
@@ -224,13 +224,13 @@ def _times(rows: Sequence[Row], delay: int | None) -> np.ndarray:
         rows: the packets, in order of showing.
         delay: as `_delay` where the container keeps only stamps of decoding, else None.
     """
-    shown, decoded = (_column([getattr(row, kind) for row in rows]) for kind in ("pts", "dts"))
+    presented, decoded = (_column([getattr(row, kind) for row in rows]) for kind in ("pts", "dts"))
     if delay is not None:
-        if len(shown) > 2 and 0 < shown[-1] - shown[-2] < shown[1] - shown[0]:
-            shown[-1] = 2 * shown[-2] - shown[-3]  # a guess of FFmpeg, as no packet follows
-        shown = shown - delay
-    kinds = [stamps for stamps in (shown, decoded) if len(stamps)]
-    return next((stamps for stamps in kinds if _is_even(stamps)), kinds[0]) if kinds else shown
+        if len(presented) > 2 and 0 < presented[-1] - presented[-2] < presented[1] - presented[0]:
+            presented[-1] = 2 * presented[-2] - presented[-3]  # a guess of FFmpeg, as no packet follows
+        presented = presented - delay
+    kinds = [stamps for stamps in (presented, decoded) if len(stamps)]
+    return next((stamps for stamps in kinds if _is_even(stamps)), kinds[0]) if kinds else presented
 
 
 def _column(stamps: Sequence[int | None]) -> np.ndarray:
@@ -247,8 +247,8 @@ def _delay(rows: Sequence[Row]) -> int:
     both = [(row.pts, row.dts) for row in rows if row.pts is not None and row.dts is not None]
     if not both:
         return 0
-    shown, decoded = np.sort(np.array(both, np.int64), axis=0).T
-    return int((shown - decoded)[: max(1, len(both) - 1)].min())  # the last is a guess
+    presented, decoded = np.sort(np.array(both, np.int64), axis=0).T
+    return int((presented - decoded)[: max(1, len(both) - 1)].min())  # the last is a guess
 
 
 def _numbered_keys(rows: Sequence[Row], intra: Mapping[int, int]) -> np.ndarray:
@@ -282,11 +282,11 @@ def _index_of(
 ) -> PacketIndex:
     """Add rate and duration to the frames of a stream."""
     tick, pts = stream.time_base or Fraction(1, 1000), order.pts
-    stated = [r for r in (stream.average_rate, stream.guessed_rate, stream.base_rate) if r]
+    stated_rates = [r for r in (stream.average_rate, stream.guessed_rate, stream.base_rate) if r]
     varies = False
-    rate = stated[0] if stated else DEFAULT_FPS
+    rate = stated_rates[0] if stated_rates else DEFAULT_FPS
     if len(pts) > 1:
-        constant = constant_rate(pts, tick, stated)
+        constant = constant_rate(pts, tick, stated_rates)
         rate, varies = constant or mean_rate(pts, tick), constant is None
     seconds = order.count / rate
     if varies:
@@ -306,6 +306,6 @@ def _index_of(
 def _last(rows: Sequence[Row], order: Order) -> int:
     """Return the ticks that the last frame lasts, 0 where the file does not say."""
     last = int(order.stamps[-1]) if len(order.stamps) else -1
-    if order.numbered:
+    if order.is_numbered:
         return rows[last].duration
     return next(row.duration for row in rows if row.pts == last)

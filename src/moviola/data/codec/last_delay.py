@@ -20,7 +20,9 @@ def state_last_delay(path: Path, packet: bytes, seconds: Fraction) -> None:
     """Set the delay of the last picture in a finished file; one without delays (a single png) stays as it is.
 
     Args:
-        path: the gif or apng. packet: the last one that the encoder gave. seconds: how long it is to be shown.
+        path: the gif or apng.
+        packet: the last one that the encoder gave.
+        seconds: how long it is to be shown.
     """
     is_gif = _GIF_CONTROL in packet[:1024] and _PNG_CONTROL not in packet[:8]
     size = path.stat().st_size

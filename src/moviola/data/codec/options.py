@@ -44,10 +44,10 @@ class WriteOptions:
         if self.crf is not None:
             self._check_crf(suffix, encoding)
         if self.pix_fmt is not None:
-            known = encoding.pixels if encoding else ("rgb24",)
-            if self.pix_fmt not in known:
+            pixel_formats = encoding.pixels if encoding else ("rgb24",)
+            if self.pix_fmt not in pixel_formats:
                 raise UnknownNameError.of(
-                    f"pixel format of {suffix or 'a frame folder'}", self.pix_fmt, known
+                    f"pixel format of {suffix or 'a frame folder'}", self.pix_fmt, pixel_formats
                 )
             if self.lossless and self.pix_fmt != "rgb24":
                 raise ConfigError(
@@ -70,10 +70,10 @@ class WriteOptions:
         encoding = ENCODINGS[suffix]
         if self.lossless:
             return "gbrp" if encoding.codec == "libvpx-vp9" else "rgb24"
-        odd = encoding.codec == "libx264" and (height % 2 or width % 2)
-        if odd and self.pix_fmt == "yuv420p":
+        is_odd = encoding.codec == "libx264" and (height % 2 or width % 2)
+        if is_odd and self.pix_fmt == "yuv420p":
             raise FormatError(
                 f"yuv420p in {suffix} needs an even width and height, got {width}x{height}; "
                 "use yuv444p, or crop or resize first"
             )
-        return self.pix_fmt or ("yuv444p" if odd else encoding.pixels[0])
+        return self.pix_fmt or ("yuv444p" if is_odd else encoding.pixels[0])

@@ -45,8 +45,8 @@ class Reader(Protocol):
         """Describe the file."""
         ...
 
-    def frames(self, wanted: Iterable[int]) -> Iterator[np.ndarray]:
-        """Give uint8 (H, W, 3) for each of `wanted`, ascending indices without repeats."""
+    def frames(self, indices: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give uint8 (H, W, 3) for each of `indices`, ascending indices without repeats."""
         ...
 
 
@@ -56,14 +56,14 @@ def open_reader(path: PathLike) -> Reader:
     Raises:
         VideoReadError: missing, empty, damaged or no video. FormatError: an unknown extension.
     """
-    where, kind = read_kind(path)
+    file, kind = read_kind(path)
     readers = {
         "container": ContainerReader,
         "image": PictureReader,
         "npz": ArrayReader,
         "folder": FolderReader,
     }
-    return readers[kind](where)
+    return readers[kind](file)
 
 
 def probe(path: PathLike) -> Info:
@@ -126,9 +126,9 @@ def read(
         InputError: no frame in that span, or it does not fit into memory.
     """
     reader = open_reader(path)
-    wanted = _span(reader, start, stop, stride)
-    frames = _gather(reader, wanted, size)
-    clock, sound = _clock(reader).part(wanted), _sound(reader, wanted) if audio else None
+    indices = _span(reader, start, stop, stride)
+    frames = _gather(reader, indices, size)
+    clock, sound = _clock(reader).part(indices), _sound(reader, indices) if audio else None
     return Video(frames, clock.fps, sound, clock.times, _aspect(reader, frames))
 
 
@@ -146,15 +146,15 @@ def read_frames_at(path: PathLike, indices: Sequence[int] | np.ndarray) -> np.nd
         InputError: no index, or one outside the video. VideoReadError, FormatError: as `read`.
     """
     reader = open_reader(path)
-    asked = [int(i) for i in indices]
-    bad = next((i for i in asked if not -reader.count <= i < reader.count), None)
-    if bad is not None or not asked:
-        what = "no frame asked for" if not asked else f"no frame {bad}"
-        raise InputError(f"{reader.path}: {what}; it has {reader.count} frames, 0 to {reader.count - 1}")
-    places = [i % reader.count for i in asked]
-    wanted = sorted(set(places))
-    found = _gather(reader, wanted, None)
-    return found if wanted == places else found[np.searchsorted(wanted, places)]
+    requested = [int(i) for i in indices]
+    missing = next((i for i in requested if not -reader.count <= i < reader.count), None)
+    if missing is not None or not requested:
+        problem = "no frame asked for" if not requested else f"no frame {missing}"
+        raise InputError(f"{reader.path}: {problem}; it has {reader.count} frames, 0 to {reader.count - 1}")
+    positions = [i % reader.count for i in requested]
+    ascending = sorted(set(positions))
+    frames = _gather(reader, ascending, None)
+    return frames if ascending == positions else frames[np.searchsorted(ascending, positions)]
 
 
 def stream(
@@ -185,15 +185,15 @@ def stream(
 
 
 def _pieces(
-    reader: Reader, wanted: range, batch: int, audio: bool, size: tuple[int, int] | None
+    reader: Reader, indices: range, batch: int, audio: bool, size: tuple[int, int] | None
 ) -> Iterator[Video]:
-    sound = _sound_reader(reader, wanted) if audio else None
-    frames, whole = reader.frames(wanted), _clock(reader)
-    for at in range(0, len(wanted), batch):
-        part = wanted[at : at + batch]
-        chunk, clock = _stack(reader.path, frames, len(part), size), whole.part(part)
-        heard = sound.take(whole.at(part[0]) + clock.length) if sound else None
-        yield Video(chunk, clock.fps, heard, clock.times, _aspect(reader, chunk))
+    sound = _sound_reader(reader, indices) if audio else None
+    frames, full_clock = reader.frames(indices), _clock(reader)
+    for at in range(0, len(indices), batch):
+        part = indices[at : at + batch]
+        chunk, clock = _stack(reader.path, frames, len(part), size), full_clock.part(part)
+        audio_piece = sound.take(full_clock.at(part[0]) + clock.length) if sound else None
+        yield Video(chunk, clock.fps, audio_piece, clock.times, _aspect(reader, chunk))
 
 
 def _aspect(reader: Reader, frames: np.ndarray) -> Fraction:
@@ -209,34 +209,34 @@ def _span(reader: Reader, start: int | None, stop: int | None, stride: int) -> r
     """Return the frame numbers of a slice."""
     if stride < 1:
         raise ConfigError(f"a stride is at least 1, got {stride}")
-    wanted = range(reader.count)[start:stop:stride]
-    if not wanted:
+    indices = range(reader.count)[start:stop:stride]
+    if not indices:
         raise InputError(f"{reader.path}: no frame from {start} to {stop}; it has {reader.count} frames")
-    return wanted
+    return indices
 
 
-def _gather(reader: Reader, wanted: Sequence[int], size: tuple[int, int] | None) -> np.ndarray:
-    return _stack(reader.path, reader.frames(wanted), len(wanted), size)
+def _gather(reader: Reader, indices: Sequence[int], size: tuple[int, int] | None) -> np.ndarray:
+    return _stack(reader.path, reader.frames(indices), len(indices), size)
 
 
 def _stack(path: Path, frames: Iterator[np.ndarray], count: int, size: tuple[int, int] | None) -> np.ndarray:
     """Put the next `count` frames into one array uint8 (count, H, W, 3)."""
     out: np.ndarray | None = None
-    done = 0
+    count_read = 0
     for frame in frames:
         if size is not None:
             frame = resize_frames(frame[None], *size)[0]
         if out is None:
             out = _room(path, (count, *frame.shape))
         if frame.shape != out.shape[1:]:
-            raise VideoReadError(f"{path}: the size of its frames changes at frame {done}")
-        out[done] = frame
-        done += 1
-        if done == count:
+            raise VideoReadError(f"{path}: the size of its frames changes at frame {count_read}")
+        out[count_read] = frame
+        count_read += 1
+        if count_read == count:
             return out
     if out is None:
         raise VideoReadError(f"{path}: no frame could be decoded")
-    return out[:done]
+    return out[:count_read]
 
 
 def _room(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -250,13 +250,13 @@ def _room(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         ) from None
 
 
-def _sound(reader: Reader, wanted: range) -> Audio | None:
-    source = _sound_reader(reader, wanted)
+def _sound(reader: Reader, indices: range) -> Audio | None:
+    source = _sound_reader(reader, indices)
     clock = _clock(reader)
-    return source.take(clock.at(wanted[0]) + clock.part(wanted).length) if source else None
+    return source.take(clock.at(indices[0]) + clock.part(indices).length) if source else None
 
 
-class _Held:
+class _AudioInMemory:
     """Sound that is in memory already, taken forward in pieces."""
 
     def __init__(self, audio: Audio, start: Fraction) -> None:
@@ -267,10 +267,10 @@ class _Held:
         return self._audio.cut(begin, stop)
 
 
-def _sound_reader(reader: Reader, wanted: range) -> SoundReader | _Held | None:
-    start = _clock(reader).at(wanted[0])
+def _sound_reader(reader: Reader, indices: range) -> SoundReader | _AudioInMemory | None:
+    start = _clock(reader).at(indices[0])
     if isinstance(reader, ContainerReader) and reader.index.has_audio:
         return SoundReader(reader.path, reader.index.origin, start)
-    if isinstance(reader, ArrayReader) and (whole := reader.audio()):
-        return _Held(whole, start)
+    if isinstance(reader, ArrayReader) and (audio := reader.audio()):
+        return _AudioInMemory(audio, start)
     return None

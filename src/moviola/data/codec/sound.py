@@ -33,7 +33,7 @@ class SoundReader:
     def __init__(self, path: Path, origin: Fraction, start: Fraction) -> None:
         self._path, self._origin, self._at = path, origin, start
         self._pieces = self._decoded(origin + start)
-        self._held: list[tuple[int, np.ndarray]] = []
+        self._pending: list[tuple[int, np.ndarray]] = []
         self._format = (0, 0)
 
     def take(self, stop: Fraction) -> Audio | None:
@@ -43,23 +43,23 @@ class SoundReader:
             piece = next(self._pieces, None)
             if piece is None:
                 break
-            self._held.append(piece)
+            self._pending.append(piece)
             rate_known = True
         if not rate_known:
             return None
         rate, channels = self._format
         first, last = round(self._at * rate), round(stop * rate)
         out = np.zeros((max(last - first, 0), channels), np.float32)
-        for begin, samples in self._held:
+        for begin, samples in self._pending:
             low, high = max(begin, first), min(begin + len(samples), last)
             if low < high:
                 out[low - first : high - first] = samples[low - begin : high - begin]
-        self._held = [(b, s) for b, s in self._held if b + len(s) > last]
+        self._pending = [(b, s) for b, s in self._pending if b + len(s) > last]
         self._at = stop
         return Audio(out, rate)
 
     def _end(self) -> int:
-        return max((begin + len(samples) for begin, samples in self._held), default=-(2**62))
+        return max((begin + len(samples) for begin, samples in self._pending), default=-(2**62))
 
     def _decoded(self, start: Fraction) -> Iterator[tuple[int, np.ndarray]]:
         """Give (first sample after the origin, float32 (N, channels)) in order of time."""
@@ -82,8 +82,8 @@ class SoundReader:
                         frame.pts, frame.time_base or tick, at, _ROUNDED if number < _FIRST else _JUMP
                     )
                     frame.pts = None
-                    for made in resampler.resample(frame):
-                        samples = made.to_ndarray().reshape(-1, self._format[1])
+                    for converted in resampler.resample(frame):
+                        samples = converted.to_ndarray().reshape(-1, self._format[1])
                         yield at, samples
                         at += len(samples)
             except FFmpegError as error:
@@ -96,5 +96,5 @@ class SoundReader:
         if pts is None and at is not None:
             return at
         rate = self._format[0]
-        stated = round(((pts or 0) * tick - self._origin) * rate)
-        return stated if at is None or abs(stated - at) > slack * rate else at
+        stamp = round(((pts or 0) * tick - self._origin) * rate)
+        return stamp if at is None or abs(stamp - at) > slack * rate else at

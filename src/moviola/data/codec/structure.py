@@ -34,15 +34,17 @@ def check_whole(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(12)
         if head[4:8] in _BOXES:
-            needed = _boxes_end(file, size)
+            least_size = _boxes_end(file, size)
         elif head[:4] == b"\x1a\x45\xdf\xa3":
-            needed = _segment_end(file)
+            least_size = _segment_end(file)
         elif head[:4] == b"RIFF":
-            needed = 8 + struct.unpack("<I", head[4:8])[0]
+            least_size = 8 + struct.unpack("<I", head[4:8])[0]
         else:
             return
-    if needed is not None and needed > size:
-        raise VideoReadError(f"{path} is cut short: it has {size} of {needed} bytes; copy or make it again")
+    if least_size is not None and least_size > size:
+        raise VideoReadError(
+            f"{path} is cut short: it has {size} of {least_size} bytes; copy or make it again"
+        )
 
 
 def _boxes_end(file: BinaryIO, size: int) -> int | None:
@@ -83,7 +85,7 @@ def _vint(file: BinaryIO) -> int | None:
     if not first or not first[0]:
         return None
     extra = 8 - first[0].bit_length()
-    rest = file.read(extra)
-    value = int.from_bytes(first + rest, "big") & ((1 << (7 * (extra + 1))) - 1)
+    tail = file.read(extra)
+    value = int.from_bytes(first + tail, "big") & ((1 << (7 * (extra + 1))) - 1)
     unknown = value == (1 << (7 * (extra + 1))) - 1
-    return None if unknown or len(rest) < extra else value
+    return None if unknown or len(tail) < extra else value

@@ -21,7 +21,8 @@ class Ticks:
 
     Args:
         tick: seconds a tick.
-        least: ticks that a frame lasts at least. most: at most, None for no limit.
+        least: ticks that a frame lasts at least.
+        most: at most, None for no limit.
     """
 
     def __init__(self, tick: Fraction, least: int = 1, most: int | None = None) -> None:

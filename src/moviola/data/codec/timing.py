@@ -17,7 +17,9 @@ _EXACT, _ROUNDED = Fraction(5, 10**7), Fraction(1, 10**4)
 """How far, relative to it, a stated rate may be from the standard one that it means: simple rates, and others."""
 
 
-def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction | None]) -> Fraction | None:
+def constant_rate(
+    ticks: np.ndarray, tick: Fraction, stated_rates: Iterable[Fraction | None]
+) -> Fraction | None:
     """Return the constant rate behind rounded time stamps, None where no constant rate explains them.
 
     A file keeps time in ticks, so frame i of a video of period p stands at i*p rounded to a whole tick (a few
@@ -32,7 +34,7 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
     Args:
         ticks: int64 (T,), ascending, T at least 2; the stamps relative to any origin.
         tick: seconds a tick.
-        stated: rates the file states, most trusted first.
+        stated_rates: rates the file states, most trusted first.
     """
     steps = ticks - ticks[0]
     if len(steps) < 2 or (np.diff(steps) <= 0).any():
@@ -40,7 +42,7 @@ def constant_rate(ticks: np.ndarray, tick: Fraction, stated: Iterable[Fraction |
     even = (np.diff(steps) == steps[1]).all()
     exact = 1 / (tick * int(steps[1])) if even else None
     candidates = [
-        r for rate in stated if rate for r in (standard_rate(rate) if rate != exact else rate, rate)
+        r for rate in stated_rates if rate for r in (standard_rate(rate) if rate != exact else rate, rate)
     ]
     candidates += [exact] if exact else []
     for low, high in (_bounds(steps, -1, 1), _bounds(steps, 0, 2)):
@@ -65,11 +67,13 @@ def _rate_of_milliseconds(
     """Return the rate behind stamps in finer ticks that were copied from a file that keeps milliseconds."""
     if tick * 1000 >= 1:
         return None
-    whole = [round(step * tick * 1000) for step in steps.tolist()]
-    copied = all(abs(step - ms / (tick * 1000)) <= 1 for step, ms in zip(steps.tolist(), whole, strict=True))
-    if not copied or any(two <= one for one, two in pairwise(whole)):
+    milliseconds = [round(step * tick * 1000) for step in steps.tolist()]
+    copied = all(
+        abs(step - ms / (tick * 1000)) <= 1 for step, ms in zip(steps.tolist(), milliseconds, strict=True)
+    )
+    if not copied or any(two <= one for one, two in pairwise(milliseconds)):
         return None
-    return constant_rate(np.array(whole, np.int64), Fraction(1, 1000), candidates)
+    return constant_rate(np.array(milliseconds, np.int64), Fraction(1, 1000), candidates)
 
 
 def _explains(steps: np.ndarray, period: Fraction) -> bool:
@@ -104,10 +108,10 @@ def _bounds(steps: np.ndarray, below: int, above: int) -> tuple[Fraction, Fracti
 
 def simplest_between(low: Fraction, high: Fraction) -> Fraction:
     """Return the fraction with the smallest denominator in [low, high], 0 < low <= high (Stern-Brocot descent)."""
-    whole = -(-low.numerator // low.denominator)
-    if whole <= high:
-        return Fraction(whole)
-    base = whole - 1
+    integer = -(-low.numerator // low.denominator)
+    if integer <= high:
+        return Fraction(integer)
+    base = integer - 1
     return base + 1 / simplest_between(1 / (high - base), 1 / (low - base))
 
 

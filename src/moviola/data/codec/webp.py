@@ -28,8 +28,10 @@ class WebpEncoder:
     """An animated webp that plays for ever; memory holds one frame.
 
     Args:
-        path: the file to write. fps: frames per second, where they are constant; frames begin at whole milliseconds.
-        shape: height and width, each at most 16383. lossless: keep every value, else quality 90.
+        path: the file to write.
+        fps: frames per second, where they are constant; frames begin at whole milliseconds.
+        shape: height and width, each at most 16383.
+        lossless: keep every value, else quality 90.
 
     Raises:
         FormatError: frames too large.

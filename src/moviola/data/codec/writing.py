@@ -18,12 +18,12 @@ from moviola.core.errors import FormatError, OutputError
 from moviola.core.notes import note
 from moviola.core.rates import Rate, as_aspect
 from moviola.core.video import Audio, Video
-from moviola.data.codec.encoders import ContainerEncoder, Encoder
+from moviola.data.codec.encoders import ContainerEncoder, FrameEncoder
 from moviola.data.codec.formats import ENCODINGS, SQUARE_SUFFIXES, STILL_SUFFIXES, write_suffix
+from moviola.data.codec.frame_clock import FrameClock
 from moviola.data.codec.options import WriteOptions
 from moviola.data.codec.packing import ArrayEncoder, FolderEncoder, StillEncoder
 from moviola.data.codec.rate_file import RATE_FILE
-from moviola.data.codec.schedule import Schedule
 from moviola.data.codec.webp import WebpEncoder
 
 _INLINE_SIDE = 256  # pixels: smaller videos are shown larger in notebooks
@@ -84,8 +84,8 @@ class Writer:
         **options: Any,
     ) -> None:
         self.path = Path(path)
-        self._schedule = Schedule(fps, times)
-        self.fps = self._schedule.nominal
+        self._frame_clock = FrameClock(fps, times)
+        self.fps = self._frame_clock.nominal
         self._aspect = None if pixel_aspect is None else as_aspect(pixel_aspect)
         self._suffix = write_suffix(path)
         self._options = _options(options)
@@ -93,7 +93,7 @@ class Writer:
         if not self._suffix:
             _check_frame_folder(self.path)
         self._staging: Staging | None = None
-        self._encoder: Encoder | None = None
+        self._encoder: FrameEncoder | None = None
         self._shape = (0, 0)
         self.frames = 0
 
@@ -112,7 +112,7 @@ class Writer:
         """
         if self._staging is None:
             raise OutputError(f"cannot write {self.path}: a Writer writes inside its with block only")
-        bounds = self._schedule.bounds(video, self.path)
+        bounds = self._frame_clock.bounds(video, self.path)
         video = self._shaped(video)
         shape = (video.height, video.width)
         with self._errors():
@@ -167,7 +167,7 @@ class Writer:
             self._encoder.finish()
         staging.commit()
 
-    def _open(self, path: Path, shape: tuple[int, int], audio: Audio | None) -> Encoder:
+    def _open(self, path: Path, shape: tuple[int, int], audio: Audio | None) -> FrameEncoder:
         aspect = self._aspect or Fraction(1)
         if not self._suffix:
             return FolderEncoder(path, self.fps, aspect)
@@ -177,7 +177,7 @@ class Writer:
             return StillEncoder(path, self._suffix)
         if self._suffix in ENCODINGS:
             square = Fraction(1) if self._suffix in SQUARE_SUFFIXES else aspect
-            times = self._schedule.known
+            times = self._frame_clock.times
             return ContainerEncoder(path, self._suffix, self.fps, self._options, shape, audio, times, square)
         return ArrayEncoder(path, self.fps, shape, self._options.audio, aspect)
 
@@ -201,14 +201,14 @@ class Writer:
             ) from None
 
 
-def _options(given: dict[str, Any]) -> WriteOptions:
-    known = WriteOptions.__dataclass_fields__
-    for name in given:
-        if name not in known:
+def _options(options: dict[str, Any]) -> WriteOptions:
+    fields = WriteOptions.__dataclass_fields__
+    for name in options:
+        if name not in fields:
             from moviola.core.errors import UnknownNameError
 
-            raise UnknownNameError.of("write option", name, known)
-    return WriteOptions(**given)
+            raise UnknownNameError.of("write option", name, fields)
+    return WriteOptions(**options)
 
 
 def _check_frame_folder(path: Path) -> None:
@@ -227,11 +227,11 @@ def _check_frame_folder(path: Path) -> None:
 
 def to_html(video: Video) -> str:
     """Return an HTML player with the video inside, for notebooks (yuv420p, which every browser plays)."""
-    video = shown = video.square_pixels()
+    video = playable = video.square_pixels()
     if video.height % 2 or video.width % 2:
-        shown = video.scale(2)
+        playable = video.scale(2)
     with tempfile.TemporaryDirectory() as folder:
-        data = write(shown, Path(folder) / "inline.mp4", pix_fmt="yuv420p").read_bytes()
+        data = write(playable, Path(folder) / "inline.mp4", pix_fmt="yuv420p").read_bytes()
     enlarge = max(1, _INLINE_SIDE // max(video.height, video.width))
     return (
         f'<video controls loop autoplay muted width="{video.width * enlarge}" height="{video.height * enlarge}" '

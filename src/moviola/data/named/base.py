@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 from moviola.core.errors import FormatError, InputError
-from moviola.data.layouts import Clip, suffix_of
+from moviola.data.layouts import StoredClip, suffix_of
 from moviola.data.stores import FolderStore, Store, ZipStore
 from moviola.data.tar_store import TarStore
 
@@ -61,7 +61,7 @@ class Member:
         captions: its captions, the first of which is the one that is used where only one can be.
     """
 
-    clip: Clip
+    clip: StoredClip
     split: str | None
     group: str
     captions: tuple[str, ...] = ()
@@ -132,17 +132,20 @@ def open_store(path: Path) -> Store:
     raise FormatError(f"{path} is no folder, .zip or .tar")
 
 
-def unlike(spec: Spec, layout: str, there: Iterable[str], why: str = "") -> FormatError:
+def unlike(spec: Spec, layout: str, names: Iterable[str], why: str = "") -> FormatError:
     """Return the error for a path that is not laid out as its name says.
 
     Args:
-        spec: what was asked for. layout: what was expected. there: names of files. why: what is missing.
+        spec: what was asked for.
+        layout: what was expected.
+        names: of its files.
+        why: what is missing.
     """
-    tops = list(dict.fromkeys(name.split("/")[0] + ("/" if "/" in name else "") for name in there))
-    shown = ", ".join(tops[:5]) + (f" and {len(tops) - 5} more" if len(tops) > 5 else "")
+    tops = list(dict.fromkeys(name.split("/")[0] + ("/" if "/" in name else "") for name in names))
+    listing = ", ".join(tops[:5]) + (f" and {len(tops) - 5} more" if len(tops) > 5 else "")
     reason = f" ({why})" if why else ""
     return FormatError(
-        f"{spec.path} is not {spec.name}{reason}: expected {layout}; found {shown or 'nothing'}"
+        f"{spec.path} is not {spec.name}{reason}: expected {layout}; found {listing or 'nothing'}"
     )
 
 
@@ -174,7 +177,9 @@ def csv_rows(store: Store, name: str, columns: Sequence[str]) -> Iterator[tuple[
     """Yield line number and row of a CSV file, read line by line.
 
     Args:
-        store: where it lies. name: the file. columns: those that must be there.
+        store: where it lies.
+        name: the file.
+        columns: those that must be there.
 
     Raises:
         InputError: it is no CSV in UTF-8, has not these columns, or a row ends early; the message names the line.
@@ -185,8 +190,8 @@ def csv_rows(store: Store, name: str, columns: Sequence[str]) -> Iterator[tuple[
         try:
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
-                there = ", ".join(reader.fieldnames or ()) or "none"
-                raise InputError(f"{where} line 1: no column {missing[0]!r}; the columns are {there}")
+                available = ", ".join(reader.fieldnames or ()) or "none"
+                raise InputError(f"{where} line 1: no column {missing[0]!r}; the columns are {available}")
             for row in reader:
                 if any(row[column] is None for column in columns):
                     raise InputError(f"{where} line {reader.line_num}: the row ends early")
@@ -208,7 +213,7 @@ class SplitTable:
     """Which split every clip is listed for; refuses a clip that is listed twice."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[str, str]] = {}
+        self._split_of: dict[str, tuple[str, str]] = {}
 
     def add(self, key: str, split: str, where: str) -> None:
         """Note that `where` (a file and a line) lists `key` for `split`.
@@ -216,12 +221,12 @@ class SplitTable:
         Raises:
             InputError: it was listed before, for this split or another.
         """
-        before, place = self._seen.setdefault(key, (split, where))
+        earlier, place = self._split_of.setdefault(key, (split, where))
         if place == where:
             return
-        if before != split:
+        if earlier != split:
             raise InputError(
-                f"{where}: {key!r} is listed for {split}, and for {before} in {place}; a clip belongs to one split"
+                f"{where}: {key!r} is listed for {split}, and for {earlier} in {place}; a clip belongs to one split"
             )
         raise InputError(f"{where}: {key!r} is listed already, in {place}")
 
@@ -237,11 +242,11 @@ def part_checks(members: Sequence[Member], expected: Mapping[str, int | None]) -
 
 def without_shared_groups(reading: Reading) -> Reading:
     """Leave out clips of the training split whose group is in another split, and say so."""
-    held = {member.group: member.split for member in reading.members if member.split not in (TRAIN, None)}
-    kept, left = [], []
+    split_of = {member.group: member.split for member in reading.members if member.split not in (TRAIN, None)}
+    members, skipped = [], []
     for member in reading.members:
-        if member.split == TRAIN and member.group in held:
-            left.append((member.clip.name, f"{member.group} is in {held[member.group]}, too"))
+        if member.split == TRAIN and member.group in split_of:
+            skipped.append((member.clip.name, f"{member.group} is in {split_of[member.group]}, too"))
         else:
-            kept.append(member)
-    return Reading(kept, reading.checks, [*reading.skipped, *left], reading.say)
+            members.append(member)
+    return Reading(members, reading.checks, [*reading.skipped, *skipped], reading.say)

@@ -13,7 +13,7 @@ from moviola.core.atomic import write_atomic
 from moviola.core.errors import OutputError, VideoReadError
 from moviola.core.notes import note
 from moviola.core.paths import cache_dir
-from moviola.data.layouts import Clip
+from moviola.data.layouts import StoredClip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,27 +53,29 @@ def side_of(x: np.ndarray, mass: np.ndarray, width: int) -> Side | None:
     the figure do not count.
 
     Args:
-        x: of the centroid, px (N,). mass: how much changes (N,). width: of the frames, px.
+        x: of the centroid, px (N,).
+        mass: how much changes (N,).
+        width: of the frames, px.
 
     Returns:
         None where it moves less than `LEAST` of the width while it is seen.
     """
     import numpy as np
 
-    seen = np.flatnonzero(mass > 0)
-    if len(seen) < 2:
+    visible = np.flatnonzero(mass > 0)
+    if len(visible) < 2:
         return None
-    t, weight = seen.astype(float), mass[seen] / mass[seen].sum()
-    t_mean, x_mean = (weight * t).sum(), (weight * x[seen]).sum()
+    t, weight = visible.astype(float), mass[visible] / mass[visible].sum()
+    t_mean, x_mean = (weight * t).sum(), (weight * x[visible]).sum()
     spread = (weight * (t - t_mean) ** 2).sum()
-    slope = (weight * (t - t_mean) * (x[seen] - x_mean)).sum() / spread
-    moved = slope * (seen[-1] - seen[0])
-    if abs(moved) < LEAST * width:
+    slope = (weight * (t - t_mean) * (x[visible] - x_mean)).sum() / spread
+    displacement = slope * (visible[-1] - visible[0])
+    if abs(displacement) < LEAST * width:
         return None
-    return "right" if moved > 0 else "left"
+    return "right" if displacement > 0 else "left"
 
 
-def sides(clip: Clip, ranges: Sequence[tuple[int, int]]) -> list[Side | None]:
+def sides(clip: StoredClip, ranges: Sequence[tuple[int, int]]) -> list[Side | None]:
     """Return the side that the figure moves to in each range of a clip's frames; the clip is decoded once.
 
     Args:
@@ -98,7 +100,7 @@ def sides(clip: Clip, ranges: Sequence[tuple[int, int]]) -> list[Side | None]:
     return [side_of(x[start : stop - 1], mass[start : stop - 1], width) for start, stop in ranges]
 
 
-def _key(clip: Clip, ranges: Sequence[tuple[int, int]]) -> str:
+def _key(clip: StoredClip, ranges: Sequence[tuple[int, int]]) -> str:
     stamps = [clip.store.stamp(name) for name in clip.files()]
     return f"{clip.name} {stamps} {list(ranges)} {THRESHOLD} {LEAST}"
 
@@ -113,32 +115,32 @@ class SideCache:
     def __init__(self, root: Path) -> None:
         name = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogatepass")).hexdigest()[:40]
         self._path = cache_dir() / "directions" / f"{name}.json"
-        self._known: dict[str, list[Side | None]] = {}
+        self._cache: dict[str, list[Side | None]] = {}
         with suppress(OSError, ValueError):
-            self._known = dict(json.loads(self._path.read_text(encoding="utf-8")))
+            self._cache = dict(json.loads(self._path.read_text(encoding="utf-8")))
 
-    def find(self, clips: Iterable[tuple[Clip, list[tuple[int, int]]]]) -> list[list[Side | None]]:
+    def find(self, clips: Iterable[tuple[StoredClip, list[tuple[int, int]]]]) -> list[list[Side | None]]:
         """Return `sides` of each of `clips`; those found before are not decoded again, also after an interruption."""
-        before, clips = len(self._known), list(clips)
-        new = sum(_key(clip, ranges) not in self._known for clip, ranges in clips)
+        size_before, clips = len(self._cache), list(clips)
+        new = sum(_key(clip, ranges) not in self._cache for clip, ranges in clips)
         if new >= MANY:
             note(f"{clips[0][0].store.root}: telling left from right in {new} videos takes minutes, once")
         try:
             return [self._one(clip, ranges) for clip, ranges in clips]
         finally:
-            if len(self._known) > before:
+            if len(self._cache) > size_before:
                 self._write()
 
-    def _one(self, clip: Clip, ranges: list[tuple[int, int]]) -> list[Side | None]:
+    def _one(self, clip: StoredClip, ranges: list[tuple[int, int]]) -> list[Side | None]:
         key = _key(clip, ranges)
-        if key not in self._known:
+        if key not in self._cache:
             try:
-                self._known[key] = sides(clip, ranges)
+                self._cache[key] = sides(clip, ranges)
             except VideoReadError:  # whoever reads its frames is told
                 return [None] * len(ranges)
-        return self._known[key]
+        return self._cache[key]
 
     def _write(self) -> None:
         with suppress(OSError, OutputError):  # a cache that cannot be written costs time, nothing else
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path, json.dumps(self._known).encode())
+            write_atomic(self._path, json.dumps(self._cache).encode())

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from moviola.core.errors import InputError
 from moviola.core.names import name_bytes
 from moviola.data.captions import decode_text
-from moviola.data.layouts import Clip, FramesClip, VideoClip, suffix_of
+from moviola.data.layouts import FramesClip, StoredClip, VideoClip, suffix_of
 from moviola.data.named.base import TRAIN, Check, Member, NamedDataset, Reading, Spec, open_store, unlike
 from moviola.data.stores import Store
 
@@ -32,10 +32,10 @@ def read(spec: Spec) -> Reading:
     if not lists:
         raise unlike(spec, LAYOUT, store.names(), "no list")
     clips = _clips(store, spec)
-    ends: dict[str, list[Clip]] = {}
+    ends: dict[str, list[StoredClip]] = {}
     for clip in clips.values():
         ends.setdefault(PurePosixPath(clip.name).name, []).append(clip)
-    chosen: dict[str, Clip] = {}
+    clip_of: dict[str, StoredClip] = {}
     for name in lists:
         text = decode_text(store.read_bytes(name), store.where(name))
         for line, path in enumerate(text.splitlines(), start=1):
@@ -43,24 +43,24 @@ def read(spec: Spec) -> Reading:
                 continue
             where = f"{store.where(name)} line {line}"
             clip = _find(path.strip(), ends, where)
-            if clip.name in chosen:
+            if clip.name in clip_of:
                 raise InputError(f"{where}: {clip.name} is listed already")
-            chosen[clip.name] = clip
-    if not chosen:
+            clip_of[clip.name] = clip
+    if not clip_of:
         raise unlike(spec, LAYOUT, store.names(), f"{lists[0]} is empty")
-    members = _split(list(chosen.values()))
-    skipped = [(name, "in no list") for name in clips if name not in chosen]
+    members = _split(list(clip_of.values()))
+    skipped = [(name, "in no list") for name in clips if name not in clip_of]
     signers = {member.group for member in members}
     return Reading(
         members, [Check("clips", None, len(members)), Check("identities", None, len(signers))], skipped
     )
 
 
-def _clips(store: Store, spec: Spec) -> dict[str, Clip]:
+def _clips(store: Store, spec: Spec) -> dict[str, StoredClip]:
     """Return every video and every folder of frames by name."""
     from moviola.data.codec.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-    clips: dict[str, Clip] = {}
+    clips: dict[str, StoredClip] = {}
     folders: dict[str, list[str]] = {}
     for name in store.names():
         if suffix_of(name) in IMAGE_SUFFIXES:
@@ -73,11 +73,11 @@ def _clips(store: Store, spec: Spec) -> dict[str, Clip]:
     return clips
 
 
-def _find(path: str, ends: dict[str, list[Clip]], where: str) -> Clip:
+def _find(path: str, ends: dict[str, list[StoredClip]], where: str) -> StoredClip:
     """Return the clip that shares most of the last parts with a path of another machine."""
     parts = PurePosixPath(path).parts
 
-    def shared(clip: Clip) -> int:
+    def shared(clip: StoredClip) -> int:
         pairs = zip(reversed(parts), reversed(PurePosixPath(clip.name).parts), strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
@@ -89,14 +89,14 @@ def _find(path: str, ends: dict[str, list[Clip]], where: str) -> Clip:
     return ranked[0]
 
 
-def _split(clips: list[Clip]) -> list[Member]:
+def _split(clips: list[StoredClip]) -> list[Member]:
     """Hold out a tenth of the signers, by a hash of who they are."""
     groups = [_signer(clip.name) for clip in clips]
     ranked = sorted(set(groups), key=lambda group: hashlib.sha256(name_bytes(group)).digest())
     count = max(1, round(SHARE * len(ranked))) if len(ranked) > 1 else 0
-    held = set(ranked[:count])
+    held_out = set(ranked[:count])
     return [
-        Member(clip, "test" if group in held else TRAIN, group, (CAPTION,))
+        Member(clip, "test" if group in held_out else TRAIN, group, (CAPTION,))
         for clip, group in zip(clips, groups, strict=True)
     ]
 

@@ -37,7 +37,7 @@ def read(spec: Spec) -> Reading:
     if not tables:
         raise unlike(spec, LAYOUT, store.names(), "no such CSV")
     splits, members = SplitTable(), list[Member]()
-    known = set[str]()
+    stems = set[str]()
     for name in tables:
         for line, row in csv_rows(store, name, COLUMNS):
             where = f"{store.where(name)} line {line}"
@@ -46,15 +46,15 @@ def read(spec: Spec) -> Reading:
             if split is None:
                 raise InputError(f"{where}: split {row['split']!r} is none of train, validate, test")
             splits.add(stem, split, where)
-            known.add(stem)
+            stems.add(stem)
             if stem in videos:
                 members.append(_member(store, videos[stem], row, split, spec))
     if not members:
         raise unlike(spec, LAYOUT, store.names(), "no video that a CSV lists")
-    skipped = [(name, "in no CSV") for stem, name in videos.items() if stem not in known]
+    skipped = [(name, "in no CSV") for stem, name in videos.items() if stem not in stems]
     checks = [
-        Check("clips in the lists", None, len(known)),
-        Check("clips that are here", len(known), len(members)),
+        Check("clips in the lists", None, len(stems)),
+        Check("clips that are here", len(stems), len(members)),
         Check("actions", None, len({member.clip.label for member in members} - {None})),
         *part_checks(members, dict.fromkeys((TRAIN, "val", "test"))),
     ]

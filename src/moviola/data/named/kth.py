@@ -51,11 +51,13 @@ _LINE = re.compile(r"(person([0-9]{2})_([a-z]+)_d[1-4])\b(.*)")
 _RANGES = re.compile(r"\s*frames\s+([0-9]+-[0-9]+(?:\s*,\s*[0-9]+-[0-9]+)*)\s*,?\s*")
 
 
-class Listed(NamedTuple):
+class SequenceRow(NamedTuple):
     """One line of `00sequences.txt`.
 
     Args:
-        stem: "person01_walking_d1". person: 1 to 25. action: a key of `PHRASES`.
+        stem: "person01_walking_d1".
+        person: 1 to 25.
+        action: a key of `PHRASES`.
         ranges: (first frame from 0, frame after the last) of its sequences.
         line: where it stands, from 1.
     """
@@ -67,7 +69,7 @@ class Listed(NamedTuple):
     line: int
 
 
-def read_sequences(text: str, where: str) -> list[Listed]:
+def read_sequences(text: str, where: str) -> list[SequenceRow]:
     """Read `00sequences.txt`.
 
     Args:
@@ -81,25 +83,27 @@ def read_sequences(text: str, where: str) -> list[Listed]:
     Raises:
         InputError: a line that begins as one of a video and is none, or a video that is listed twice.
     """
-    found: dict[str, Listed] = {}
+    rows: dict[str, SequenceRow] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.match(line.strip())
         if match is None or "*missing*" in match[4]:
             continue
-        stem, person, action, rest = match.groups()
+        stem, person, action, frame_list = match.groups()
         if action not in PHRASES:
             raise InputError(f"{where} line {number}: no action {action!r}; they are {', '.join(PHRASES)}")
-        if stem in found:
-            raise InputError(f"{where} line {number}: {stem} is listed already, in line {found[stem].line}")
-        ranges = _RANGES.fullmatch(rest)
+        if stem in rows:
+            raise InputError(f"{where} line {number}: {stem} is listed already, in line {rows[stem].line}")
+        ranges = _RANGES.fullmatch(frame_list)
         if ranges is None:
-            raise InputError(f"{where} line {number}: not 'frames 1-95, 96-185': {rest.strip()!r}")
+            raise InputError(f"{where} line {number}: not 'frames 1-95, 96-185': {frame_list.strip()!r}")
         pairs = [tuple(map(int, pair.split("-"))) for pair in re.findall("[0-9]+-[0-9]+", ranges[1])]
         for first, last in pairs:
             if not 1 <= first < last:
                 raise InputError(f"{where} line {number}: frames {first}-{last} are none")
-        found[stem] = Listed(stem, int(person), action, [(first - 1, last) for first, last in pairs], number)
-    return list(found.values())
+        rows[stem] = SequenceRow(
+            stem, int(person), action, [(first - 1, last) for first, last in pairs], number
+        )
+    return list(rows.values())
 
 
 def read(spec: Spec) -> Reading:
@@ -110,12 +114,12 @@ def read(spec: Spec) -> Reading:
     if len(lists) != 1:
         raise unlike(spec, LAYOUT, store.names(), f"no {LIST}" if not lists else f"{len(lists)} times {LIST}")
     where = store.where(lists[0])
-    listed = read_sequences(decode_text(store.read_bytes(lists[0]), where), where)
-    members = [member for one in listed for member in _sequences(store, one, videos, spec.fps)]
+    rows = read_sequences(decode_text(store.read_bytes(lists[0]), where), where)
+    members = [member for one in rows for member in _sequences(store, one, videos, spec.fps)]
     if not members:
         raise unlike(spec, LAYOUT, store.names(), f"no video that {LIST} lists")
-    _check_whole(listed, videos, where)
-    stems = {one.stem for one in listed}
+    _check_whole(rows, videos, where)
+    stems = {one.stem for one in rows}
     skipped = [(name, f"not in {LIST}") for stem, name in videos.items() if stem not in stems]
     checks = [
         Check("videos", _VIDEOS, len(stems & set(videos))),
@@ -133,11 +137,11 @@ def say(members: list[Member]) -> list[Member]:
         clip = member.clip
         if isinstance(clip, RangeClip) and clip.label in MOVING:
             moving.setdefault(clip.whole.name, []).append(clip)
-    wanted = [(clips[0].whole, [(c.start, c.stop) for c in clips]) for clips in moving.values()]
-    found = SideCache(members[0].clip.store.root).find(wanted) if wanted else []
+    ranges = [(clips[0].whole, [(c.start, c.stop) for c in clips]) for clips in moving.values()]
+    clip_sides = SideCache(members[0].clip.store.root).find(ranges) if ranges else []
     sides: dict[str, Side | None] = {
         clip.name: side
-        for clips, these in zip(moving.values(), found, strict=True)
+        for clips, these in zip(moving.values(), clip_sides, strict=True)
         for clip, side in zip(clips, these, strict=True)
     }
     return [replace(m, captions=(_caption(m.clip.label or "", sides.get(m.clip.name)),)) for m in members]
@@ -147,14 +151,14 @@ def _caption(action: str, side: Side | None) -> str:
     return f"{PHRASES[action]} to the {side}" if side else PHRASES[action]
 
 
-def _sequences(store: Store, one: Listed, videos: dict[str, str], fps: Fraction) -> list[Member]:
+def _sequences(store: Store, one: SequenceRow, videos: dict[str, str], fps: Fraction) -> list[Member]:
     if one.stem not in videos:
         return []
-    whole = VideoClip(store, videos[one.stem], one.action, fps)
+    video = VideoClip(store, videos[one.stem], one.action, fps)
     split = TRAIN if one.person <= LAST_TRAINED else "test"
     return [
         Member(
-            RangeClip(store, f"{one.action}/{one.stem}-{number}", one.action, fps, whole, start, stop),
+            RangeClip(store, f"{one.action}/{one.stem}-{number}", one.action, fps, video, start, stop),
             split,
             f"person{one.person:02d}",
         )
@@ -162,11 +166,11 @@ def _sequences(store: Store, one: Listed, videos: dict[str, str], fps: Fraction)
     ]
 
 
-def _check_whole(listed: list[Listed], videos: dict[str, str], where: str) -> None:
+def _check_whole(rows: list[SequenceRow], videos: dict[str, str], where: str) -> None:
     """Refuse an action of which some videos are missing; an action that is missing as a whole was not fetched."""
-    there = {one.action for one in listed if one.stem in videos}
-    for one in listed:
-        if one.action in there and one.stem not in videos:
+    actions = {one.action for one in rows if one.stem in videos}
+    for one in rows:
+        if one.action in actions and one.stem not in videos:
             raise InputError(
                 f"{where} line {one.line} lists {one.stem}, and there is no {one.stem}_uncomp.avi; "
                 f"fetch {one.action} anew, or take the line out"

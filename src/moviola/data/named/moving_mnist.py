@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from moviola.core.errors import FormatError, InputError
 from moviola.core.seeds import numpy_generator
-from moviola.data.layouts import Clip, ClipInfo
+from moviola.data.layouts import ClipInfo, StoredClip
 from moviola.data.named.base import TRAIN, Check, Member, NamedDataset, Reading, Spec, part_checks, unlike
 from moviola.data.stores import FolderStore
 
@@ -33,17 +33,18 @@ COUNT = 10_000
 """Sequences of each split, as in the published test set."""
 _FILES = {TRAIN: "train", "test": "t10k"}
 _SEEDS = {TRAIN: 0, "test": 1}
-_HELD_TENTH = 0.9
+_TRAIN_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class DigitsClip(Clip):
+class DigitsClip(StoredClip):
     """A sequence of two bouncing digits, drawn when it is read.
 
     Args:
         images, labels: MNIST's files, by name in the store.
         rows: the digits it may be drawn from: the first, and the one after the last, as parts of the file, 0 to 1.
-        seed: of the split. number: of the sequence; it alone, with the seed, says what is drawn.
+        seed: of the split.
+        number: of the sequence; it alone, with the seed, says what is drawn.
         axes: every digit moves along one axis, as its caption says; otherwise in any direction.
     """
 
@@ -55,51 +56,51 @@ class DigitsClip(Clip):
     axes: bool
 
     def info(self) -> ClipInfo:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return ClipInfo(FRAMES, SIDE, SIDE, self.fps)
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
-        """See `Clip`."""
+        """See `StoredClip`."""
         import numpy as np
 
         from moviola.core.video import Video
 
-        wanted = self._checked(indices, FRAMES)
-        draw = self.drawn()
+        numbers = self._checked(indices, FRAMES)
+        draw = self.draw_motion()
         images = _bank(self.store.root, self.images, self.store.stamp(self.images))
         if images.ndim != 3 or draw.rows.max() >= len(images):
             raise InputError(
                 f"{self.store.where(self.images)} has not an image for every label of {self.labels}"
             )
         frames = compose(images[draw.rows], trajectories(draw.start, draw.velocity, FRAMES))
-        return Video(np.repeat(frames[wanted][..., None], 3, axis=-1), fps=self.fps)
+        return Video(np.repeat(frames[numbers][..., None], 3, axis=-1), fps=self.fps)
 
     def files(self) -> Sequence[str]:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return (self.images, self.labels)
 
     @property
     def extent(self) -> str:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return f"{self.rows} {self.seed} {self.number} {self.axes}"
 
     @property
     def where(self) -> str:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return f"{self.store.where(self.images)} sequence {self.number}"
 
-    def drawn(self) -> Drawn:
+    def draw_motion(self) -> DigitMotion:
         """Draw the digits and their motion."""
         count = len(_bank(self.store.root, self.labels, self.store.stamp(self.labels)))
         rng = numpy_generator(self.seed, "moving-mnist", self.number)
         rows = rng.integers(int(self.rows[0] * count), int(self.rows[1] * count), size=2)
         start, angle = rng.random((2, 2)), 2 * pi * rng.random(2)
-        return Drawn(rows, start, velocities(angle, self.axes))
+        return DigitMotion(rows, start, velocities(angle, self.axes))
 
     def caption(self) -> str:
         """Return "the digit 7 is moving left and right and the digit 9 is moving up and down"."""
         labels = _bank(self.store.root, self.labels, self.store.stamp(self.labels))
-        draw = self.drawn()
+        draw = self.draw_motion()
         return " and ".join(
             f"the digit {labels[row]} is moving{_motion(v) if self.axes else ''}"
             for row, v in zip(draw.rows, draw.velocity, strict=True)
@@ -107,7 +108,7 @@ class DigitsClip(Clip):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DigitMotion:
     """What was drawn for a sequence.
 
     Args:
@@ -122,42 +123,43 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class PublishedClip(Clip):
+class PublishedClip(StoredClip):
     """A sequence of the published test set, an array (20, N, 64, 64) that is mapped into memory.
 
     Args:
-        file: the array. number: of the sequence.
+        file: the array.
+        number: of the sequence.
     """
 
     file: str
     number: int
 
     def info(self) -> ClipInfo:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return ClipInfo(FRAMES, SIDE, SIDE, self.fps)
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
-        """See `Clip`."""
+        """See `StoredClip`."""
         import numpy as np
 
         from moviola.core.video import Video
 
-        wanted = self._checked(indices, FRAMES)
-        grey = open_published(self.store.root / self.file)[wanted, self.number]
+        numbers = self._checked(indices, FRAMES)
+        grey = open_published(self.store.root / self.file)[numbers, self.number]
         return Video(np.repeat(np.asarray(grey)[..., None], 3, axis=-1), fps=self.fps)
 
     def files(self) -> Sequence[str]:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return (self.file,)
 
     @property
     def extent(self) -> str:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return str(self.number)
 
     @property
     def where(self) -> str:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return f"{self.store.where(self.file)} sequence {self.number}"
 
 
@@ -165,38 +167,41 @@ def velocities(angles: np.ndarray, axes: bool) -> np.ndarray:
     """Return x and y of the way in one frame, in free sides.
 
     Args:
-        angles: directions, radians (N,). axes: turn each to the nearest axis.
+        angles: directions, radians (N,).
+        axes: turn each to the nearest axis.
     """
     import numpy as np
 
-    turned = np.round(angles / (pi / 2)) * (pi / 2) if axes else angles
-    way = STEP * np.stack([np.cos(turned), np.sin(turned)], axis=-1)
-    return np.where(np.abs(way) < 1e-9, 0.0, way)
+    directions = np.round(angles / (pi / 2)) * (pi / 2) if axes else angles
+    velocity = STEP * np.stack([np.cos(directions), np.sin(directions)], axis=-1)
+    return np.where(np.abs(velocity) < 1e-9, 0.0, velocity)
 
 
 def trajectories(start: np.ndarray, velocity: np.ndarray, frames: int) -> np.ndarray:
     """Return where the upper left corners of the digits are, px, int (frames, N, 2): a digit at an edge turns back.
 
     Args:
-        start: x and y at the beginning, 0 to 1 of the free side, (N, 2). velocity: in free sides a frame, (N, 2).
+        start: x and y at the beginning, 0 to 1 of the free side, (N, 2).
+        velocity: in free sides a frame, (N, 2).
     """
     import numpy as np
 
-    place, way = start.copy(), velocity.copy()
-    places = np.empty((frames, *start.shape))
+    position, step = start.copy(), velocity.copy()
+    positions = np.empty((frames, *start.shape))
     for t in range(frames):
-        place += way
-        way = np.where((place <= 0) | (place >= 1), -way, way)
-        place = place.clip(0, 1)
-        places[t] = place
-    return (places * (SIDE - DIGIT)).astype(int)
+        position += step
+        step = np.where((position <= 0) | (position >= 1), -step, step)
+        position = position.clip(0, 1)
+        positions[t] = position
+    return (positions * (SIDE - DIGIT)).astype(int)
 
 
 def compose(digits: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Draw digits over each other, the brighter pixel counting.
 
     Args:
-        digits: uint8 (N, 28, 28). corners: x and y, px, int (T, N, 2).
+        digits: uint8 (N, 28, 28).
+        corners: x and y, px, int (T, N, 2).
 
     Returns:
         uint8 (T, 64, 64).
@@ -250,45 +255,45 @@ def _read(spec: Spec, axes: bool) -> Reading:
     folder = spec.path if spec.path.is_dir() else spec.path.parent
     store = FolderStore(folder)
     files = [path for path in folder.iterdir() if path.is_file()] if folder == spec.path else [spec.path]
-    there = {path.name for path in files}
-    pairs = {split: pair for split, file in _FILES.items() if (pair := _pair(there, file)) is not None}
+    names = {path.name for path in files}
+    pairs = {split: pair for split, file in _FILES.items() if (pair := _pair(names, file)) is not None}
     members: list[Member] = []
     if TRAIN in pairs and "test" in pairs:
         parts = {split: (*pairs[split], (0.0, 1.0)) for split in _FILES}
     elif pairs:
         only = next(iter(pairs.values()))  # of one file, the last tenth of the digits is never trained on
-        parts = {TRAIN: (*only, (0.0, _HELD_TENTH)), "test": (*only, (_HELD_TENTH, 1.0))}
+        parts = {TRAIN: (*only, (0.0, _TRAIN_SHARE)), "test": (*only, (_TRAIN_SHARE, 1.0))}
     else:
         parts = {}
     file = spec.path.name if spec.path.suffix == ".npy" and spec.path.is_file() else PUBLISHED
-    published = file in there and not axes
+    has_published = file in names and not axes
     for split, (images, labels, rows) in parts.items():
-        if split == "test" and published:
+        if split == "test" and has_published:
             continue
         for n in range(COUNT):
             clip = DigitsClip(
                 store, f"{split}/{n:05d}", None, spec.fps, images, labels, rows, _SEEDS[split], n, axes
             )
             members.append(Member(clip, split, clip.name))
-    if published:
+    if has_published:
         for n in range(open_published(folder / file).shape[1]):
             clip = PublishedClip(store, f"test/{n:05d}", None, spec.fps, file, n)
             members.append(Member(clip, "test", clip.name))
     if not members:
-        raise unlike(spec, LAYOUT, sorted(there))
-    found = sum(len(pair) for pair in pairs.values())
-    checks = [Check("MNIST files", 4, found), *part_checks(members, {TRAIN: COUNT, "test": COUNT})]
+        raise unlike(spec, LAYOUT, sorted(names))
+    file_count = sum(len(pair) for pair in pairs.values())
+    checks = [Check("MNIST files", 4, file_count), *part_checks(members, {TRAIN: COUNT, "test": COUNT})]
     return Reading(members, checks, say=_say)
 
 
-def _pair(there: set[str], which: str) -> tuple[str, str] | None:
+def _pair(names: set[str], part: str) -> tuple[str, str] | None:
     """Return the images' and the labels' file of one half of MNIST, under any of their names."""
     for dot in ("-", "."):
         for end in ("", ".gz"):
-            images, labels = f"{which}-images{dot}idx3-ubyte{end}", f"{which}-labels{dot}idx1-ubyte{end}"
-            if images in there and labels not in there:
+            images, labels = f"{part}-images{dot}idx3-ubyte{end}", f"{part}-labels{dot}idx1-ubyte{end}"
+            if images in names and labels not in names:
                 raise InputError(f"{images} is there, and its labels {labels} are not; fetch both")
-            if images in there:
+            if images in names:
                 return images, labels
     return None
 

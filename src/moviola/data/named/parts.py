@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from moviola.core.errors import VideoReadError
-from moviola.data.layouts import Clip, ClipInfo
+from moviola.data.layouts import ClipInfo, StoredClip
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
 
 
 @dataclass(frozen=True)
-class RangeClip(Clip):
+class RangeClip(StoredClip):
     """The frames `start` to `stop` of another clip.
 
     Args:
@@ -24,31 +24,31 @@ class RangeClip(Clip):
         stop: the frame after its last; a clip that ends earlier ends the range.
     """
 
-    whole: Clip
+    whole: StoredClip
     start: int
     stop: int
 
     def info(self) -> ClipInfo:
-        """See `Clip`; `VideoReadError` where the other clip ends before the range begins."""
+        """See `StoredClip`; `VideoReadError` where the other clip ends before the range begins."""
         return self._info
 
     def read(self, indices: Sequence[int] | None = None) -> Video:
-        """See `Clip`."""
-        wanted = self._checked(indices, self.info().frames)
-        return self.whole.read([self.start + i for i in wanted])
+        """See `StoredClip`."""
+        numbers = self._checked(indices, self.info().frames)
+        return self.whole.read([self.start + i for i in numbers])
 
     def files(self) -> Sequence[str]:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return self.whole.files()
 
     @property
     def extent(self) -> str:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return f"{self.start}-{self.stop}"
 
     @property
     def where(self) -> str:
-        """See `Clip`."""
+        """See `StoredClip`."""
         return f"{self.whole.where} frames {self.start + 1} to {self.stop}"
 
     @cached_property

@@ -45,7 +45,7 @@ _PART = re.compile(r"(?P<path>.+)#(?P<split>[A-Za-z0-9]*)(?::(?P<count>[0-9]+))?
 
 
 @dataclass(frozen=True)
-class Opened:
+class DatasetClips:
     """The clips of a named data set that were asked for, in order.
 
     Args:
@@ -78,16 +78,16 @@ def parse_spec(text: str | Path, fps: Fraction = Fraction(25)) -> Spec | None:
     if Path(text).exists() and not is_shards(text):
         return None
     if match is None or match["name"] not in DATASETS:
-        part = _parted(text)
+        part = _split_spec(text)
         if is_shards(part[0]):
             return _spec(webdataset.DATASET, *part, fps)
         if match is not None and (nearest(match["name"], DATASETS) or "#" in match["path"]):
             raise UnknownNameError.of("data set", match["name"], DATASETS)
         return None
-    return _spec(DATASETS[match["name"]], *_parted(match["path"]), fps)
+    return _spec(DATASETS[match["name"]], *_split_spec(match["path"]), fps)
 
 
-def open_named(spec: Spec) -> Opened:
+def open_named(spec: Spec) -> DatasetClips:
     """Find the clips of a named data set.
 
     Raises:
@@ -96,12 +96,12 @@ def open_named(spec: Spec) -> Opened:
     """
     dataset = DATASETS[spec.name]
     reading = without_shared_groups(dataset.read(spec))
-    chosen = [m for m in reading.members if spec.split is None or m.split == spec.split]
-    if not chosen:
-        there = ", ".join(sorted({m.split for m in reading.members if m.split is not None}))
-        has = f"those of {there}" if there else "no splits"
+    members = [m for m in reading.members if spec.split is None or m.split == spec.split]
+    if not members:
+        splits = ", ".join(sorted({m.split for m in reading.members if m.split is not None}))
+        has = f"those of {splits}" if splits else "no splits"
         raise InputError(f"{spec.path} has no clips of the split {spec.split!r}; it has {has}")
-    return Opened(dataset, reading.say(_some(chosen, spec.count)), reading.checks, reading.skipped)
+    return DatasetClips(dataset, reading.say(_some(members, spec.count)), reading.checks, reading.skipped)
 
 
 def _some(members: list[Member], count: int) -> list[Member]:
@@ -109,11 +109,11 @@ def _some(members: list[Member], count: int) -> list[Member]:
     if not count:
         return members
     ranked = sorted(members, key=lambda member: hashlib.sha256(name_bytes(member.clip.name)).digest())
-    chosen = {member.clip.name for member in ranked[:count]}
-    return [member for member in members if member.clip.name in chosen]
+    names = {member.clip.name for member in ranked[:count]}
+    return [member for member in members if member.clip.name in names]
 
 
-def _parted(text: str) -> tuple[str, str, int]:
+def _split_spec(text: str) -> tuple[str, str, int]:
     """Return path, split ("" for all) and count (0 for all)."""
     match = None if Path(text).exists() else _PART.fullmatch(text)
     return (match["path"], match["split"], int(match["count"] or 0)) if match else (text, "", 0)

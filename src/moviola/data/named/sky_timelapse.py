@@ -56,9 +56,11 @@ def _check_apart(clips: dict[tuple[str, str, str], list[str]], spec: Spec) -> No
 def _checks(members: list[Member]) -> list[Check]:
     checks = []
     for split in _VIDEOS:
-        mine = [member for member in members if member.split == split]
-        checks.append(Check(f"videos of {split}", _VIDEOS[split], len({member.group for member in mine})))
-        checks.append(Check(f"clips of {split}", _CLIPS[split], len(mine)))
+        split_members = [member for member in members if member.split == split]
+        checks.append(
+            Check(f"videos of {split}", _VIDEOS[split], len({member.group for member in split_members}))
+        )
+        checks.append(Check(f"clips of {split}", _CLIPS[split], len(split_members)))
     return checks
 
 

@@ -37,7 +37,7 @@ SIZES: dict[str, dict[str, int]] = {
 _NAME = re.compile(r"v_(.+_g[0-9]{2})_c[0-9]{2}")  # in small letters
 
 
-class _Listed(NamedTuple):
+class _ListRow(NamedTuple):
     """One clip of a list: "v_archery_g08_c01" in small letters, its action, its split, where it stands."""
 
     stem: str
@@ -53,16 +53,16 @@ def read(spec: Spec) -> Reading:
     store = open_store(spec.path)
     videos = {stem.lower(): name for stem, name in videos_by_stem(store).items()}  # HandStand and Handstand
     names = _actions(spec, store)
-    listed = [
+    rows = [
         one
         for split in (TRAIN, "test")
         for one in _read_list(spec, store, f"{split}list{number}.txt", split, names)
     ]
-    members = _members(listed, store, videos, spec, suffix)
+    members = _members(rows, store, videos, spec, suffix)
     if not members:
         raise unlike(spec, LAYOUT, store.names(), "no video that the lists name")
-    known = {one.stem for one in listed}
-    skipped = [(name, f"in no list of split {number}") for stem, name in videos.items() if stem not in known]
+    stems = {one.stem for one in rows}
+    skipped = [(name, f"in no list of split {number}") for stem, name in videos.items() if stem not in stems]
     sizes = {split + suffix: size for split, size in SIZES[number].items()}
     checks = [
         Check("actions", 101, len({member.clip.label for member in members})),
@@ -89,9 +89,9 @@ def _actions(spec: Spec, store: Store) -> dict[str, str]:
     return actions
 
 
-def _read_list(spec: Spec, store: Store, last: str, split: str, actions: dict[str, str]) -> list[_Listed]:
+def _read_list(spec: Spec, store: Store, last: str, split: str, actions: dict[str, str]) -> list[_ListRow]:
     name = _only(spec, store, last)
-    listed = []
+    rows = []
     for line, text in _lines(store, name):
         where = f"{store.where(name)} line {line}"
         path, _, number = text.partition(" ")
@@ -102,20 +102,20 @@ def _read_list(spec: Spec, store: Store, last: str, split: str, actions: dict[st
             raise InputError(
                 f"{where}: {action} is class {actions[action]} in classInd.txt, not {number.strip()}"
             )
-        listed.append(_Listed(file.rpartition(".")[0].lower(), action, split, where))
-    return listed
+        rows.append(_ListRow(file.rpartition(".")[0].lower(), action, split, where))
+    return rows
 
 
 def _members(
-    listed: list[_Listed], store: Store, videos: dict[str, str], spec: Spec, suffix: str
+    rows: list[_ListRow], store: Store, videos: dict[str, str], spec: Spec, suffix: str
 ) -> list[Member]:
     """Return the clips that are listed; an action that is missing as a whole was not unpacked."""
     table = SplitTable()
-    there = {one.action for one in listed if one.stem in videos}
+    actions = {one.action for one in rows if one.stem in videos}
     members = []
-    for one in listed:
+    for one in rows:
         table.add(one.stem, one.split, one.where)
-        if one.action not in there:
+        if one.action not in actions:
             continue
         match = _NAME.fullmatch(one.stem)
         if one.stem not in videos or match is None:
@@ -128,10 +128,10 @@ def _members(
 
 
 def _only(spec: Spec, store: Store, last: str) -> str:
-    found = named_like(store, last)
-    if len(found) != 1:
-        raise unlike(spec, LAYOUT, store.names(), f"{len(found)} files {last}" if found else f"no {last}")
-    return found[0]
+    matches = named_like(store, last)
+    if len(matches) != 1:
+        raise unlike(spec, LAYOUT, store.names(), f"{len(matches)} files {last}" if matches else f"no {last}")
+    return matches[0]
 
 
 def _lines(store: Store, name: str) -> list[tuple[int, str]]:

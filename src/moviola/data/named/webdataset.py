@@ -69,9 +69,9 @@ def _samples(store: TarStore) -> dict[str, dict[str, str]]:
     samples: dict[str, dict[str, str]] = {}
     for name in store.names():
         folder, _, last = name.rpartition("/")
-        stem, dot, rest = last.partition(".")
+        stem, dot, suffix = last.partition(".")
         key = f"{folder}/{stem}" if folder else stem
-        samples.setdefault(key, {})[(dot + rest).lower()] = name
+        samples.setdefault(key, {})[(dot + suffix).lower()] = name
     return samples
 
 

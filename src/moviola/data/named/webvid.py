@@ -56,8 +56,8 @@ def read(spec: Spec) -> Reading:
             members.append(Member(VideoClip(store, video, None, spec.fps), split, row["videoid"], (caption,)))
     if not members:
         raise unlike(spec, LAYOUT, store.names(), "no video that a CSV lists")
-    known = {member.group for member in members}
-    skipped = [(name, "in no CSV") for stem, name in videos.items() if stem not in known]
+    stems = {member.group for member in members}
+    skipped = [(name, "in no CSV") for stem, name in videos.items() if stem not in stems]
     checks = [
         Check("videos in the lists", None, count),
         Check("videos that are here", count, len(members)),

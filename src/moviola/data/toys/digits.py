@@ -17,7 +17,7 @@ from moviola.core.errors import FormatError, InputError
 from moviola.core.seeds import numpy_generator
 from moviola.data.toys import ToyClip
 from moviola.data.toys.draw import Glyph, arc, from_bitmap, from_distance, strokes
-from moviola.data.toys.phrases import Said, parse_caption
+from moviola.data.toys.phrases import CaptionElement, parse_caption
 from moviola.data.toys.scene import Element, SceneConfig, make_scene
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def make(
     samples: list[int] = []
 
     def pick(radius: float) -> Element:
-        drawn = int(rng.integers(10))
-        name = NAMES[drawn if looks is None else int(looks.integers(10))]
+        digit = int(rng.integers(10))
+        name = NAMES[digit if looks is None else int(looks.integers(10))]
         if config.glyphs is None:
             return Element(name, None, _glyph(name), WHITE)
         images, rows = _bank(config.glyphs)
@@ -84,7 +84,7 @@ def make(
     return clip
 
 
-def parse(caption: str) -> list[Said]:
+def parse(caption: str) -> list[CaptionElement]:
     """Return what a caption of this toy says, element by element (`PromptError` when it is none)."""
     return parse_caption(caption, NAMES)
 
@@ -115,10 +115,12 @@ def read_idx(path: str | Path) -> np.ndarray:
         raise FormatError(f"{path} is not an IDX file of bytes (MNIST's format)")
     head = 4 + 4 * data[3]
     sizes = np.frombuffer(data[4:head], dtype=">u4").astype(int).tolist()
-    want = int(np.prod(sizes))
-    if len(sizes) != data[3] or len(data) - head < want:
-        raise InputError(f"{path} ends early: {len(data) - head} bytes of data, its header promises {want}")
-    return np.frombuffer(data, dtype=np.uint8, count=want, offset=head).reshape(sizes)
+    expected_size = int(np.prod(sizes))
+    if len(sizes) != data[3] or len(data) - head < expected_size:
+        raise InputError(
+            f"{path} ends early: {len(data) - head} bytes of data, its header promises {expected_size}"
+        )
+    return np.frombuffer(data, dtype=np.uint8, count=expected_size, offset=head).reshape(sizes)
 
 
 @lru_cache(maxsize=10)
@@ -132,19 +134,19 @@ def _bank(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     import numpy as np
 
     images = read_idx(path)
-    beside = path.with_name(
+    label_path = path.with_name(
         path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
     )
-    labels = read_idx(beside)
+    labels = read_idx(label_path)
     if (
-        beside == path
+        label_path == path
         or images.ndim != 3
         or images.shape[1] != images.shape[2]
         or labels.shape != images.shape[:1]
     ):
-        raise FormatError(f"{path} and {beside.name} are not a set of square images and their labels")
+        raise FormatError(f"{path} and {label_path.name} are not a set of square images and their labels")
     rows = [np.flatnonzero(labels == digit) for digit in range(10)]
-    for digit, found in enumerate(rows):
-        if not len(found):
+    for digit, digit_rows in enumerate(rows):
+        if not len(digit_rows):
             raise InputError(f"{path} shows no {digit}")
     return images, rows

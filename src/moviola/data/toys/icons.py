@@ -14,7 +14,7 @@ from pydantic import Field
 from moviola.core.seeds import numpy_generator
 from moviola.data.toys import ToyClip
 from moviola.data.toys.draw import Glyph, arc, disc, from_distance, polygon, strokes
-from moviola.data.toys.phrases import Said, parse_caption
+from moviola.data.toys.phrases import CaptionElement, parse_caption
 from moviola.data.toys.scene import Element, SceneConfig, make_scene
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def make(
 
     config = config or Config()
     names, colours = config.names or NAMES, config.colours or tuple(COLOURS)
-    for kind, words, known in (("icon", names, NAMES), ("colour", colours, COLOURS)):
+    for kind, words, vocabulary in (("icon", names, NAMES), ("colour", colours, COLOURS)):
         for word in words:
-            if word not in known:
-                raise UnknownNameError.of(kind, word, known)
+            if word not in vocabulary:
+                raise UnknownNameError.of(kind, word, vocabulary)
     rng = numpy_generator(seed, "icons", index)
 
     def pick(radius: float) -> Element:
@@ -73,7 +73,7 @@ def make(
     return make_scene(rng, config, pick)
 
 
-def parse(caption: str) -> list[Said]:
+def parse(caption: str) -> list[CaptionElement]:
     """Return what a caption of this toy says, element by element (`PromptError` when it is none)."""
     return parse_caption(caption, NAMES, COLOURS)
 

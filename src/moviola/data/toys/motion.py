@@ -36,7 +36,7 @@ PHRASES: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Motion:
+class PeriodicMotion:
     """One periodic motion around an anchor.
 
     Args:
@@ -58,13 +58,13 @@ class Motion:
 
         turn = self._turn()
         still = np.zeros_like(turn)
-        sway = self.travel * np.sin(turn)
+        swing = self.travel * np.sin(turn)
         if self.name == "left-right":
-            return np.stack([-sway, still], axis=1)
+            return np.stack([-swing, still], axis=1)
         if self.name == "up-down":
-            return np.stack([still, -sway], axis=1)
+            return np.stack([still, -swing], axis=1)
         if self.name.startswith("orbit"):
-            side = -sway if "counter" in self.name else sway
+            side = -swing if "counter" in self.name else swing
             return np.stack([side, -self.travel * np.cos(turn)], axis=1)
         return np.stack([still, still], axis=1)
 

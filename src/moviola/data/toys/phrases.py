@@ -20,7 +20,7 @@ _MOTION_OF = {phrase: name for name, phrase in PHRASES.items()}
 
 
 @dataclass(frozen=True)
-class Said:
+class CaptionElement:
     """What a caption says of one element: its name ("3", "star"), its colour or None, its motion's name."""
 
     name: str
@@ -28,16 +28,16 @@ class Said:
     motion: str
 
 
-def say_caption(elements: Sequence[Said]) -> str:
+def format_caption(elements: Sequence[CaptionElement]) -> str:
     """Return the caption of `elements` (at least one), in their order."""
-    parts = [_say(element) for element in elements]
+    parts = [_format_element(element) for element in elements]
     if len(parts) == 1:
         return parts[0]
     return ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def parse_caption(caption: str, names: Iterable[str], colours: Iterable[str] = ()) -> list[Said]:
-    """Read what `say_caption` wrote.
+def parse_caption(caption: str, names: Iterable[str], colours: Iterable[str] = ()) -> list[CaptionElement]:
+    """Read what `format_caption` wrote.
 
     Args:
         caption: one sentence; case and runs of blanks do not matter.
@@ -55,20 +55,20 @@ def parse_caption(caption: str, names: Iterable[str], colours: Iterable[str] = (
     paint = rf"(?:(?P<colour>{_any(colours)}) )?" if colours else "(?P<colour>(?!))?"
     element = re.compile(rf"an? {paint}(?P<name>{_any(names)}) (?P<phrase>{_any(_MOTION_OF)})(?= and |, |$)")
     joint = re.compile(r", and |, | and ")
-    found: list[Said] = []
+    elements: list[CaptionElement] = []
     at = 0
     while True:
         match = element.match(text, at)
         if not match:
             raise PromptError(_complaint(text[at:], names, colours))
-        found.append(Said(match["name"], match["colour"], _MOTION_OF[match["phrase"]]))
+        elements.append(CaptionElement(match["name"], match["colour"], _MOTION_OF[match["phrase"]]))
         if match.end() == len(text):
-            return found
+            return elements
         link = joint.match(text, match.end())
         at = link.end() if link else match.end()
 
 
-def _say(element: Said) -> str:
+def _format_element(element: CaptionElement) -> str:
     words = [element.colour] if element.colour else []
     words += [element.name, PHRASES[element.motion]]
     return f"{'an' if words[0] in _AN else 'a'} {' '.join(words)}"
@@ -78,10 +78,19 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
-def _complaint(rest: str, names: list[str], colours: list[str]) -> str:
-    known = [*names, *colours, "a", "an", "and", *{word for phrase in _MOTION_OF for word in phrase.split()}]
-    for word in re.findall(r"[\w-]+", rest):
-        if word not in known:
-            near = nearest(word, known) or names[:6]
-            return f"the caption's word {word!r} is not known; nearest: {', '.join(near)}"
-    return f"cannot read the caption from {rest!r} on; write e.g. 'a {names[0]} {next(iter(_MOTION_OF))}'"
+def _complaint(remainder: str, names: list[str], colours: list[str]) -> str:
+    vocabulary = [
+        *names,
+        *colours,
+        "a",
+        "an",
+        "and",
+        *{word for phrase in _MOTION_OF for word in phrase.split()},
+    ]
+    for word in re.findall(r"[\w-]+", remainder):
+        if word not in vocabulary:
+            suggestions = nearest(word, vocabulary) or names[:6]
+            return f"the caption's word {word!r} is not known; nearest: {', '.join(suggestions)}"
+    return (
+        f"cannot read the caption from {remainder!r} on; write e.g. 'a {names[0]} {next(iter(_MOTION_OF))}'"
+    )

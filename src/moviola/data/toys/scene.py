@@ -24,8 +24,8 @@ from pydantic import Field, model_validator
 from moviola.core.config import Config
 from moviola.data.toys import ToyClip
 from moviola.data.toys.draw import Glyph, layer, paint
-from moviola.data.toys.motion import MOTIONS, Motion, MotionName
-from moviola.data.toys.phrases import Said, say_caption
+from moviola.data.toys.motion import MOTIONS, MotionName, PeriodicMotion
+from moviola.data.toys.phrases import CaptionElement, format_caption
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,37 +106,41 @@ def make_scene(rng: np.random.Generator, config: SceneConfig, pick: Callable[[fl
     height, width = config.shape
     radius = config.scale * min(height, width) / 2
     count = int(rng.integers(config.elements[0], config.elements[1] + 1))
-    chosen = [pick(radius) for _ in range(count)]
+    elements = [pick(radius) for _ in range(count)]
     motions = [_motion(rng, config, radius) for _ in range(count)]
     anchors = _place(rng, config, motions, radius)
     period = lcm(*(motion.period for motion in motions))
-    drawn = np.arange(min(config.frames, period))
-    canvas = np.empty((len(drawn), height, width, 3), dtype=np.float32)
+    frame_numbers = np.arange(min(config.frames, period))
+    canvas = np.empty((len(frame_numbers), height, width, 3), dtype=np.float32)
     canvas[:] = np.asarray(config.background, dtype=np.float32)
-    for element, motion, anchor in zip(chosen, motions, anchors, strict=True):
+    for element, motion, anchor in zip(elements, motions, anchors, strict=True):
         alpha, corners = layer(element.glyph, anchor + motion.offsets(), motion.angles(), radius)
-        paint(canvas, alpha[drawn % motion.period], corners[drawn % motion.period], element.ink)
+        paint(
+            canvas, alpha[frame_numbers % motion.period], corners[frame_numbers % motion.period], element.ink
+        )
     frames = (canvas + 0.5).astype(np.uint8)[np.arange(config.frames) % period]
-    caption = say_caption([Said(e.name, e.colour, m.name) for e, m in zip(chosen, motions, strict=True)])
-    truth = _truth(config, chosen, motions, anchors, radius)
+    caption = format_caption(
+        [CaptionElement(e.name, e.colour, m.name) for e, m in zip(elements, motions, strict=True)]
+    )
+    truth = _truth(config, elements, motions, anchors, radius)
     return ToyClip(Video(frames, fps=config.fps), caption, truth)
 
 
-def _motion(rng: np.random.Generator, config: SceneConfig, radius: float) -> Motion:
+def _motion(rng: np.random.Generator, config: SceneConfig, radius: float) -> PeriodicMotion:
     name = config.motions[int(rng.integers(len(config.motions)))]
     period = config.periods[int(rng.integers(len(config.periods)))]
     shorter = min(config.shape)
     travel = rng.uniform(*config.travel) * shorter
     phase = float(rng.random())  # drawn even when unused: the rest of the clip does not depend on `any_phase`
     if name.startswith("spin"):
-        return Motion(name, period)
-    return Motion(
+        return PeriodicMotion(name, period)
+    return PeriodicMotion(
         name, period, min(travel, max(0.0, shorter / 2 - radius)), phase if config.any_phase else 0.0
     )
 
 
 def _place(
-    rng: np.random.Generator, config: SceneConfig, motions: Sequence[Motion], radius: float
+    rng: np.random.Generator, config: SceneConfig, motions: Sequence[PeriodicMotion], radius: float
 ) -> np.ndarray:
     """Draw anchors, float64 (elements, 2), that keep every element inside; of `_TRIES`, those farthest apart."""
     import numpy as np
@@ -159,7 +163,9 @@ def _place(
     return tries[int(np.argmax(gaps))]
 
 
-def _shares(config: SceneConfig, motions: Sequence[Motion], radius: float) -> tuple[np.ndarray, np.ndarray]:
+def _shares(
+    config: SceneConfig, motions: Sequence[PeriodicMotion], radius: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the middle of each element's share of the width and how far its anchor may be from it, (elements, 2)."""
     import numpy as np
 
@@ -172,8 +178,8 @@ def _shares(config: SceneConfig, motions: Sequence[Motion], radius: float) -> tu
 
 def _truth(
     config: SceneConfig,
-    chosen: Sequence[Element],
-    motions: Sequence[Motion],
+    drawn_elements: Sequence[Element],
+    motions: Sequence[PeriodicMotion],
     anchors: np.ndarray,
     radius: float,
 ) -> dict[str, Any]:
@@ -182,7 +188,7 @@ def _truth(
     time = np.arange(config.frames)
     middle, room = _shares(config, motions, radius)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spots = (anchors - middle) / np.where((room > 0) & config.apart, room, np.nan)
+        placements = (anchors - middle) / np.where((room > 0) & config.apart, room, np.nan)
     elements = [
         {
             "name": element.name,
@@ -195,7 +201,7 @@ def _truth(
             "centres": (anchor + motion.offsets())[time % motion.period],
             "angles": motion.angles()[time % motion.period],
         }
-        for element, motion, anchor, spot in zip(chosen, motions, anchors, spots, strict=True)
+        for element, motion, anchor, spot in zip(drawn_elements, motions, anchors, placements, strict=True)
     ]
     period = lcm(*(motion.period for motion in motions))
     return {

@@ -79,8 +79,8 @@ class Config(BaseConfig):
         """Return the angular frequency (radians a time unit) of a shape at `speed` (px a frame at size 64)."""
         from math import pi
 
-        way = self.travel if self.motion == "drift" else 2 * self.travel
-        return 2 * pi * speed * self.scale / (way * CLOCK_STEP)
+        span = self.travel if self.motion == "drift" else 2 * self.travel
+        return 2 * pi * speed * self.scale / (span * CLOCK_STEP)
 
 
 def make(index: int, seed: int, config: Config | None = None) -> ToyClip:
@@ -122,8 +122,8 @@ def draw_elements(rng: np.random.Generator, config: Config) -> list[dict[str, An
         colour = (
             [int(v) for v in rng.integers(100, 256, 3)] if config.colours == "bright" else [255, 255, 255]
         )
-        drawn = int(rng.integers(len(config.speeds)))
-        speed = float(config.speeds[column % len(config.speeds) if config.by_column else drawn])
+        speed_index = int(rng.integers(len(config.speeds)))
+        speed = float(config.speeds[column % len(config.speeds) if config.by_column else speed_index])
         elements.append(
             {
                 "name": name,

@@ -20,7 +20,7 @@ from moviola.core.errors import FormatError
 from moviola.core.seeds import derive, numpy_generator
 from moviola.core.video import Video
 from moviola.data.toys import ToyClip
-from moviola.data.toys.sprites_words import ACTIONS, GRAMMAR
+from moviola.data.toys.sprites_grammar import ACTIONS, GRAMMAR
 
 CELL = 64
 BACKGROUND = (158, 190, 208)
@@ -161,6 +161,6 @@ def random_slots(rng: np.random.Generator, held: bool | None = None) -> np.ndarr
 def clip_frames(parts: Sheets, slots: np.ndarray, phases: Sequence[int] | range | np.ndarray) -> np.ndarray:
     """Draw frames `phases` (counted on, over the cycle's end) of the clip `slots`; uint8 (T, 64, 64, 3)."""
     length = cycle_length(slots)
-    wanted = [int(p) % length for p in phases]
-    drawn = {p: parts.draw(slots, p) for p in set(wanted)}
-    return np.stack([drawn[p] for p in wanted])
+    frame_phases = [int(p) % length for p in phases]
+    frame_of = {p: parts.draw(slots, p) for p in set(frame_phases)}
+    return np.stack([frame_of[p] for p in frame_phases])

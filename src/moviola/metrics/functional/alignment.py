@@ -83,10 +83,10 @@ def conse(probabilities: np.ndarray, classes: np.ndarray, text: np.ndarray, top:
     """
     if not 1 <= top <= probabilities.shape[1]:
         raise ConfigError(f"top is 1 to {probabilities.shape[1]} classes, not {top}")
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    weights = np.take_along_axis(probabilities, best, axis=1)
+    top_classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    weights = np.take_along_axis(probabilities, top_classes, axis=1)
     weights = weights / weights.sum(axis=1, keepdims=True)
-    frames = np.einsum("tk,tkd->td", weights, classes[best])
+    frames = np.einsum("tk,tkd->td", weights, classes[top_classes])
     return float(cosines(frames, text[None])[:, 0].mean())
 
 

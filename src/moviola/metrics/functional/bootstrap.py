@@ -39,8 +39,8 @@ def bootstrap_counts(n: int, draws: int, generator: np.random.Generator) -> np.n
     if n < 2:
         raise InputError(f"resampling needs at least 2 clips, not {n}")
     counts = generator.multinomial(n, np.full(n, 1 / n), size=draws)
-    while (lonely := (counts > 0).sum(axis=1) < 2).any():
-        counts[lonely] = generator.multinomial(n, np.full(n, 1 / n), size=int(lonely.sum()))
+    while (degenerate := (counts > 0).sum(axis=1) < 2).any():
+        counts[degenerate] = generator.multinomial(n, np.full(n, 1 / n), size=int(degenerate.sum()))
     return counts
 
 
@@ -87,7 +87,8 @@ def frechet_bootstrap(
     every feature; then the distance is followed to first order (`frechet_influence`), which costs one pass.
 
     Args:
-        real: (N, d) or (N, rows, d); may be memory-mapped. fake: (M, d) or (M, rows, d).
+        real: (N, d) or (N, rows, d); may be memory-mapped.
+        fake: (M, d) or (M, rows, d).
         draws: how many.
         generator: source of the draws.
         ddof: as in `frechet_from_features`.
@@ -121,7 +122,8 @@ def compress(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Rotate two small sets into the space their rows span, where every Fréchet distance stays the same.
 
     Args:
-        real: (N, rows, d). fake: (M, rows, d).
+        real: (N, rows, d).
+        fake: (M, rows, d).
 
     Returns:
         The same clips with as many features as there are rows, if those are at most d / 2; else both as they are.

@@ -72,14 +72,14 @@ def _haar(planes: np.ndarray, scales: int) -> list[float]:
 def _in_time(frames: np.ndarray, luma: np.ndarray, change: np.ndarray) -> list[float]:
     """Motion and its unevenness, swing back and forth, flicker of brightness and colour, share of still pixels."""
     motion = (change**2).mean((1, 2))
-    swing = np.diff(change, axis=0)
+    second_difference = np.diff(change, axis=0)
     far = luma[LEAST_FRAMES - 1 :] - luma[: 1 - LEAST_FRAMES]
     means = frames.mean((1, 2), dtype=np.float64)
     brightness, tint = means.mean(1), means - means.mean(1, keepdims=True)
     return [
         _log(motion.mean()),
         _log(motion.max(), 1) - _log(np.median(motion), 1),
-        _log(np.mean(swing**2)),
+        _log(np.mean(second_difference**2)),
         _log(np.mean(far**2)),
         _log(np.abs(np.diff(brightness, 2)).mean(), 0.05),
         _log(np.abs(np.diff(tint, 2, axis=0)).mean(), 0.05),
@@ -94,12 +94,12 @@ def _levels(frames: np.ndarray, luma: np.ndarray) -> list[float]:
     slopes = np.abs(np.diff(luma, axis=2)), np.abs(np.diff(luma, axis=1))
     energy = float(np.mean(slopes[0] ** 2))
     at_edges = slopes[0][:, :, 7::8].mean() + slopes[1][:, 7::8].mean()
-    elsewhere = slopes[0][:, :, 3::8].mean() + slopes[1][:, 3::8].mean()
+    off_grid = slopes[0][:, :, 3::8].mean() + slopes[1][:, 3::8].mean()
     return [
         float(-(shares * np.log(shares)).sum()),
         4 * float((slopes[0] < 0.5).mean()),
         _log(slopes[0].mean()) - 0.5 * _log(energy),
-        _log(at_edges, 1) - _log(elsewhere, 1),
+        _log(at_edges, 1) - _log(off_grid, 1),
     ]
 
 

@@ -31,7 +31,8 @@ def real_floor(
     Args:
         measure: whose floor.
         real: (N, d) or (N, rows, d); may be memory-mapped.
-        n_real: real clips in the score that the floor is for. n_fake: generated ones.
+        n_real: real clips in the score that the floor is for.
+        n_fake: generated ones.
         generator: draws the parts.
         splits: how many times the clips are dealt anew; the mean is returned.
 
@@ -46,26 +47,28 @@ def real_floor(
         parts = [subset_counts(n, size, generator) for _ in range(splits if size < n else 1)]
         return float(np.mean([score(p, p) for p in parts])), "measured" if n >= n_fake else f"of N={n}"
     if n >= n_real + n_fake:
-        return _dealt(measure, real, (n_real, n_fake), generator, splits), "measured"
+        return _split_in_two(measure, real, (n_real, n_fake), generator, splits), "measured"
     half, quarter = n // 2, n // 4
     if half < 2:
         return None, ""
-    at_half = _dealt(measure, real, (half, half), generator, splits)
-    wanted = 2 / (1 / n_real + 1 / n_fake)
-    how = f"scaled from N={half}"
+    at_half = _split_in_two(measure, real, (half, half), generator, splits)
+    effective_size = 2 / (1 / n_real + 1 / n_fake)
+    provenance = f"scaled from N={half}"
     if measure.unbiased or quarter < 2:
-        return at_half * half / wanted, how
-    at_quarter = _dealt(measure, real, (quarter, quarter), generator, splits)
-    return carry_over(at_quarter, quarter, at_half, half, wanted), how
+        return at_half * half / effective_size, provenance
+    at_quarter = _split_in_two(measure, real, (quarter, quarter), generator, splits)
+    return carry_over(at_quarter, quarter, at_half, half, effective_size), provenance
 
 
-def carry_over(at_few: float, few: float, at_more: float, more: float, wanted: float) -> float:
-    """Return c / (wanted + n0) for the c and n0 that give `at_few` at `few` clips and `at_more` at `more`.
+def carry_over(at_few: float, few: float, at_more: float, more: float, size: float) -> float:
+    """Return c / (size + n0) for the c and n0 that give `at_few` at `few` clips and `at_more` at `more`.
 
     Args:
-        at_few: figure at `few` clips, above 0. at_more: figure at `more` clips.
-        few: clips, fewer than `more`. more: clips.
-        wanted: clips asked for.
+        at_few: figure at `few` clips, above 0.
+        at_more: figure at `more` clips.
+        few: clips, fewer than `more`.
+        more: clips.
+        size: clips asked for.
 
     Returns:
         The figure there. Where the two fall faster than 1 / n, n0 is 0; where they do not fall, the larger set's
@@ -74,10 +77,10 @@ def carry_over(at_few: float, few: float, at_more: float, more: float, wanted: f
     if at_few <= at_more:
         return at_more
     offset = max((at_more * more - at_few * few) / (at_few - at_more), 0.0)
-    return at_more * (more + offset) / (wanted + offset)
+    return at_more * (more + offset) / (size + offset)
 
 
-def _dealt(
+def _split_in_two(
     measure: Countable, real: np.ndarray, sizes: tuple[int, int], generator: np.random.Generator, splits: int
 ) -> float:
     """The mean figure of disjoint random parts of the given sizes."""

@@ -50,8 +50,8 @@ class Gaussian:
             InputError: a value that is not finite.
         """
         clips = as_clips(features)
-        kept = len(clips) if counts is None else int(np.count_nonzero(counts))
-        if kept * clips.shape[1] > clips.shape[2]:
+        clip_count = len(clips) if counts is None else int(np.count_nonzero(counts))
+        if clip_count * clips.shape[1] > clips.shape[2]:
             return cls.of_moments(Moments.of(clips, counts), ddof)
         parts = list(blocks(clips, counts))
         rows, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -83,8 +83,8 @@ class Gaussian:
         if self.factor is not None:
             return self.factor
         values, vectors = np.linalg.eigh(self._matrix())
-        kept = values > 4 * len(values) * EPSILON * max(values[-1], 0.0)
-        return vectors[:, kept] * np.sqrt(values[kept])
+        is_significant = values > 4 * len(values) * EPSILON * max(values[-1], 0.0)
+        return vectors[:, is_significant] * np.sqrt(values[is_significant])
 
     def _matrix(self) -> np.ndarray:
         if self.covariance is None:
@@ -107,6 +107,7 @@ class Gaussian:
     def distance(self, other: Gaussian, rough: bool = False) -> float:
         """Return the Fréchet distance, at least 0, in squared units of the features (`rough` as in `overlap`)."""
         delta = self.mean - other.mean
+        # |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1^(1/2) S2 S1^(1/2))^(1/2)
         value = float(delta @ delta) + self.trace + other.trace - 2 * self.overlap(other, rough)
         return max(value, 0.0)
 
@@ -128,6 +129,7 @@ def nuclear_norm(matrix: np.ndarray) -> float:
 def _square(one: Gaussian, two: Gaussian) -> np.ndarray | None:
     """A symmetric matrix whose eigenvalues are the squares of the singular values; None where Cholesky fails."""
     if one.factor is not None and two.factor is not None:
+        # G = A^T B (k1, k2): G G^T and G^T G have its squared singular values; the smaller one is taken
         gram = one.factor.T @ two.factor
         return gram @ gram.T if len(gram) <= gram.shape[1] else gram.T @ gram
     if one.factor is None:
@@ -138,6 +140,7 @@ def _square(one: Gaussian, two: Gaussian) -> np.ndarray | None:
             factor = np.linalg.cholesky(one._matrix())
         except np.linalg.LinAlgError:
             return None
+    # A^T S2 A (k, k) = (A^T B)(A^T B)^T
     return factor.T @ two._matrix() @ factor
 
 
@@ -161,8 +164,10 @@ def frechet_distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov
     """Return the Fréchet distance of two Gaussians.
 
     Args:
-        mean1: (d,). cov1: (d, d), symmetric, no eigenvalue below 0.
-        mean2: (d,). cov2: (d, d).
+        mean1: (d,).
+        cov1: (d, d), symmetric, no eigenvalue below 0.
+        mean2: (d,).
+        cov2: (d, d).
 
     Returns:
         The distance, at least 0. Singular covariances are fine, but a matrix holds no more than half the digits of

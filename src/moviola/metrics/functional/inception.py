@@ -88,6 +88,7 @@ def inception_sums(probabilities: np.ndarray, counts: np.ndarray) -> tuple[np.nd
 def inception_from_sums(marginal: np.ndarray, negentropy: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return inception scores, float64 (S,), from the sums of `inception_sums` over so many `rows` (S,)."""
     mean = marginal / rows[:, None]
+    # mean KL(p(y|x) || p(y)) = mean sum_y p(y|x) log p(y|x) - sum_y p(y) log p(y): (S,)
     return np.exp(np.maximum(negentropy / rows - _plogp(mean).sum(axis=1), 0.0))
 
 
@@ -99,7 +100,7 @@ def _plogp(p: np.ndarray) -> np.ndarray:
 def _check(block: np.ndarray, start: int) -> None:
     if not np.isfinite(block).all():
         refuse_not_finite(block, first=start)
-    wrong = (block < 0).any(axis=(1, 2)) | (np.abs(block.sum(axis=2) - 1) > SUM_TOLERANCE).any(axis=1)
-    if wrong.any():
-        clip = start + int(np.flatnonzero(wrong)[0])
+    is_wrong = (block < 0).any(axis=(1, 2)) | (np.abs(block.sum(axis=2) - 1) > SUM_TOLERANCE).any(axis=1)
+    if is_wrong.any():
+        clip = start + int(np.flatnonzero(is_wrong)[0])
         raise InputError(f"clip {clip}: an inception score needs class probabilities, each row summing to 1")

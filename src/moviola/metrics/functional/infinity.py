@@ -52,7 +52,8 @@ class Extrapolation:
     Attributes:
         value: there. It may lie a little below the lowest possible figure, by chance.
         residual: root mean square distance of the figures from the line.
-        sizes: clips in each subset (of the smaller set). values: their figures.
+        sizes: clips in each subset (of the smaller set).
+        values: their figures.
     """
 
     value: float
@@ -73,7 +74,8 @@ def extrapolate(
 
     Args:
         measure: whose figure.
-        real: (N, d) or (N, rows, d); may be memory-mapped. fake: (M, d) or (M, rows, d).
+        real: (N, d) or (N, rows, d); may be memory-mapped.
+        fake: (M, d) or (M, rows, d).
         generator: draws the subsets.
         sizes: how many sizes of subset, evenly from half the clips to all; 2 and up.
         repeats: subsets of each size, but for the whole.
@@ -96,6 +98,7 @@ def extrapolate(
             counts = [subset_counts(len(s), round(part * len(s)), generator) for s in (real, fake)]
             parts.append(part)
             values.append(score(counts[0], counts[1]))
+    # figure = value + slope / N by least squares, N as a part of the whole: read off at 1 / N = 0
     slope, value = np.polyfit(1 / np.array(parts), values, 1)
     residual = float(np.sqrt(np.mean((value + slope / np.array(parts) - values) ** 2)))
     counted = tuple(round(part * n) for part in parts)

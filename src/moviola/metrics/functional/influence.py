@@ -48,11 +48,13 @@ def frechet_influence(real: np.ndarray, fake: np.ndarray, ddof: int = 1) -> tupl
 def _transport(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The symmetric T with T source T = target, on the span of `source`."""
     values, vectors = np.linalg.eigh(source)
-    kept = values > 4 * len(values) * EPSILON * max(values[-1], 0.0)
-    roots, vectors = np.sqrt(values[kept]), vectors[:, kept]
+    is_significant = values > 4 * len(values) * EPSILON * max(values[-1], 0.0)
+    roots, vectors = np.sqrt(values[is_significant]), vectors[:, is_significant]
+    # S1^(1/2) = V D^(1/2) V^T; in the eigenbasis V (d, k) forth is V D^(1/2), back is V D^(-1/2)
     forth, back = vectors * roots, vectors / roots
-    values, inner = np.linalg.eigh(forth.T @ target @ forth)
-    half = back @ inner
+    values, inner_vectors = np.linalg.eigh(forth.T @ target @ forth)
+    # T = V D^(-1/2) (D^(1/2) V^T S2 V D^(1/2))^(1/2) D^(-1/2) V^T, (d, d)
+    half = back @ inner_vectors
     return (half * np.sqrt(values.clip(0))) @ half.T
 
 
@@ -62,6 +64,7 @@ def _pull(clips: np.ndarray, mean: np.ndarray, slope: np.ndarray, transport: np.
     pulls = []
     for block, _ in blocks(clips):
         block -= mean
+        # 2 (m1 - m2) . a + |a|^2 - a^T T a of each centred row a (d,)
         rise = block @ slope + np.einsum("nd,nd->n", block, block - block @ transport)
         pulls.append(rise.reshape(-1, rows).mean(axis=1))
     pull = np.concatenate(pulls)

@@ -49,6 +49,7 @@ class Kernel:
         gamma = 1.0 / d if self.gamma is None else self.gamma
         left = np.asarray(x, dtype=np.float64).reshape(-1, d)
         right = np.asarray(y, dtype=np.float64).reshape(-1, d)
+        # (gamma x . y + coef)^degree for all rows: (N rows, d) and (M rows, d) -> (N rows, M rows)
         base = gamma * (left @ right.T) + self.coef
         power = base.copy()
         for _ in range(self.degree - 1):
@@ -69,9 +70,12 @@ class KernelSums:
     added up in any order they give the same to rounding.
 
     Attributes:
-        real: sum over ordered pairs of different real clips. real_pairs: how many those are.
-        fake: the same of generated clips. fake_pairs: their number.
-        cross: sum over pairs of a real and a generated clip. cross_pairs: their number.
+        real: sum over ordered pairs of different real clips.
+        real_pairs: how many those are.
+        fake: the same of generated clips.
+        fake_pairs: their number.
+        cross: sum over pairs of a real and a generated clip.
+        cross_pairs: their number.
     """
 
     real: float = 0.0
@@ -86,8 +90,8 @@ class KernelSums:
         """Return the sums of all pairs within one shard: `real` (N, rows, d) and `fake` (M, rows, d), 0 and up each."""
         real, fake = as_clips(real), as_clips(fake)
         n, m = len(real), len(fake)
-        inner = [_pair_sum(s, s, kernel) - _own_sum(s, kernel) for s in (real, fake)]
-        return cls(inner[0], n * (n - 1), inner[1], m * (m - 1), _pair_sum(real, fake, kernel), n * m)
+        within = [_pair_sum(s, s, kernel) - _own_sum(s, kernel) for s in (real, fake)]
+        return cls(within[0], n * (n - 1), within[1], m * (m - 1), _pair_sum(real, fake, kernel), n * m)
 
     @classmethod
     def across(
@@ -201,8 +205,10 @@ def kernel_distance_counted(
     A pair of copies of one clip is left out, so that resampling with replacement adds no bias.
 
     Args:
-        real: (N, rows, d). fake: (M, rows, d).
-        real_counts: how often each clip counts in each resampling, (S, N), 0 and up. fake_counts: (S, M).
+        real: (N, rows, d).
+        fake: (M, rows, d).
+        real_counts: how often each clip counts in each resampling, (S, N), 0 and up.
+        fake_counts: (S, M).
         kernel: which.
 
     Returns:
@@ -215,13 +221,13 @@ def kernel_distance_counted(
     wr, wf = (np.asarray(w, dtype=np.float64) for w in (real_counts, fake_counts))
     if min((wr > 0).sum(axis=1).min(), (wf > 0).sum(axis=1).min()) < 2:
         raise InputError("a resampling holds fewer than 2 different clips; the sets are too small for it")
-    inner = []
+    within = []
     for clips, weights in ((real, wr), (fake, wf)):
         same = (weights**2) @ _own(clips, kernel)
         pairs = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)
-        inner.append((_weighted(clips, clips, weights, weights, kernel) - same) / pairs)
+        within.append((_weighted(clips, clips, weights, weights, kernel) - same) / pairs)
     cross = _weighted(real, fake, wr, wf, kernel) / (wr.sum(axis=1) * wf.sum(axis=1))
-    values = inner[0] + inner[1] - 2 * cross
+    values = within[0] + within[1] - 2 * cross
     _check_value(float(values.sum()))
     return values
 

@@ -64,14 +64,14 @@ def blocks(clips: np.ndarray, counts: np.ndarray | None = None) -> Iterator[tupl
     """
     n, rows, d = clips.shape
     step = max(1, BLOCK_VALUES // (rows * d))
-    kept = None if counts is None else np.flatnonzero(counts)
-    for start in range(0, n if kept is None else len(kept), step):
-        if kept is None or counts is None:
+    drawn_rows = None if counts is None else np.flatnonzero(counts)
+    for start in range(0, n if drawn_rows is None else len(drawn_rows), step):
+        if drawn_rows is None or counts is None:
             part = clips[start : start + step]
             weights = np.ones(len(part))
         else:
-            part = clips[kept[start : start + step]]
-            weights = counts[kept[start : start + step]].astype(np.float64)
+            part = clips[drawn_rows[start : start + step]]
+            weights = counts[drawn_rows[start : start + step]].astype(np.float64)
         yield np.array(part, dtype=np.float64).reshape(-1, d), np.repeat(weights, rows)
 
 
@@ -198,7 +198,7 @@ def refuse_not_finite(features: np.ndarray, what: str = "the set", first: int = 
     clips = as_clips(features)
     step = max(1, BLOCK_VALUES // (clips.shape[1] * clips.shape[2]))
     for start in range(0, len(clips), step):
-        wrong = ~np.isfinite(clips[start : start + step]).all(axis=(1, 2))
-        if wrong.any():
-            index = first + start + int(np.argmax(wrong))
+        is_wrong = ~np.isfinite(clips[start : start + step]).all(axis=(1, 2))
+        if is_wrong.any():
+            index = first + start + int(np.argmax(is_wrong))
             raise InputError(f"clip {index} of {what} has features that are not finite; leave that clip out")

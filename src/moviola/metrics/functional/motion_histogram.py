@@ -29,9 +29,9 @@ def velocity(tracks: np.ndarray) -> np.ndarray:
     Returns:
         float64 (T, N, 2), px per frame.
     """
-    moved = np.zeros(tracks.shape, np.float64)
-    moved[1:] = np.diff(tracks.astype(np.float64), axis=0)
-    return moved
+    displacement = np.zeros(tracks.shape, np.float64)
+    displacement[1:] = np.diff(tracks.astype(np.float64), axis=0)
+    return displacement
 
 
 def acceleration(tracks: np.ndarray) -> np.ndarray:

@@ -36,8 +36,8 @@ def nearest_distance(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     refuse_not_finite(fake, "the generated set")
     centre, scale = _standard(real)
     step = max(1, BLOCK_VALUES // (fake.shape[1] * fake.shape[2]))
-    found = [_search(real, fake[i : i + step], centre, scale) for i in range(0, len(fake), step)]
-    return np.concatenate(found) if found else np.zeros(0)
+    distances = [_search(real, fake[i : i + step], centre, scale) for i in range(0, len(fake), step)]
+    return np.concatenate(distances) if distances else np.zeros(0)
 
 
 def _means(clips: np.ndarray) -> Iterator[np.ndarray]:
@@ -64,24 +64,24 @@ def _standard(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _search(real: np.ndarray, fake: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """The distance of a block of generated clips from the nearest of all real ones."""
-    asked = (fake.mean(axis=1, dtype=np.float64) - centre) / scale
-    found = np.full(len(asked), np.inf)
+    queries = (fake.mean(axis=1, dtype=np.float64) - centre) / scale
+    distances = np.full(len(queries), np.inf)
     for block in _means(real):
         points = (block - centre) / scale
         squares = np.einsum("nd,nd->n", points, points)
-        found = np.minimum(found, _least(asked, points, squares - 2 * asked @ points.T, squares))
-    return found
+        distances = np.minimum(distances, _least(queries, points, squares - 2 * queries @ points.T, squares))
+    return distances
 
 
-def _least(asked: np.ndarray, points: np.ndarray, rough: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """The root mean square difference of each row of `asked` from the nearest of `points`.
+def _least(queries: np.ndarray, points: np.ndarray, rough: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """The root mean square difference of each row of `queries` from the nearest of `points`.
 
     `rough` ranks the points up to rounding; all that rounding may have put behind the first are compared exactly, so
     that a copy is at 0 even among its near doubles.
     """
-    slack = 1e-12 * (squares.max() + np.einsum("nd,nd->n", asked, asked))
-    least = np.empty(len(asked))
+    slack = 1e-12 * (squares.max() + np.einsum("nd,nd->n", queries, queries))
+    least = np.empty(len(queries))
     for i, row in enumerate(rough):
         near = points[row <= row.min() + slack[i]]
-        least[i] = np.sqrt(np.mean((asked[i] - near) ** 2, axis=1)).min()
+        least[i] = np.sqrt(np.mean((queries[i] - near) ** 2, axis=1)).min()
     return least

@@ -167,14 +167,14 @@ def _multi_scale(a: Tensor, b: Tensor) -> float:
     """Return MS-SSIM of float64 (1, C, H, W)."""
     product = torch.ones(a.shape[:2], dtype=a.dtype)
     for scale, weight in enumerate(MS_SSIM_WEIGHTS):
-        whole, structure = _similarity(a, b)
+        similarity, structure = _similarity(a, b)
         last = scale == len(MS_SSIM_WEIGHTS) - 1
-        product = product * (whole if last else structure).clamp_min(0) ** weight
+        product = product * (similarity if last else structure).clamp_min(0) ** weight
         a, b = _halve(a), _halve(b)
     return float(product.mean())
 
 
 def _halve(image: Tensor) -> Tensor:
     """Return means of 2 x 2 pixels; an odd last row or column is held."""
-    odd = (image.shape[-1] % 2, image.shape[-2] % 2)
-    return F.avg_pool2d(F.pad(image, (0, odd[0], 0, odd[1]), mode="replicate"), 2)
+    is_odd = (image.shape[-1] % 2, image.shape[-2] % 2)
+    return F.avg_pool2d(F.pad(image, (0, is_odd[0], 0, is_odd[1]), mode="replicate"), 2)

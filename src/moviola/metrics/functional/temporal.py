@@ -31,15 +31,15 @@ def flicker(frames: np.ndarray) -> float:
     if len(frames) < 3:
         raise InputError(f"flicker needs at least 3 frames, got {len(frames)}")
     total = 0.0
-    for before, here, after in zip(frames, frames[1:], frames[2:], strict=False):
-        total += second_difference(before, here, after)
+    for previous, current, following in zip(frames, frames[1:], frames[2:], strict=False):
+        total += second_difference(previous, current, following)
     return total / (len(frames) - 2)
 
 
-def second_difference(before: np.ndarray, here: np.ndarray, after: np.ndarray) -> float:
-    """Return the mean of |before - 2 here + after| / 4 of uint8 frames of one shape; a term of `flicker`."""
-    swing = before.astype(np.int16) - 2 * here.astype(np.int16) + after.astype(np.int16)
-    return float(np.abs(swing).mean(dtype=np.float64)) / 4
+def second_difference(previous: np.ndarray, current: np.ndarray, following: np.ndarray) -> float:
+    """Return the mean of |previous - 2 current + following| / 4 of uint8 frames of one shape; a term of `flicker`."""
+    difference = previous.astype(np.int16) - 2 * current.astype(np.int16) + following.astype(np.int16)
+    return float(np.abs(difference).mean(dtype=np.float64)) / 4
 
 
 def motion_magnitude(flow: Tensor) -> Tensor:
@@ -93,8 +93,8 @@ def warp_error(
     error = _squared_error(first, second, forward, kernel).mean(1, keepdim=True) / 4
     hidden = occlusion(forward, backward)
     left_out = hidden.float().mean((1, 2, 3))
-    kept = (~hidden | (left_out == 1).view(-1, 1, 1, 1)).to(error.dtype)
-    return (error * kept).sum((1, 2, 3)) / kept.sum((1, 2, 3)), left_out
+    weight = (~hidden | (left_out == 1).view(-1, 1, 1, 1)).to(error.dtype)
+    return (error * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)), left_out
 
 
 def _squared_error(first: Tensor, second: Tensor, forward: Tensor, kernel: Kernel = "bilinear") -> Tensor:

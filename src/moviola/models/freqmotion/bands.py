@@ -66,14 +66,15 @@ class Bands:
             (bands, F) in [0, 1]; each column sums to 1, exactly where edges are hard.
         """
         size = omega.detach().abs().clamp(min=1e-9)
-        above = [torch.ones_like(size), *(self._above(size, edge) for edge in self.edges)]
-        above.append(torch.zeros_like(size))
-        return torch.stack([a - b for a, b in itertools.pairwise(above)])
+        high_pass = [torch.ones_like(size), *(self._above(size, edge) for edge in self.edges)]
+        high_pass.append(torch.zeros_like(size))
+        return torch.stack([a - b for a, b in itertools.pairwise(high_pass)])
 
     def _above(self, size: Tensor, edge: float) -> Tensor:
         """Return 1 above an edge, 0 below it, a raised cosine in the transition."""
         if self.softness == 0:
             return (size >= edge).to(size)
+        # (1 + sin(pi o)) / 2 with o = log2(|omega| / edge) / softness, held at -1/2 and 1/2: (F,)
         octaves = (size / edge).log2() / self.softness
         return (1 + torch.sin(math.pi * octaves.clamp(-0.5, 0.5))) / 2
 
@@ -100,8 +101,8 @@ def blend_scales(scales: Sequence[Tensor], masks: Tensor, gains: Sequence[float]
     """
     every = torch.stack(list(scales))
     # a sum of products, not steps from the first: with hard edges each feature's scale is then one code's, exactly
-    mixed = (every * masks[:, None]).sum(dim=0)
-    out = torch.where((every == every[0]).all(dim=0), every[0], mixed)
+    blended = (every * masks[:, None]).sum(dim=0)
+    out = torch.where((every == every[0]).all(dim=0), every[0], blended)
     if gains is not None and any(g != 1 for g in gains):
         factor = torch.ones_like(masks[0])
         for gain, mask in zip(gains, masks, strict=True):

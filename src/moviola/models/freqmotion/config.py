@@ -94,8 +94,8 @@ class FreqMotionConfig(Config):
         """D of z_m: `motion`; two numbers for each bank, or each part, whose direction is its shift; and for each part
         one for each bank, the largest of which is the bank that moves it."""
         banks = len(self.ranges)
-        drawn = self.parts * (banks + 2) if self.parts else 2 * banks
-        return self.motion + (drawn if self.shifts else 0)
+        drawn_count = self.parts * (banks + 2) if self.parts else 2 * banks
+        return self.motion + (drawn_count if self.shifts else 0)
 
     @property
     def clock_step(self) -> float:

@@ -71,8 +71,8 @@ class FrameDiscriminator(Discriminator):
         self.conv = EqualizedConv2d(top + (config.group > 1), top, 3, activate=True)
         self.hidden = EqualizedLinear(top * 16, top, activate=True)
         self.score = EqualizedLinear(top, 1)
-        self.embed = TimeEmbedding(top) if config.kind == "time-difference" else None
-        self.embed_start = TimeEmbedding(top) if config.absolute else None
+        self.embed = IntervalEmbedding(top) if config.kind == "time-difference" else None
+        self.embed_start = IntervalEmbedding(top) if config.absolute else None
 
     def forward(self, clips: Tensor, delta: Tensor, start: Tensor | None = None) -> Tensor:
         """Score clips (B, T, C, H, W); see `Discriminator.forward`. Returns (B / pack, 1)."""
@@ -89,6 +89,7 @@ class FrameDiscriminator(Discriminator):
             if self.embed_start is not None:
                 assert start is not None
                 embedding = embedding + self.embed_start(start[:: self.config.pack])
+            # v h + <E(dt), h> / sqrt(D), the inner product over features D: (B / pack, 1)
             score = score + (embedding * h).sum(dim=1, keepdim=True) / math.sqrt(h.shape[1])
         return score
 
@@ -156,7 +157,7 @@ def make_discriminator(config: DiscriminatorConfig) -> Discriminator:
     return kinds[config.kind](config)
 
 
-class TimeEmbedding(nn.Module):
+class IntervalEmbedding(nn.Module):
     """Any real time difference to a vector, through sinusoids and two layers.
 
     Args:
@@ -214,5 +215,6 @@ def _append_spread(x: Tensor, group: int) -> Tensor:
     batch, channels, height, width = x.shape
     group = math.gcd(batch, group)
     y = x.reshape(group, batch // group, channels, height, width)
+    # minibatch standard deviation: over each group (G, B / G, C, H, W), then the mean over C, H, W: (B / G, 1, 1, 1)
     spread = (y.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3), keepdim=True)
     return torch.cat([x, spread.repeat(group, 1, height, width)], dim=1)

@@ -55,6 +55,7 @@ class MotionBank(nn.Module):
         scales = self.affine(code[:, : self.size])
         if not self.shifts:
             return scales
+        # omega_i tau, (B, features): sin(omega_i (t + tau) + phi_i) = cos(omega_i tau) sin + sin(omega_i tau) cos
         angle = self._turn(code) / (2 * math.pi) * self.period * self.sinusoids.omega
         waves, trend = scales.split([angle.shape[1], scales.shape[1] - angle.shape[1]], dim=1)
         if self.parts:
@@ -124,5 +125,6 @@ class MotionBank(nn.Module):
 
     def project(self, features: Tensor) -> Tensor:
         """Map weighted features (B, T, F) to mu(t), (B, T, style)."""
+        # h_j = leaky_relu(sum_i W_ji f_i / sqrt(F) + b_j), f_i = s_i sin(omega_i t + phi_i): to (B, T, motion)
         hidden = nn.functional.linear(features, self.hidden.weight * self.scale, self.hidden.bias)
         return self.out(leaky_relu(hidden) if self.activate else hidden)

@@ -65,7 +65,7 @@ class SynthesisNetwork(nn.Module):
         if count < len(x):
             tensors = (x, picture, styles, *noise)
             parts = zip(*(t.split(count) for t in tensors), strict=True)
-            return torch.cat([self._grow(level, a, b, c, rest) for a, b, c, *rest in parts])
+            return torch.cat([self._grow(level, a, b, c, noise_parts) for a, b, c, *noise_parts in parts])
         x = self.up[level](x, styles, noise[0])
         x = self.conv[level](x, styles, noise[1])
         picture = self.rgb[level](x, styles, picture)

@@ -42,8 +42,8 @@ class Decoder(nn.Module):
         c = self.config
         if not c.local_cells:
             return code, None
-        whole, rest = code.split([c.latent, c.code - c.latent], dim=1)
-        return whole, rest.unflatten(1, (c.local, c.local_cells, c.local_cells))
+        global_code, local_code = code.split([c.latent, c.code - c.latent], dim=1)
+        return global_code, local_code.unflatten(1, (c.local, c.local_cells, c.local_cells))
 
     def prepare(self, code: Tensor) -> Any:
         """Return what depends on the video alone, from codes (B, code): the hypernetwork's part."""
@@ -72,8 +72,8 @@ class WeightsDecoder(Decoder):
 
     def prepare(self, code: Tensor) -> Any:
         """See `Decoder.prepare`."""
-        whole, local = self.split(code)
-        return self.hyper(whole), local
+        global_code, local = self.split(code)
+        return self.hyper(global_code), local
 
     def points(self, state: Any, coordinates: Tensor) -> Tensor:
         """See `Decoder.points`."""
@@ -114,8 +114,8 @@ class FilmSirenDecoder(Decoder):
 
     def prepare(self, code: Tensor) -> Any:
         """See `Decoder.prepare`."""
-        whole, local = self.split(code)
-        film = self.film(self.trunk(whole)).unflatten(1, (self.config.layers, 2, 1, self.config.hidden))
+        global_code, local = self.split(code)
+        film = self.film(self.trunk(global_code)).unflatten(1, (self.config.layers, 2, 1, self.config.hidden))
         return film, local
 
     def points(self, state: Any, coordinates: Tensor) -> Tensor:
@@ -158,8 +158,8 @@ class FactorisedDecoder(Decoder):
 
     def prepare(self, code: Tensor) -> Any:
         """See `Decoder.prepare`."""
-        whole, local = self.split(code)
-        return self.film(self.trunk(whole)).unflatten(1, (3, 2, 2, 1, self.config.hidden)), local
+        global_code, local = self.split(code)
+        return self.film(self.trunk(global_code)).unflatten(1, (3, 2, 2, 1, self.config.hidden)), local
 
     def _factor(self, film: Tensor, number: int, values: Tensor) -> Tensor:
         """Return the features of one axis at `values` (N,) or (B, N): (B, N, hidden)."""
@@ -232,10 +232,11 @@ class ConvDecoder(Decoder):
         """See `Decoder.prepare`."""
         return self.split(code)
 
-    def styles(self, whole: Tensor, t: Tensor) -> Tensor:
+    def styles(self, global_code: Tensor, t: Tensor) -> Tensor:
         """Return w(t) of latents (B, D) at t (T,) or (B, T): (B, T, style)."""
-        times = self.encoding.one(0, t.expand(len(whole), -1))
-        latents = whole[:, None].expand(-1, times.shape[1], -1)
+        times = self.encoding.one(0, t.expand(len(global_code), -1))
+        latents = global_code[:, None].expand(-1, times.shape[1], -1)
+        # w(t) = A z + M(z, encoded t): (B, T, latent) and (B, T, latent + encoding) -> (B, T, style)
         return self.whole(latents) + self.moving(torch.cat([latents, times], dim=-1))
 
     def features(self, styles: Tensor, local: Tensor | None) -> Tensor:
@@ -251,8 +252,8 @@ class ConvDecoder(Decoder):
 
     def grid(self, state: Any, t: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """See `Decoder.grid`."""
-        whole, local = state
-        styles = self.styles(whole, t)
+        global_code, local = state
+        styles = self.styles(global_code, t)
         batch, frames = styles.shape[:2]
         if local is not None:
             local = local.repeat_interleave(frames, dim=0)

@@ -59,7 +59,7 @@ class Encoder(nn.Module):
         x = F.adaptive_avg_pool2d(x, self.shape) if x.shape[-2:] != self.shape else x
         h = F.leaky_relu(self.frame(x.flatten(1)), 0.2).unflatten(0, frames.shape[:2])
         h = self.joined(torch.cat([h, self.encoding.one(0, times).to(h.dtype)], dim=-1))
-        # frames of which nothing is observed count for nothing
+        # mean over the frames of which something is observed: (B, T, hidden) -> (B, hidden)
         observed = mask.flatten(2).amax(dim=2, keepdim=True)
         h = F.leaky_relu((h * observed).sum(dim=1) / observed.sum(dim=1).clamp(min=1), 0.2)
         return self.mean(h), self.log_variance(h)

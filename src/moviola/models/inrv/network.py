@@ -228,9 +228,9 @@ class InrvModel(PretrainedMixin, nn.Module):
         while first < len(numbers):
             count = max(1, pixels // (height * width))
             part = numbers[first : first + count]
-            chosen = codes if len(codes) == 1 else codes[first : first + count]
+            part_codes = codes if len(codes) == 1 else codes[first : first + count]
             try:
-                piece = self._piece(chosen.to(self.codes), part, height, width, pixels)
+                piece = self._piece(part_codes.to(self.codes), part, height, width, pixels)
             except (RuntimeError, MemoryError) as error:
                 if not is_lack_of_memory(error) or pixels <= width:
                     raise

@@ -59,6 +59,7 @@ class FlowPrior(nn.Module):
         target = (codes - self.mean) / self.std
         noise = torch.randn(codes.shape, generator=generator).to(codes)
         s = torch.rand(len(codes), generator=generator).to(codes)
+        # x_s = (1 - s) noise + s code, whose velocity dx_s / ds is code - noise: both (B, D)
         x = torch.lerp(noise, target, s[:, None])
         return F.mse_loss(self.velocity(x, s), target - noise)
 
@@ -67,6 +68,7 @@ class FlowPrior(nn.Module):
         """Map noise (B, D) to codes (B, D), by Heun's method in 40 steps."""
         x, times = noise, torch.linspace(0, 1, _STEPS + 1).to(noise)
         for a, b in itertools.pairwise(times):
+            # Heun: x + ds (v(x, s) + v(x + ds v(x, s), s + ds)) / 2
             first = self.velocity(x, a.expand(len(x)))
             second = self.velocity(x + (b - a) * first, b.expand(len(x)))
             x = x + (b - a) * (first + second) / 2

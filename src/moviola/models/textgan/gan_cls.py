@@ -94,6 +94,7 @@ class GanClsGenerator(PretrainedMixin, nn.Module):
 
     def draw(self, text: Tensor, noise: Tensor) -> Tensor:
         """Draw frames, as `forward`, of text vectors, float32 (B, text)."""
+        # [phi(t) reduced, z]: (B, reduced + latent) -> (B, C side side), as in figure 2
         x = self.dense(torch.cat([self.reduce(text), noise], dim=1))
         return self.head(self.layers(x.unflatten(1, (-1, self.side, self.side))))
 
@@ -120,6 +121,7 @@ class GanClsDiscriminator(nn.Module):
         """Judge frames, float32 (B, 3, size, size) in [-1, 1], under text vectors (B, text); logits, float32 (B,)."""
         x = self.trunk(frames)
         tiled = self.reduce(text)[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        # (B, C + reduced, side, side) -> (B, C, side, side) -> (B, 1, 1, 1)
         return self.score(self.join(torch.cat([x, tiled], dim=1))).flatten()
 
 

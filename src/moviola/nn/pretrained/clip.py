@@ -29,7 +29,7 @@ MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757
 _KERNELS: dict[int, Kernel] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 
 
-class Clip:
+class CLIP:
     """A CLIP model ready to embed frames and texts.
 
     Args:
@@ -41,14 +41,23 @@ class Clip:
     """
 
     def __init__(
-        self, network: Any, tokenizer: Any, said: Mapping[str, Any], name: str = "clip", batch: int = 16
+        self,
+        network: Any,
+        tokenizer: Any,
+        preprocessor: Mapping[str, Any],
+        name: str = "clip",
+        batch: int = 16,
     ) -> None:
         self.network, self.tokenizer, self.name, self.batch = network, tokenizer, name, batch
         side = network.config.vision_config.image_size
-        self.edge = _side(said.get("size", {"shortest_edge": side}), side)
-        self.window = _side(said.get("crop_size", side), side) if said.get("do_center_crop", True) else 0
-        self.kernel: Kernel = _KERNELS.get(int(said.get("resample", 3)), "bicubic")
-        self.normalise = Normalise.of(said, MEAN, STD)
+        self.edge = _side(preprocessor.get("size", {"shortest_edge": side}), side)
+        self.window = (
+            _side(preprocessor.get("crop_size", side), side)
+            if preprocessor.get("do_center_crop", True)
+            else 0
+        )
+        self.kernel: Kernel = _KERNELS.get(int(preprocessor.get("resample", 3)), "bicubic")
+        self.normalise = Normalise.of(preprocessor, MEAN, STD)
         self.max_tokens = network.config.text_config.max_position_embeddings
         self.sha256 = fingerprint(network)
 
@@ -86,8 +95,8 @@ class Clip:
             tokens = self.tokenizer(
                 part, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
             ).to(self.network.device)
-            held = {key: tokens[key] for key in ("input_ids", "attention_mask") if key in tokens}
-            rows.append(self.network.get_text_features(**held))
+            inputs = {key: tokens[key] for key in ("input_ids", "attention_mask") if key in tokens}
+            rows.append(self.network.get_text_features(**inputs))
         return _unit(rows)
 
 
@@ -110,19 +119,19 @@ def _middle(video: Video, side: int) -> Video:
     return video.crop(top, left, side, side)
 
 
-def _side(said: Any, default: int) -> int:
-    if isinstance(said, Mapping):
-        return int(said.get("shortest_edge") or said.get("height") or default)
-    return int(said)
+def _side(size: Any, default: int) -> int:
+    if isinstance(size, Mapping):
+        return int(size.get("shortest_edge") or size.get("height") or default)
+    return int(size)
 
 
-def load_clip(source: str | Path, device: Any = "cpu", metric: str = "clip-score") -> Clip:
+def load_clip(source: str | Path, device: Any = "cpu", metric: str = "clip-score") -> CLIP:
     """Return the CLIP model at `source`.
 
     Args:
         source: a folder, or a hub name such as `openai/clip-vit-base-patch32`.
         device: where it goes.
-        metric: who asks, for error lines.
+        metric: name of the metric that needs it, for error lines.
 
     Raises:
         InputError: transformers is missing. WeightsError: no CLIP model there, or the hub is out of reach.
@@ -130,5 +139,5 @@ def load_clip(source: str | Path, device: Any = "cpu", metric: str = "clip-score
     transformers = import_transformers(metric)
     network: Any = load_network(transformers.CLIPModel, source, metric)
     tokenizer = load_tokenizer(source, metric)
-    said = read_preparation(source, metric)
-    return Clip(network.to(device), tokenizer, said, name=Path(str(source)).name)
+    preprocessor = read_preparation(source, metric)
+    return CLIP(network.to(device), tokenizer, preprocessor, name=Path(str(source)).name)

@@ -56,7 +56,7 @@ class EfficientNetLiteConfig(Config):
         return cls(classes=10, stem=4, head=12, stages=stages, size=33)
 
 
-class ConvNorm(nn.Module):
+class Conv2dNormActivation(nn.Module):
     """A convolution padded as TensorFlow's "SAME", batch normalisation and, unless `linear`, ReLU6.
 
     Args:
@@ -114,9 +114,9 @@ class MBConv(nn.Module):
         super().__init__()
         inside = channels_in * expand
         self.residual = stride == 1 and channels_in == channels_out
-        self.expand = ConvNorm(channels_in, inside) if expand > 1 else nn.Identity()
-        self.depthwise = ConvNorm(inside, inside, kernel, stride, groups=inside)
-        self.project = ConvNorm(inside, channels_out, linear=True)
+        self.expand = Conv2dNormActivation(channels_in, inside) if expand > 1 else nn.Identity()
+        self.depthwise = Conv2dNormActivation(inside, inside, kernel, stride, groups=inside)
+        self.project = Conv2dNormActivation(inside, channels_out, linear=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C_in, H, W) to (B, C_out, ceil(H / stride), ceil(W / stride))."""
@@ -134,14 +134,14 @@ class EfficientNetLite(nn.Module):
     def __init__(self, config: EfficientNetLiteConfig) -> None:
         super().__init__()
         self.config = config
-        self.stem = ConvNorm(3, config.stem, 3, 2)
+        self.stem = Conv2dNormActivation(3, config.stem, 3, 2)
         blocks, width = [], config.stem
         for expand, channels, repeats, stride, kernel in config.stages:
             for i in range(repeats):
                 blocks.append(MBConv(width, channels, expand, stride if i == 0 else 1, kernel))
                 width = channels
         self.blocks = nn.Sequential(*blocks)
-        self.head = ConvNorm(width, config.head)
+        self.head = Conv2dNormActivation(width, config.head)
         self.classifier = nn.Linear(config.head, config.classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,7 +166,7 @@ class EfficientNetLite(nn.Module):
     def fold(self) -> EfficientNetLite:
         """Fold every batch normalisation into its convolution, in place; return the network."""
         for module in self.modules():
-            if isinstance(module, ConvNorm):
+            if isinstance(module, Conv2dNormActivation):
                 module.fold()
         return self
 
@@ -189,8 +189,8 @@ _RENAME = (
 
 def rename(key: str) -> str:
     """Return our name of the weight that the package calls `key`."""
-    for pattern, ours in _RENAME:
-        renamed, count = re.subn("^" + pattern, ours, key)
+    for pattern, name in _RENAME:
+        renamed, count = re.subn("^" + pattern, name, key)
         if count:
             return renamed
     return key

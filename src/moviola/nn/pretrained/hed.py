@@ -80,8 +80,8 @@ class HED(nn.Module):
             frame: uint8 (H, W, 3), red, green, blue.
         """
         values = np.ascontiguousarray(frame[..., ::-1], dtype=np.float32) - np.array(MEAN, dtype=np.float32)
-        likely = self(torch.from_numpy(values).permute(2, 0, 1)[None].to(self.fuse.weight))
-        return (likely[0, 0].float().cpu().numpy() * 255).round().astype(np.uint8)
+        probability = self(torch.from_numpy(values).permute(2, 0, 1)[None].to(self.fuse.weight))
+        return (probability[0, 0].float().cpu().numpy() * 255).round().astype(np.uint8)
 
 
 def convert(path: Path) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ def import_transformers(metric: str) -> Any:
     """Return the transformers library.
 
     Args:
-        metric: who asks, for the error line.
+        metric: name of the metric that needs it, for the error line.
 
     Raises:
         InputError: it is not installed, or does not start.
@@ -36,12 +36,12 @@ def import_transformers(metric: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Place:
+class HubSource:
     """Where a network is: a folder, or a name on the hub.
 
     Attributes:
         text: what transformers is given.
-        metric: who asks, for error lines.
+        metric: name of the metric that needs it, for error lines.
         local: it is a folder.
     """
 
@@ -50,7 +50,7 @@ class Place:
     local: bool
 
     @classmethod
-    def of(cls, source: str | Path, metric: str) -> Place:
+    def of(cls, source: str | Path, metric: str) -> HubSource:
         """Find out what `source` is.
 
         Raises:
@@ -91,7 +91,7 @@ def load_network(auto: Any, source: str | Path, metric: str, ignore: tuple[str, 
     Args:
         auto: a transformers model class.
         source: folder or hub name.
-        metric: who asks, for error lines.
+        metric: name of the metric that needs it, for error lines.
         ignore: beginnings of the names of weights that may be missing because they are not used.
 
     Raises:
@@ -100,9 +100,9 @@ def load_network(auto: Any, source: str | Path, metric: str, ignore: tuple[str, 
     """
     import torch
 
-    place = Place.of(source, metric)
-    how = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
-    network, info = place.open(partial(auto.from_pretrained, **how))
+    place = HubSource.of(source, metric)
+    options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    network, info = place.open(partial(auto.from_pretrained, **options))
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(ignore or ("\0",)))
     if missing:
         raise WeightsError(
@@ -119,7 +119,7 @@ def load_tokenizer(source: str | Path, metric: str) -> Any:
         WeightsError: there is none.
     """
     transformers = import_transformers(metric)
-    return Place.of(source, metric).open(transformers.AutoTokenizer.from_pretrained)
+    return HubSource.of(source, metric).open(transformers.AutoTokenizer.from_pretrained)
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def read_preparation(source: str | Path, metric: str) -> dict[str, Any]:
     """Return how the network at `source` wants its pictures, as its own JSON says; empty where it says nothing."""
     images = require("transformers.image_processing_base", metric).ImageProcessingMixin
     videos = require("transformers.video_processing_utils", metric).BaseVideoProcessor
-    place = Place.of(source, metric)
+    place = HubSource.of(source, metric)
     for reader in (
         images.get_image_processor_dict,
         videos.get_video_processor_dict,
@@ -183,11 +183,13 @@ class Normalise:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
 
     @classmethod
-    def of(cls, said: Mapping[str, Any], mean: tuple[float, ...], std: tuple[float, ...]) -> Normalise:
+    def of(
+        cls, preprocessor: Mapping[str, Any], mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> Normalise:
         """Take the values out of what `read_preparation` returned; `mean` and `std` where it says nothing."""
-        if not said.get("do_normalize", True):
+        if not preprocessor.get("do_normalize", True):
             return cls()
-        return cls(tuple(said.get("image_mean", mean)), tuple(said.get("image_std", std)))
+        return cls(tuple(preprocessor.get("image_mean", mean)), tuple(preprocessor.get("image_std", std)))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map float32 (..., 3, H, W) in [-1, 1] to the network's own scale."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, WeightsError
 from moviola.core.weights import load_tensors
-from moviola.nn.pretrained.i3d_layers import Mixed, Unit, fast_max_pool, max_pool
+from moviola.nn.pretrained.i3d_layers import InceptionModule, Unit3D, fast_max_pool, max_pool
 from moviola.nn.pretrained.numpy_pickle import load_arrays
 from moviola.nn.pretrained.store import PRETRAINED, find_weights
 from moviola.nn.volume import Conv3d
@@ -40,7 +40,7 @@ class I3DConfig(Config):
     Attributes:
         classes: outputs.
         stem: channels after the three convolutions before the first block.
-        blocks: of each of the nine Inception blocks, the widths that `Mixed` takes.
+        blocks: of each of the nine Inception blocks, the widths that `InceptionModule` takes.
     """
 
     classes: int = 400
@@ -81,13 +81,13 @@ class I3D(nn.Module):
         self.config = config
         self.folded = False
         stem = config.stem
-        self.conv_1a: nn.Module = Unit(3, stem[0], 7, 2)
-        self.conv_2b: nn.Module = Unit(stem[0], stem[1])
-        self.conv_2c: nn.Module = Unit(stem[1], stem[2], 3)
+        self.conv_1a: nn.Module = Unit3D(3, stem[0], 7, 2)
+        self.conv_2b: nn.Module = Unit3D(stem[0], stem[1])
+        self.conv_2c: nn.Module = Unit3D(stem[1], stem[2], 3)
         self.mixed = nn.ModuleDict()
         width = stem[2]
         for name, widths in zip(BLOCKS, config.blocks, strict=True):
-            self.mixed[name] = Mixed(width, widths)
+            self.mixed[name] = InceptionModule(width, widths)
             width = widths[0] + widths[2] + widths[4] + widths[5]
         self.logits = Conv3d(width, config.classes, 1)
 
@@ -149,12 +149,12 @@ class I3D(nn.Module):
         for name, value in self.state_dict().items():
             if not value.is_floating_point():
                 continue
-            drawn = torch.randn(value.shape, generator=generator)
+            tensor = torch.randn(value.shape, generator=generator)
             if name.endswith(("running_var", "bn.weight")):
-                drawn = 1 + 0.2 * drawn.abs()
+                tensor = 1 + 0.2 * tensor.abs()
             elif value.ndim > 1:
-                drawn = drawn * (2 / value[0].numel()) ** 0.5
-            value.copy_(drawn)
+                tensor = tensor * (2 / value[0].numel()) ** 0.5
+            value.copy_(tensor)
         return self.eval()
 
 
@@ -174,7 +174,7 @@ def load_i3d(device: str | torch.device = "cpu", fast: bool = True, metric: str 
     Args:
         device: where it is to run.
         fast: fold it (see `I3D.fold`); else the plain network.
-        metric: who asks, for the error line.
+        metric: name of the metric that needs it, for the error line.
 
     Raises:
         WeightsError: the weights are not on this machine (nothing is downloaded), or are damaged.
@@ -205,7 +205,9 @@ def convert(path: Path) -> dict[str, Tensor]:
     """
     arrays = load_arrays(path)
     try:
-        tensors = {k: v for ours, theirs in _names().items() for k, v in _unit(arrays, ours, theirs).items()}
+        tensors = {
+            k: v for name, variable in _names().items() for k, v in _unit(arrays, name, variable).items()
+        }
         tensors["logits.weight"] = _kernel(arrays, "Logits/Conv3d_0c_1x1")
         tensors["logits.bias"] = _tensor(arrays["params/Logits/Conv3d_0c_1x1/Conv_0/bias"])
     except KeyError as error:
@@ -225,23 +227,23 @@ def _names() -> dict[str, str]:
         "branch_3": "Branch_3/Conv3d_0b_1x1",
     }
     for block in BLOCKS:
-        names |= {f"mixed.{block}.{ours}": f"Mixed_{block}/{theirs}" for ours, theirs in branches.items()}
+        names |= {f"mixed.{block}.{branch}": f"Mixed_{block}/{scope}" for branch, scope in branches.items()}
     return names
 
 
-def _unit(arrays: Mapping[str, np.ndarray], ours: str, theirs: str) -> dict[str, Tensor]:
-    bias = _tensor(arrays[f"params/{theirs}/BatchNorm_0/bias"])
+def _unit(arrays: Mapping[str, np.ndarray], name: str, scope: str) -> dict[str, Tensor]:
+    bias = _tensor(arrays[f"params/{scope}/BatchNorm_0/bias"])
     return {
-        f"{ours}.conv.weight": _kernel(arrays, theirs),
-        f"{ours}.bn.weight": torch.ones_like(bias),
-        f"{ours}.bn.bias": bias,
-        f"{ours}.bn.running_mean": _tensor(arrays[f"batch_stats/{theirs}/BatchNorm_0/mean"]),
-        f"{ours}.bn.running_var": _tensor(arrays[f"batch_stats/{theirs}/BatchNorm_0/var"]),
+        f"{name}.conv.weight": _kernel(arrays, scope),
+        f"{name}.bn.weight": torch.ones_like(bias),
+        f"{name}.bn.bias": bias,
+        f"{name}.bn.running_mean": _tensor(arrays[f"batch_stats/{scope}/BatchNorm_0/mean"]),
+        f"{name}.bn.running_var": _tensor(arrays[f"batch_stats/{scope}/BatchNorm_0/var"]),
     }
 
 
-def _kernel(arrays: Mapping[str, np.ndarray], theirs: str) -> Tensor:
-    kernel = torch.from_numpy(arrays[f"params/{theirs}/Conv_0/kernel"])
+def _kernel(arrays: Mapping[str, np.ndarray], scope: str) -> Tensor:
+    kernel = torch.from_numpy(arrays[f"params/{scope}/Conv_0/kernel"])
     return kernel.permute(4, 3, 0, 1, 2).contiguous()
 
 

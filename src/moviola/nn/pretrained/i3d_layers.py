@@ -44,8 +44,8 @@ def fast_max_pool(x: Tensor, kernel: Size3, stride: Size3) -> Tensor:
         for axis in (2, 3, 4):
             x = _max_of_three(x, axis)
         return x
-    before = [same_padding(*axis)[0] for axis in zip(x.shape[2:], kernel, stride, strict=True)]
-    return F.max_pool3d(x, kernel, stride, padding=before, ceil_mode=True)
+    padding = [same_padding(*axis)[0] for axis in zip(x.shape[2:], kernel, stride, strict=True)]
+    return F.max_pool3d(x, kernel, stride, padding=padding, ceil_mode=True)
 
 
 def _max_of_three(x: Tensor, axis: int) -> Tensor:
@@ -63,7 +63,7 @@ def _max_of_three(x: Tensor, axis: int) -> Tensor:
     return out
 
 
-class Unit(nn.Module):
+class Unit3D(nn.Module):
     """Convolution, batch norm (without scale), ReLU.
 
     Args:
@@ -92,12 +92,12 @@ class Unit(nn.Module):
         kernel = self.conv.weight.double() * scale.view(-1, 1, 1, 1, 1)
         return kernel.to(self.conv.weight.dtype).detach(), bias.to(self.conv.weight.dtype).detach()
 
-    def fold(self) -> FoldedUnit:
+    def fold(self) -> FoldedUnit3D:
         """Return the fast form."""
-        return FoldedUnit(*self.folded_weights(), self.stride)
+        return FoldedUnit3D(*self.folded_weights(), self.stride)
 
 
-class FoldedUnit(nn.Module):
+class FoldedUnit3D(nn.Module):
     """Convolution with a bias, ReLU.
 
     Args:
@@ -123,14 +123,14 @@ class FoldedUnit(nn.Module):
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
     """Return `F.conv3d`; on a CPU by oneDNN, also for small inputs, where torch would not take it."""
-    known = x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
-    if known and torch.backends.mkldnn.enabled:
+    is_onednn = x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    if is_onednn and torch.backends.mkldnn.enabled:
         sizes = [padding] * 3, [stride] * 3, [1] * 3
         return torch.mkldnn_convolution(x, weight, bias, *sizes, 1)  # type: ignore[attr-defined]
     return conv3d(x, weight, bias, stride, padding)
 
 
-class Mixed(nn.Module):
+class InceptionModule(nn.Module):
     """An Inception block: four branches side by side (Carreira and Zisserman 2017, figure 3).
 
     Args:
@@ -140,12 +140,12 @@ class Mixed(nn.Module):
 
     def __init__(self, channels_in: int, widths: tuple[int, int, int, int, int, int]) -> None:
         super().__init__()
-        self.branch_0 = Unit(channels_in, widths[0])
-        self.branch_1a = Unit(channels_in, widths[1])
-        self.branch_1b = Unit(widths[1], widths[2], 3)
-        self.branch_2a = Unit(channels_in, widths[3])
-        self.branch_2b = Unit(widths[3], widths[4], 3)
-        self.branch_3 = Unit(channels_in, widths[5])
+        self.branch_0 = Unit3D(channels_in, widths[0])
+        self.branch_1a = Unit3D(channels_in, widths[1])
+        self.branch_1b = Unit3D(widths[1], widths[2], 3)
+        self.branch_2a = Unit3D(channels_in, widths[3])
+        self.branch_2b = Unit3D(widths[3], widths[4], 3)
+        self.branch_3 = Unit3D(channels_in, widths[5])
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C_in, T, H, W) to (B, C_out, T, H, W), C_out the sum of the branches."""
@@ -158,23 +158,23 @@ class Mixed(nn.Module):
         )
         return torch.cat(branches, 1)
 
-    def fold(self) -> FoldedMixed:
+    def fold(self) -> FoldedInceptionModule:
         """Return the fast form."""
-        return FoldedMixed(self)
+        return FoldedInceptionModule(self)
 
 
-class FoldedMixed(nn.Module):
-    """The same as `Mixed`; the three 1x1x1 convolutions that see the same input are one.
+class FoldedInceptionModule(nn.Module):
+    """The same as `InceptionModule`; the three 1x1x1 convolutions that see the same input are one.
 
     Args:
         block: in eval mode, as trained.
     """
 
-    def __init__(self, block: Mixed) -> None:
+    def __init__(self, block: InceptionModule) -> None:
         super().__init__()
         heads = [unit.folded_weights() for unit in (block.branch_0, block.branch_1a, block.branch_2a)]
         self.widths = [len(bias) for _, bias in heads]
-        self.head = FoldedUnit(torch.cat([w for w, _ in heads]), torch.cat([b for _, b in heads]))
+        self.head = FoldedUnit3D(torch.cat([w for w, _ in heads]), torch.cat([b for _, b in heads]))
         self.branch_1, self.branch_2 = block.branch_1b.fold(), block.branch_2b.fold()
         self.branch_3 = block.branch_3.fold()
 

@@ -44,7 +44,7 @@ class InceptionConfig(Config):
         return cls(classes=11, divide=16, size=95)
 
 
-class ConvNorm(nn.Module):
+class BasicConv2d(nn.Module):
     """A convolution, batch normalisation and ReLU.
 
     Args:
@@ -80,12 +80,12 @@ def _chain(name: str, *steps: tuple[int, tuple[int, int]], last_stride: int = 1)
     """Return layers name_1, name_2 ... each reading the one before, the first one the block's input."""
     layers: list[_Layer] = []
     for i, (channels, kernel) in enumerate(steps, start=1):
-        before = f"{name}_{i - 1}" if i > 1 else "x"
-        layers.append((f"{name}_{i}", before, channels, kernel, last_stride if i == len(steps) else 1))
+        input_name = f"{name}_{i - 1}" if i > 1 else "x"
+        layers.append((f"{name}_{i}", input_name, channels, kernel, last_stride if i == len(steps) else 1))
     return layers
 
 
-class Mixed(nn.Module):
+class InceptionBlock(nn.Module):
     """Several paths side by side, joined by channels.
 
     Args:
@@ -97,24 +97,29 @@ class Mixed(nn.Module):
     """
 
     def __init__(
-        self, channels_in: int, layers: list[_Layer], joined: tuple[str, ...], pool: Pool, divide: int = 1
+        self,
+        channels_in: int,
+        layers: list[_Layer],
+        concatenated: tuple[str, ...],
+        pool: Pool,
+        divide: int = 1,
     ) -> None:
         super().__init__()
-        self.reads = {name: before for name, before, *_ in layers}
-        self.joined, self.pool = joined, pool
+        self.reads = {name: input_name for name, input_name, *_ in layers}
+        self.concatenated, self.pool = concatenated, pool
         widths = {"x": channels_in, "pool": channels_in}
-        for name, before, channels, kernel, stride in layers:
+        for name, input_name, channels, kernel, stride in layers:
             padding = (0, 0) if stride > 1 else (kernel[0] // 2, kernel[1] // 2)
             widths[name] = channels // divide
-            self.add_module(name, ConvNorm(widths[before], widths[name], kernel, stride, padding))
-        self.channels = sum(widths[name] for name in joined)
+            self.add_module(name, BasicConv2d(widths[input_name], widths[name], kernel, stride, padding))
+        self.channels = sum(widths[name] for name in concatenated)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C_in, H, W) to (B, channels, H', W')."""
-        seen = {"x": x, "pool": self._pooled(x)}
-        for name, before in self.reads.items():
-            seen[name] = self.get_submodule(name)(seen[before])
-        return torch.cat([seen[name] for name in self.joined], dim=1)
+        activations = {"x": x, "pool": self._pooled(x)}
+        for name, input_name in self.reads.items():
+            activations[name] = self.get_submodule(name)(activations[input_name])
+        return torch.cat([activations[name] for name in self.concatenated], dim=1)
 
     def _pooled(self, x: Tensor) -> Tensor:
         if self.pool == "shrink":
@@ -124,47 +129,47 @@ class Mixed(nn.Module):
         return F.avg_pool2d(x, 3, 1, padding=1, count_include_pad=False)
 
 
-def _block_a(width: int, pooled: int, divide: int) -> Mixed:
+def _block_a(width: int, pooled: int, divide: int) -> InceptionBlock:
     layers = [
         ("branch1x1", "x", 64, _1, 1),
         *_chain("branch5x5", (48, _1), (64, _5)),
         *_chain("branch3x3dbl", (64, _1), (96, _3), (96, _3)),
         ("branch_pool", "pool", pooled, _1, 1),
     ]
-    return Mixed(
+    return InceptionBlock(
         width, layers, ("branch1x1", "branch5x5_2", "branch3x3dbl_3", "branch_pool"), "average", divide
     )
 
 
-def _block_b(width: int, divide: int) -> Mixed:
+def _block_b(width: int, divide: int) -> InceptionBlock:
     layers = [
         ("branch3x3", "x", 384, _3, 2),
         *_chain("branch3x3dbl", (64, _1), (96, _3), (96, _3), last_stride=2),
     ]
-    return Mixed(width, layers, ("branch3x3", "branch3x3dbl_3", "pool"), "shrink", divide)
+    return InceptionBlock(width, layers, ("branch3x3", "branch3x3dbl_3", "pool"), "shrink", divide)
 
 
-def _block_c(width: int, inside: int, divide: int) -> Mixed:
+def _block_c(width: int, inside: int, divide: int) -> InceptionBlock:
     layers = [
         ("branch1x1", "x", 192, _1, 1),
         *_chain("branch7x7", (inside, _1), (inside, _1x7), (192, _7x1)),
         *_chain("branch7x7dbl", (inside, _1), (inside, _7x1), (inside, _1x7), (inside, _7x1), (192, _1x7)),
         ("branch_pool", "pool", 192, _1, 1),
     ]
-    return Mixed(
+    return InceptionBlock(
         width, layers, ("branch1x1", "branch7x7_3", "branch7x7dbl_5", "branch_pool"), "average", divide
     )
 
 
-def _block_d(width: int, divide: int) -> Mixed:
+def _block_d(width: int, divide: int) -> InceptionBlock:
     layers = [
         *_chain("branch3x3", (192, _1), (320, _3), last_stride=2),
         *_chain("branch7x7x3", (192, _1), (192, _1x7), (192, _7x1), (192, _3), last_stride=2),
     ]
-    return Mixed(width, layers, ("branch3x3_2", "branch7x7x3_4", "pool"), "shrink", divide)
+    return InceptionBlock(width, layers, ("branch3x3_2", "branch7x7x3_4", "pool"), "shrink", divide)
 
 
-def _block_e(width: int, pool: Pool, divide: int) -> Mixed:
+def _block_e(width: int, pool: Pool, divide: int) -> InceptionBlock:
     layers: list[_Layer] = [
         ("branch1x1", "x", 320, _1, 1),
         ("branch3x3_1", "x", 384, _1, 1),
@@ -175,7 +180,7 @@ def _block_e(width: int, pool: Pool, divide: int) -> Mixed:
         ("branch3x3dbl_3b", "branch3x3dbl_2", 384, _3x1, 1),
         ("branch_pool", "pool", 192, _1, 1),
     ]
-    joined = (
+    concatenated = (
         "branch1x1",
         "branch3x3_2a",
         "branch3x3_2b",
@@ -183,7 +188,7 @@ def _block_e(width: int, pool: Pool, divide: int) -> Mixed:
         "branch3x3dbl_3b",
         "branch_pool",
     )
-    return Mixed(width, layers, joined, pool, divide)
+    return InceptionBlock(width, layers, concatenated, pool, divide)
 
 
 class Inception(nn.Module):
@@ -196,11 +201,11 @@ class Inception(nn.Module):
     def __init__(self, config: InceptionConfig) -> None:
         super().__init__()
         self.config, n = config, config.divide
-        self.Conv2d_1a_3x3 = ConvNorm(3, 32 // n, _3, 2, (0, 0))
-        self.Conv2d_2a_3x3 = ConvNorm(32 // n, 32 // n, _3, 1, (0, 0))
-        self.Conv2d_2b_3x3 = ConvNorm(32 // n, 64 // n, _3, 1, (1, 1))
-        self.Conv2d_3b_1x1 = ConvNorm(64 // n, 80 // n, _1, 1, (0, 0))
-        self.Conv2d_4a_3x3 = ConvNorm(80 // n, 192 // n, _3, 1, (0, 0))
+        self.Conv2d_1a_3x3 = BasicConv2d(3, 32 // n, _3, 2, (0, 0))
+        self.Conv2d_2a_3x3 = BasicConv2d(32 // n, 32 // n, _3, 1, (0, 0))
+        self.Conv2d_2b_3x3 = BasicConv2d(32 // n, 64 // n, _3, 1, (1, 1))
+        self.Conv2d_3b_1x1 = BasicConv2d(64 // n, 80 // n, _1, 1, (0, 0))
+        self.Conv2d_4a_3x3 = BasicConv2d(80 // n, 192 // n, _3, 1, (0, 0))
         width = 192 // n
         for letter, pooled in zip("bcd", (32, 64, 64), strict=True):
             width = self._add(f"Mixed_5{letter}", _block_a(width, pooled, n))
@@ -212,7 +217,7 @@ class Inception(nn.Module):
         width = self._add("Mixed_7c", _block_e(width, "max", n))
         self.fc = nn.Linear(width, config.classes)
 
-    def _add(self, name: str, block: Mixed) -> int:
+    def _add(self, name: str, block: InceptionBlock) -> int:
         self.add_module(name, block)
         return block.channels
 

@@ -90,14 +90,14 @@ class LPIPS(nn.Module):
     def _activations(self, x: Tensor) -> list[Tensor]:
         """Return the features at the five taps, (B, C, H, W) each."""
         shift, scale = (x.new_tensor(values)[:, None, None] for values in (SHIFT, SCALE))
-        x, taken = (x - shift) / scale, []
+        x, activations = (x - shift) / scale, []
         for i, layer in enumerate(self.features):
             x = layer(x)
             if i in self.taps:
-                taken.append(
+                activations.append(
                     x.float()
                 )  # the differences are small against the features: not in half precision
-        return taken
+        return activations
 
 
 def _unit(x: Tensor) -> Tensor:
@@ -123,31 +123,31 @@ def _build(steps: tuple[_Step, ...]) -> tuple[list[nn.Module], set[int], list[in
     return layers, taps, widths
 
 
-def find_backbone(net: Net, given: str | Path | None) -> Path:
+def find_backbone(net: Net, path: str | Path | None) -> Path:
     """Return the file of the backbone: the one given, else the one that torchvision's downloads left behind.
 
     Raises:
         WeightsError: there is none; one line that says how to get it.
     """
-    if given is not None:
-        return Path(given).expanduser()
-    left = Path(torch.hub.get_dir()) / "checkpoints" / PUBLISHED[net]
-    if left.is_file():
-        return left
+    if path is not None:
+        return Path(path).expanduser()
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / PUBLISHED[net]
+    if cached.is_file():
+        return cached
     raise WeightsError(
         f"lpips needs the backbone {PUBLISHED[net]} (torchvision's ImageNet weights): "
         "give the file with --lpips-backbone"
     )
 
 
-def find_heads(net: Net, given: str | Path | None = None) -> Path:
+def find_heads(net: Net, path: str | Path | None = None) -> Path:
     """Return the file of the heads: the one given, else the fetched one or that of the installed package `lpips`.
 
     Raises:
         WeightsError: there is none; one line that says how to get it.
     """
-    if given is not None:
-        return Path(given).expanduser()
+    if path is not None:
+        return Path(path).expanduser()
     return find_weights("lpips").parent / f"{net}.pth"
 
 

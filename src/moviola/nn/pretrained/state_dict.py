@@ -35,11 +35,11 @@ def read_state_dict(path: str | Path, what: str) -> dict[str, Tensor]:
         raise WeightsError(f"no file {path} to take the weights of {what} from")
     if path.suffix == ".safetensors":
         return load_tensors(path)
-    held = _read_torch(path, what)
+    content = _read_torch(path, what)
     for key in ("state_dict", "model"):
-        if isinstance(held, dict) and isinstance(held.get(key), dict):
-            held = held[key]
-    return _only_tensors(held, path, what)
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    return _only_tensors(content, path, what)
 
 
 def _read_torch(path: Path, what: str) -> Any:
@@ -64,12 +64,14 @@ def _read_torch(path: Path, what: str) -> Any:
         ) from None
 
 
-def _only_tensors(held: Any, path: Path, what: str) -> dict[str, Tensor]:
+def _only_tensors(content: Any, path: Path, what: str) -> dict[str, Tensor]:
     import torch
 
-    if not isinstance(held, dict) or not all(isinstance(value, torch.Tensor) for value in held.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
         raise WeightsError(f"{path} holds no weights of {what}: a table of names and tensors is wanted")
-    return {str(key): value for key, value in held.items()}
+    return {str(key): value for key, value in content.items()}
 
 
 def fit(network: nn.Module, tensors: dict[str, Tensor], path: str | Path, what: str) -> None:

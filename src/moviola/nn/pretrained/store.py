@@ -165,7 +165,7 @@ def weights_folder(name: str) -> Path:
     return cache_dir() / "weights" / find_pretrained(name).name
 
 
-def whereabouts(name: str) -> tuple[State, Path | None]:
+def locate(name: str) -> tuple[State, Path | None]:
     """Return where the weights of `name` are, and the file: in our cache, in an installed package, or missing.
 
     Quick: a cached entry is looked at, its checksums are not made.
@@ -184,7 +184,7 @@ def find_weights(name: str, metric: str = "") -> Path:
 
     Args:
         name: a key of `PRETRAINED`.
-        metric: who asks, for the error line; the first of the entry's `uses` when empty.
+        metric: name of the metric that needs it, for the error line; the first of the entry's `uses` when empty.
 
     Raises:
         WeightsError: they are not here (one line: how to get them), or the file is not the one that is meant.
@@ -221,13 +221,13 @@ def fetch(name: str, tick: Tick | None = None, source: str | Path | None = None)
     say: Tick = tick or _silent
     if source is None and is_whole(entry):
         return weights_folder(name) / WEIGHTS_NAME
-    if source is None and (found := _sound_installed(entry)):
-        return _store(entry, found)
+    if source is None and (installed := _sound_installed(entry)):
+        return _store(entry, installed)
     with _workplace(name) as folder:
         say(0, "downloading" if source is None else "reading")
-        given = packages.download(entry.package, folder) if source is None else Path(source)
+        archive = packages.download(entry.package, folder) if source is None else Path(source)
         say(1, "unpacking")
-        file = _open_source(entry, given, folder)
+        file = _open_source(entry, archive, folder)
         say(1, "converting")
         path = _store(entry, file)
         say(1)
@@ -239,28 +239,30 @@ def _silent(advance: int = 1, text: str = "") -> None:
 
 
 def _sound_installed(entry: Pretrained) -> Path | None:
-    found = packages.installed_file(entry.import_name, entry.source)
-    return found if found and sha256(found) == entry.sha256 else None
+    installed = packages.installed_file(entry.import_name, entry.source)
+    return installed if installed and sha256(installed) == entry.sha256 else None
 
 
-def _open_source(entry: Pretrained, given: Path, folder: Path) -> Path:
-    """Return the weights' file in `given` (archive, folder or file), unpacked into `folder` where needed."""
-    if not given.exists():
-        raise WeightsError(f"no file or folder {given} to take the {entry.name} weights from")
-    if packages.is_archive(given):
+def _open_source(entry: Pretrained, archive: Path, folder: Path) -> Path:
+    """Return the weights' file in `archive` (archive, folder or file), unpacked into `folder` where needed."""
+    if not archive.exists():
+        raise WeightsError(f"no file or folder {archive} to take the {entry.name} weights from")
+    if packages.is_archive(archive):
         inside = PurePosixPath(entry.import_name) / entry.source
-        packages.unpack(given, [str(inside), *(str(inside.parent / extra) for extra in entry.extras)], folder)
+        packages.unpack(
+            archive, [str(inside), *(str(inside.parent / extra) for extra in entry.extras)], folder
+        )
         return folder / inside
-    if given.is_file():
-        return given
+    if archive.is_file():
+        return archive
     for path in (
-        given / entry.source,
-        given / entry.import_name / entry.source,
-        given / Path(entry.source).name,
+        archive / entry.source,
+        archive / entry.import_name / entry.source,
+        archive / Path(entry.source).name,
     ):
         if path.is_file():
             return path
-    raise WeightsError(f"{given} holds no {Path(entry.source).name}, the {entry.name} weights")
+    raise WeightsError(f"{archive} holds no {Path(entry.source).name}, the {entry.name} weights")
 
 
 # --- the cache ---------------------------------------------------------------------------------------------------
@@ -275,15 +277,15 @@ def is_whole(entry: Pretrained) -> bool:
 def _is_current(entry: Pretrained) -> bool:
     folder = weights_folder(entry.name)
     try:
-        about = json.loads((folder / SOURCE_NAME).read_text(encoding="utf-8"))
+        record = json.loads((folder / SOURCE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if about != _about(entry):
+    if record != _source_record(entry):
         return False
     return all((folder / name).is_file() for name in (WEIGHTS_NAME, SUMS_NAME, *entry.extras))
 
 
-def _about(entry: Pretrained) -> dict[str, object]:
+def _source_record(entry: Pretrained) -> dict[str, object]:
     return {"package": entry.package, "source_sha256": entry.sha256, "version": entry.version}
 
 
@@ -302,7 +304,7 @@ def _store(entry: Pretrained, source: Path) -> Path:
         write_atomic(new / WEIGHTS_NAME, save(tensors, metadata={"format": "pt"}))
         for extra in entry.extras:
             shutil.copyfile(source.parent / extra, new / extra)
-        write_atomic(new / SOURCE_NAME, (json.dumps(_about(entry), indent=2) + "\n").encode())
+        write_atomic(new / SOURCE_NAME, (json.dumps(_source_record(entry), indent=2) + "\n").encode())
         write_sums(new)
         into_place(new, weights_folder(entry.name), lambda: is_whole(entry) or None)
     return weights_folder(entry.name) / WEIGHTS_NAME
@@ -310,14 +312,14 @@ def _store(entry: Pretrained, source: Path) -> Path:
 
 def _check(entry: Pretrained, path: Path, digest: str) -> None:
     try:
-        found = sha256(path)
+        actual = sha256(path)
     except OSError as error:
         raise WeightsError(
             f"cannot read {path}, part of the {entry.name} weights: {error.strerror}"
         ) from None
-    if found != digest:
+    if actual != digest:
         raise WeightsError(
-            f"{path} is not the file of {entry.package} (its SHA-256 begins {found[:12]}, not {digest[:12]}); "
+            f"{path} is not the file of {entry.package} (its SHA-256 begins {actual[:12]}, not {digest[:12]}); "
             f'run "moviola models fetch {entry.name}"'
         )
 

@@ -17,8 +17,8 @@ from moviola.core.errors import ConfigError
 from moviola.nn.pretrained.hub import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    HubSource,
     Normalise,
-    Place,
     import_transformers,
     load_network,
     read_preparation,
@@ -86,5 +86,5 @@ def load_videomae(folder: str | Path, device: str | torch.device = "cpu", metric
 def _architectures(source: str | Path, metric: str) -> list[str]:
     """Return the classes that the folder or hub entry says it was written by."""
     transformers = import_transformers(metric)
-    said, _ = Place.of(source, metric).open(transformers.PretrainedConfig.get_config_dict)
-    return list(said.get("architectures") or [])
+    config, _ = HubSource.of(source, metric).open(transformers.PretrainedConfig.get_config_dict)
+    return list(config.get("architectures") or [])

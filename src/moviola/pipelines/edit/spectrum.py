@@ -103,7 +103,7 @@ def _tracks(frames: Tensor, window: int, points: int) -> list[Tensor]:
     for start in range(0, len(frames) - window + 1, max(window // 2, 1)):
         piece = frames[start : start + window]
         tracked = track(piece, corners(piece[0], points))
-        kept = tracked.seen.all(dim=0)
+        kept = tracked.visible.all(dim=0)
         if kept.any():
             positions.append(tracked.positions[:, kept])
     return positions

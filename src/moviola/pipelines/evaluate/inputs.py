@@ -15,7 +15,7 @@ from moviola.core.names import name_bytes
 from moviola.core.times import Clock, Times
 from moviola.core.video import Video
 from moviola.data.codec.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from moviola.data.layouts import Clip, VideoClip
+from moviola.data.layouts import StoredClip, VideoClip
 from moviola.data.sources import Source, open_source
 
 Given = str | Path | Source | Video | Sequence[Video | str | Path]
@@ -208,7 +208,7 @@ def _gathered(given: Sequence[Any], which: str) -> VideoSet:
     return VideoSet(entries, "", "list", skipped)
 
 
-def _probe(clip: Clip) -> Facts:
+def _probe(clip: StoredClip) -> Facts:
     """Look into a video file; a member of a zip is named by the zip."""
     from moviola.data import codec
 
@@ -223,7 +223,7 @@ def _probe(clip: Clip) -> Facts:
     return Facts(info.frames, info.height, info.width, clock.fps, info.codec, clock.times)
 
 
-def _picture_codec(clip: Clip | None) -> str:
+def _picture_codec(clip: StoredClip | None) -> str:
     """How the pictures of a clip are stored, by the suffix of the first; "decoded" for a cache of frames."""
     if clip is None:
         return "decoded"

@@ -12,7 +12,7 @@ from moviola.core.times import Clock, note_on_rate
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.codec.formats import WRITE_SUFFIXES
-from moviola.data.layouts import Clip, FramesClip, VideoClip
+from moviola.data.layouts import FramesClip, StoredClip, VideoClip
 from moviola.data.sources import LIST_SUFFIXES, Source, open_source
 from moviola.pipelines.refine.passes import PIECE
 
@@ -112,7 +112,7 @@ def open_clips(path: str | Path, layout: str, skip_bad: bool) -> tuple[list[Inpu
     return found, skipped
 
 
-def _opener(clip: Clip) -> Callable[[bool], Iterator[Video]]:
+def _opener(clip: StoredClip) -> Callable[[bool], Iterator[Video]]:
     def pieces(audio: bool) -> Iterator[Video]:
         if not isinstance(clip, VideoClip):
             yield from clip.stream(PIECE)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moviola.core.errors import ConfigError
-from moviola.data.mixed import Mixed
+from moviola.data.sample_mixture import SampleMixture
 
 
 class One:
@@ -28,12 +28,12 @@ def shares(mixed, draws=4000):
 def test_proportions():
     """As asked, within what chance allows; a share of 0 is never drawn."""
     sets = [One(0), One(1), One(2)]
-    assert shares(Mixed(sets)) == pytest.approx([1 / 3] * 3, abs=0.03)
-    assert shares(Mixed(sets, [3, 0, 1])) == pytest.approx([0.75, 0, 0.25], abs=0.03)
+    assert shares(SampleMixture(sets)) == pytest.approx([1 / 3] * 3, abs=0.03)
+    assert shares(SampleMixture(sets, [3, 0, 1])) == pytest.approx([0.75, 0, 0.25], abs=0.03)
 
 
 @pytest.mark.parametrize("given", [[1], [1, -1], [0, 0]])
 def test_bad_shares(given):
     """Too few, below 0, all 0."""
     with pytest.raises(ConfigError, match="2 data sets need as many shares"):
-        Mixed([One(0), One(1)], given)
+        SampleMixture([One(0), One(1)], given)

@@ -13,7 +13,7 @@ from moviola.core.video import Video
 from moviola.data.codec.ticks import Bounds
 
 
-class Schedule:
+class FrameClock:
     """The times of frames, from a list of all, from the pieces, or from a constant rate.
 
     Args:
@@ -26,12 +26,12 @@ class Schedule:
     """
 
     def __init__(self, fps: Rate, times: Sequence[Rate] | None) -> None:
-        self._whole: Clock | None = None
-        self.known: Times | None = None
+        self._full_clock: Clock | None = None
+        self.times: Times | None = None
         if times is not None:
-            self.known = as_times(times, len(times))
-            fps = mean_rate(self.known, fps)
-            self._whole = Clock(len(times), fps, self.known)
+            self.times = as_times(times, len(times))
+            fps = mean_rate(self.times, fps)
+            self._full_clock = Clock(len(times), fps, self.times)
         self.nominal = nominal_rate(fps)
         self._count, self._end = 0, Fraction(0)
 
@@ -42,13 +42,13 @@ class Schedule:
             FormatError: more frames than times, or a piece of variable rate after one of constant rate.
         """
         first, self._count = self._count, self._count + len(piece)
-        if self._whole is not None:
-            if self._count > self._whole.count:
-                raise FormatError(f"{path}: frame {self._whole.count} is given, but only so many times")
-            return [self._whole.at(i) for i in range(first, self._count + 1)]
+        if self._full_clock is not None:
+            if self._count > self._full_clock.count:
+                raise FormatError(f"{path}: frame {self._full_clock.count} is given, but only so many times")
+            return [self._full_clock.at(i) for i in range(first, self._count + 1)]
         if not first and piece.times is not None:
-            self.known = piece.times
-        if self.known is None:
+            self.times = piece.times
+        if self.times is None:
             if piece.times is not None:
                 raise FormatError(
                     f"{path}: a piece of variable rate follows one of constant rate; give the times of all frames"

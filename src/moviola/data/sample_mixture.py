@@ -10,7 +10,7 @@ from moviola.core.errors import ConfigError
 from moviola.data.loader import Sample, Samples
 
 
-class Mixed:
+class SampleMixture:
     """Draws each sample from one of several sets.
 
     Args:
@@ -30,5 +30,5 @@ class Mixed:
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """Return a sample of one of the sets."""
-        chosen = int(np.searchsorted(self._until, rng.random(), side="right"))
-        return self.sets[min(chosen, len(self.sets) - 1)].sample(rng)
+        index = int(np.searchsorted(self._until, rng.random(), side="right"))
+        return self.sets[min(index, len(self.sets) - 1)].sample(rng)

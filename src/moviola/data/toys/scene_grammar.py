@@ -10,7 +10,7 @@ from moviola.data.toys import digits, icons
 from moviola.data.toys.motion import PHRASES
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_SILENT = (
+_IGNORED = (
     "a",
     "an",
     "the",
@@ -23,7 +23,7 @@ _SILENT = (
     "it",
     "that",
 )  # words that say nothing
-_SAID = {
+_MOTION_SYNONYMS = {
     "left-right": ("moving left and right", "move left and right", "left and right", "right and left"),
     "up-down": ("moving up and down", "move up and down", "up and down", "down and up"),
     "orbit-clockwise": ("orbiting clockwise", "orbit clockwise", "circles clockwise", "circling clockwise"),
@@ -49,7 +49,7 @@ def _value(name: str, *phrases: str) -> Value:
 
 
 def _motions() -> Slot:
-    values = tuple(_value(phrase, phrase, *_SAID[name]) for name, phrase in PHRASES.items())
+    values = tuple(_value(phrase, phrase, *_MOTION_SYNONYMS[name]) for name, phrase in PHRASES.items())
     return Slot(name="motion", values=values)
 
 
@@ -65,4 +65,4 @@ def scene_grammar(toy: str) -> Grammar:
         colours = Slot(name="colour", values=tuple(_value(f"a {c}", c) for c in icons.COLOURS), visible=True)
         names = Slot(name="icon", values=tuple(_value(n, n) for n in icons.NAMES), visible=True)
         slots, template = (colours, names, motion), "{colour} {icon} {motion}"
-    return Grammar(template=template, slots=slots, ignore=_SILENT, elements=2)
+    return Grammar(template=template, slots=slots, ignore=_IGNORED, elements=2)
