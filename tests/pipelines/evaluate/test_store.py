@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -122,6 +123,25 @@ def test_a_file_that_another_process_has_replaced_is_left(tmp_path):
     assert second.read(b"x", [b"clip2"]) == {b"clip2": row_of(2)[2:]}
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_cache_that_is_deleted_meanwhile(tmp_path, begun):
+    """The folder may be deleted at any time: the next write begins it anew, or goes to what another has begun."""
+    store, other = FeatureStore(tmp_path / "c"), FeatureStore(tmp_path / "c")
+    store.write([row_of(1)])
+    shutil.rmtree(tmp_path / "c")
+    if begun:
+        other.write([row_of(3)])
+    with pytest.warns(
+        Note, match=r"features\.sqlite was removed meanwhile; the features in it are made anew"
+    ):
+        store.write([row_of(2)])
+    clips = [b"clip1", b"clip2", b"clip3"]
+    expected = {b"clip2": row_of(2)[2:]} | ({b"clip3": row_of(3)[2:]} if begun else {})
+    assert store.read(b"x", clips) == other.read(b"x", clips) == expected
+    store.close()
+    other.close()
 
 
 def run_together(*processes: tuple[str, ...]) -> list[int]:

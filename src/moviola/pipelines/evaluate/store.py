@@ -110,18 +110,20 @@ class FeatureStore:
         self._connection = None
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `work` does with the open file; one that is damaged is begun anew, once."""
+        """Return what `work` does with the open file; one that is damaged or gone is begun anew, once."""
         with write_errors(self.root):
             try:
                 return work(self._open())
             except sqlite3.DatabaseError as error:
-                if _code(error) not in _DAMAGE:
+                removed = _code(error, 0xFFFF) == sqlite3.SQLITE_READONLY_DBMOVED
+                if not removed and _code(error) not in _DAMAGE:
                     raise
-            self._remove()
+            self._remove("was removed meanwhile" if removed else "is damaged")
             return work(self._open())
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
+            self.root.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=_TIMEOUT, isolation_level=None)
             self._connection.text_factory = bytes  # a damaged row may hold a text that is none
             self._inode = os.stat(self.path).st_ino
@@ -129,9 +131,9 @@ class FeatureStore:
             self._connection.execute(_CREATE)
         return self._connection
 
-    def _remove(self) -> None:
-        """Remove the damaged file, unless another process has begun a new one in its place."""
-        note(f"{self.path} is damaged; the features in it are made anew")
+    def _remove(self, why: str) -> None:
+        """Remove the file, unless another process has begun a new one in its place."""
+        note(f"{self.path} {why}; the features in it are made anew")
         self.close()
         with suppress(FileNotFoundError):
             if os.stat(self.path).st_ino == self._inode:
@@ -144,6 +146,6 @@ def _insert(database: sqlite3.Connection, records: Sequence[tuple[bytes | int, .
         database.executemany(_INSERT, records)
 
 
-def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code."""
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+def _code(error: sqlite3.Error, mask: int = 0xFF) -> int:
+    """Return SQLite's result code: the primary one, or under a wider mask the extended one."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & mask
