@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import re
 import struct
@@ -21,7 +22,7 @@ from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.layouts import FramesClip
 from moviola.data.sources import Source, open_source, split
-from moviola.data.stores import FolderStore
+from moviola.data.stores import FolderStore, ZipStore
 
 
 def pixels(seed: int, frames: int = 5, height: int = 8, width: int = 12) -> np.ndarray:
@@ -395,6 +396,29 @@ def test_the_order_is_total(names, random):
 def test_the_order_counts():
     names = ["a10/1", "a9/2", "a9/10", "B/1", "a9.x/1", "2.npz", "0010.npz"]
     assert natural_sorted(names) == ["2.npz", "0010.npz", "a9/2", "a9/10", "a9.x/1", "a10/1", "B/1"]
+
+
+def test_digests_follow_the_content_alone(tmp_path):
+    """In a folder and in a zip, packed or not: the SHA-256 of the bytes."""
+    (tmp_path / "set" / "d").mkdir(parents=True)
+    contents = {"a.bin": bytes(70_000), "d/b.bin": b"other"}
+    for name, data in contents.items():
+        (tmp_path / "set" / name).write_bytes(data)
+    stores: list[FolderStore | ZipStore] = [FolderStore(tmp_path / "set")]
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        path = tmp_path / f"{method}.zip"
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, data in contents.items():
+                archive.writestr(name, data)
+        stores.append(ZipStore(path))
+    for store in stores:
+        for name, data in contents.items():
+            assert store.digest(name) == hashlib.sha256(data).hexdigest()
+    assert not stores[0].is_settled("a.bin") and stores[1].is_settled("a.bin")
+    harmed = tmp_path / f"{zipfile.ZIP_STORED}.zip"
+    harmed.write_bytes(harmed.read_bytes().replace(b"other", b"ether"))
+    with pytest.raises(VideoReadError, match=r"d/b\.bin cannot be unpacked: Bad CRC-32"):
+        ZipStore(harmed).digest("d/b.bin")
 
 
 def test_the_fingerprint_follows_the_content(tmp_path, packed):

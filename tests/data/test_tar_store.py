@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import pickle
@@ -24,7 +25,7 @@ def write(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
-def test_members_are_what_tarfile_reads(tmp_path):
+def test_members_are_what_tarfile_reads(tmp_path, monkeypatch):
     members = {
         "./b10.txt": b"ten",
         "b2.txt": os.urandom(70_000),
@@ -49,6 +50,11 @@ def test_members_are_what_tarfile_reads(tmp_path):
         assert copy.suffix == ".mp4" and copy.read_bytes() == b"film"
     assert not copy.exists() and store.shard("z.MP4") == two and store.where("e") == f"{one}:e"
     assert len({store.stamp(name) for name in store.names()}) == 5
+    for name in store.names():
+        assert store.digest(name) == hashlib.sha256(store.read_bytes(name)).hexdigest()
+    assert not store.is_settled("e")  # written a moment ago
+    monkeypatch.setattr("moviola.core.contents._SETTLED", -1)
+    assert store.is_settled("z.MP4")
 
 
 def test_shards_by_pattern(tmp_path):

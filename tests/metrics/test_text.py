@@ -62,7 +62,7 @@ def clip(*colours, caption=None, name="a.mp4"):
 def test_clip_score(embedder):
     """100 where frames are what the caption says, 0 where they are not, the mean over frames."""
     extractor = ClipScoreExtractor(embedder)
-    assert isinstance(extractor, Extractor) and extractor.needs_caption
+    assert isinstance(extractor, Extractor) and extractor.reads == ("caption",)
     score = extractor(clip("red", "red", "blue", (255, 255, 0), caption="a red square"))["clip-score"]
     assert score.shape == () and score.dtype == np.float32
     assert float(score) == pytest.approx(100 * (1 + 1 + 0 + 0.5**0.5) / 4)

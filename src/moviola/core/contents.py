@@ -76,7 +76,7 @@ def _of_file(path: Path) -> str:
         if marked == mark and len(digest) == 64:
             return digest
     digest = _read(path)
-    if mark == change_mark(path) and _is_settled(path):
+    if mark == change_mark(path) and is_settled(path):
         with suppress(OSError, InputError):  # a cache that cannot be written costs time alone
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(kept, f"{mark} {digest}".encode())
@@ -88,7 +88,11 @@ def _read(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_settled(path: Path) -> bool:
-    """Return whether a later write would have another time than the last one."""
+def is_settled(path: str | Path) -> bool:
+    """Return whether a later write of a file would have another time, and so another `change_mark`, than the last one.
+
+    Raises:
+        OSError: no such file.
+    """
     state = os.stat(path)
     return time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > _SETTLED

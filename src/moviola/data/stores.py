@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from moviola.core.contents import change_mark
+from moviola.core.contents import change_mark, contents, is_settled
 from moviola.core.errors import InputError, VideoReadError
 from moviola.core.names import natural_sorted
 
@@ -40,6 +41,14 @@ class Store(Protocol):
 
     def stamp(self, name: str) -> str:
         """Return what changes when the content of `name` does: size and time, or size and checksum."""
+        ...
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 (hex) of the content of `name`; `InputError` when it cannot be read."""
+        ...
+
+    def is_settled(self, name: str) -> bool:
+        """Return whether any later change of `name` would give it another stamp."""
         ...
 
     def as_file(self, name: str) -> AbstractContextManager[Path]:
@@ -83,6 +92,14 @@ class FolderStore:
             return change_mark(self.root / name)
         except OSError as error:
             raise InputError(f"{self.where(name)} cannot be read: {error.strerror}") from None
+
+    def digest(self, name: str) -> str:
+        """See `Store`."""
+        return contents(self.root / name)
+
+    def is_settled(self, name: str) -> bool:
+        """See `Store`: two writes within the file system's clock have one time."""
+        return is_settled(self.root / name)
 
     @contextmanager
     def as_file(self, name: str) -> Iterator[Path]:
@@ -139,6 +156,15 @@ class ZipStore:
     def stamp(self, name: str) -> str:
         """See `Store`: size and CRC-32 of the content."""
         return self._members[name][1]
+
+    def digest(self, name: str) -> str:
+        """See `Store`."""
+        with self._unpacking(name), self._archive().open(self._members[name][0]) as member:
+            return hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
+
+    def is_settled(self, name: str) -> bool:
+        """See `Store`: a checksum does not wait for a clock."""
+        return name in self._members
 
     @contextmanager
     def as_file(self, name: str) -> Iterator[Path]:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tarfile
 import tempfile
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from moviola.core.contents import change_mark
+from moviola.core.contents import change_mark, is_settled
 from moviola.core.errors import InputError
 from moviola.core.names import natural_sorted
 from moviola.data.stores import is_hidden
@@ -83,6 +84,22 @@ class TarStore:
         place = self._places[name]
         return f"{place.offset} {place.size} {change_mark(place.shard)}"
 
+    def digest(self, name: str) -> str:
+        """See `moviola.data.stores.Store`."""
+        digest, place = hashlib.sha256(), self._places[name]
+        try:
+            with place.shard.open("rb") as file:
+                file.seek(place.offset)
+                for data in _chunks(file, place.size):
+                    digest.update(data)
+        except OSError as error:
+            raise InputError(f"{self.where(name)} cannot be read: {error.strerror}") from None
+        return digest.hexdigest()
+
+    def is_settled(self, name: str) -> bool:
+        """See `moviola.data.stores.Store`: as its archive is."""
+        return is_settled(self.shard(name))
+
     @contextmanager
     def as_file(self, name: str) -> Iterator[Path]:
         """See `moviola.data.stores.Store`: a temporary copy with the same suffix, gone afterwards."""
@@ -92,7 +109,7 @@ class TarStore:
             try:
                 with place.shard.open("rb") as file, path.open("wb") as copy:
                     file.seek(place.offset)
-                    _copy(file, copy, place.size)
+                    copy.writelines(_chunks(file, place.size))
             except OSError as error:
                 raise InputError(f"{self.where(name)} cannot be read: {error.strerror}") from None
             yield path
@@ -161,10 +178,8 @@ def _members(shard: Path) -> Iterator[tuple[str, _Place]]:
         raise InputError(f"{shard} cannot be read: {error.strerror or error}") from None
 
 
-def _copy(file: BinaryIO, copy: BinaryIO, size: int) -> None:
-    while size > 0:
-        data = file.read(min(size, 1 << 20))
-        if not data:
-            return
-        copy.write(data)
+def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield the next `size` bytes of a file, or as many as there are, a MiB at a time."""
+    while size > 0 and (data := file.read(min(size, 1 << 20))):
+        yield data
         size -= len(data)

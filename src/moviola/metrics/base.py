@@ -53,6 +53,9 @@ class Extractor(Protocol):
 
     Attributes:
         name: short, unique among extractors: "i3d", "fvmd-lk", "flow" ...
+
+    One that also has `reads`, a tuple of "name", "label" and "caption", says which of these its outputs depend on
+    beside the frames: features are kept by them too. Without it they are kept by all three.
     """
 
     name: str

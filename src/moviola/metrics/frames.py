@@ -96,6 +96,7 @@ class FrameExtractor:
     """
 
     name = EXTRACTOR
+    reads = ()
 
     def __init__(self, network: ImageNetwork) -> None:
         self.network = network

@@ -40,6 +40,7 @@ class MotionExtractor:
     """
 
     name = "fvmd-lk"
+    reads = ()
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device

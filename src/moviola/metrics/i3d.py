@@ -50,6 +50,7 @@ class I3DExtractor:
     """
 
     name = "i3d"
+    reads = ()
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class TorchScriptI3DExtractor:
     """
 
     name = "i3d"
+    reads = ()
 
     def __init__(self, path: str | Path, device: str = "cpu") -> None:
         import torch

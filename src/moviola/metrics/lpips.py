@@ -29,6 +29,7 @@ class LpipsExtractor:
     """
 
     name = "lpips"
+    reads = ()
 
     def __init__(
         self, network: LPIPS, identity: Mapping[str, str], device: str = "cpu", batch: int = 8

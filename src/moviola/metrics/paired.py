@@ -29,6 +29,8 @@ class FrameComparison:
         settings: what it is, in words; part of the cache key.
     """
 
+    reads = ()
+
     def __init__(self, name: str, compare: Compare, settings: str) -> None:
         self.name, self.compare, self.settings = name, compare, settings
 

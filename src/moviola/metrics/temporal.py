@@ -40,6 +40,7 @@ class FlowExtractor:
     """
 
     name = "flow"
+    reads = ()
 
     def __init__(self, flow: str = "lk", raft: Path | None = None, device: str = "cpu") -> None:
         self.flow, self.raft, self.device = flow, raft, device
@@ -101,6 +102,7 @@ class FlickerExtractor:
     """How much pixels swing back and forth from frame to frame; needs no flow."""
 
     name = "flicker"
+    reads = ()
 
     def identity(self) -> dict[str, str]:
         """Return what changes the output."""

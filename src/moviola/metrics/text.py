@@ -61,7 +61,7 @@ class ClipScoreExtractor:
     """
 
     name = "clip-score"
-    needs_caption = True
+    reads = ("caption",)
 
     def __init__(self, embedder: ClipEmbedder) -> None:
         self.embedder = embedder
@@ -89,7 +89,7 @@ class FrameAccuracyExtractor:
     """
 
     name = "fram-acc"
-    needs_caption = True
+    reads = ("caption",)
 
     def __init__(self, embedder: ClipEmbedder, candidates: Sequence[str]) -> None:
         self.embedder = embedder
@@ -126,6 +126,7 @@ class TemporalConsistencyExtractor:
     """
 
     name = "tmp-con"
+    reads = ()
 
     def __init__(self, embedder: ClipEmbedder) -> None:
         self.embedder = embedder
@@ -160,7 +161,7 @@ class ConSEExtractor:
     """
 
     name = "conse"
-    needs_caption = True
+    reads = ("caption",)
 
     def __init__(
         self,

@@ -37,6 +37,8 @@ class VideoTransformerExtractor:
         device: where it runs.
     """
 
+    reads = ()
+
     def __init__(
         self,
         network: VideoMAE | VJEPA,

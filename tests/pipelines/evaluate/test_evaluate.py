@@ -92,7 +92,7 @@ def test_the_second_time_nothing_is_decoded(sets, metrics, tiny):
     fake = next(sets[1].iterdir())
     Video(open_source(fake).read(0).frames[::-1], 10).save(fake)
     assert plain(evaluate(*sets, metrics(), FRAMES_8)) != first
-    assert len(tiny.seen) == 9
+    assert tiny.seen == [fake.name]
 
 
 def test_no_cache_leaves_nothing(sets, metrics, own_cache):

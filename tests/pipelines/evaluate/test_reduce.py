@@ -10,8 +10,8 @@ import pytest
 from moviola.metrics.catalog import Metric, find_metric
 from moviola.metrics.video_distance import FrechetMeasure, KernelMeasure
 from moviola.pipelines.evaluate import honesty
+from moviola.pipelines.evaluate.assemble import Features
 from moviola.pipelines.evaluate.reduce import Draws, Table, mean_interval, score_mean, score_set
-from moviola.pipelines.evaluate.store import Features
 
 
 def fvd(ddof: int = 1) -> Metric:

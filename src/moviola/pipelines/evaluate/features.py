@@ -7,8 +7,8 @@ depends on the clips alone. `serial` does it here; `moviola.scale` does it on a 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,29 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from moviola.core.errors import InputError, MoviolaError
-from moviola.core.names import name_bytes
+from moviola.core.errors import InputError, MoviolaError, OutputError
+from moviola.core.notes import note
 from moviola.core.progress import Tick
 from moviola.core.seeds import numpy_generator
 from moviola.core.video import Video
 from moviola.data.corrupt import Damage
 from moviola.metrics.base import Sample
+from moviola.pipelines.evaluate.assemble import Features, StoredColumn
+from moviola.pipelines.evaluate.keys import READS, ClipKeys, extractor_key
 from moviola.pipelines.evaluate.samples import Plan, cut_clip
-from moviola.pipelines.evaluate.store import FORMAT, Features, FeatureStore
+from moviola.pipelines.evaluate.store import FeatureStore, Row
 
 _SIDES = ("real", "fake")
 BLOCK = 16
 """Clips that are worked on between two writes to disk."""
+_TURNS = 3  # what another process removed from the cache meanwhile is made again
 
 
 class FrameDigest:
     """What tells whether two clips show the same frames, and whether the decoder had to mend any of them."""
 
     name = "frames"
+    reads = ()
 
     def identity(self) -> dict[str, str]:
         """See `moviola.metrics.base.Extractor`."""
@@ -94,6 +98,7 @@ class DamagedView:
     def __init__(self, extractor: Any, damager: Damager, paired: bool) -> None:
         self.extractor, self.damager, self.paired = extractor, damager, paired
         self.name = f"{extractor.name} of {damager.damage.name}"
+        self.reads = ("name", *getattr(extractor, "reads", READS))  # the name seeds the damage
 
     def identity(self) -> dict[str, str]:
         """See `moviola.metrics.base.Extractor`."""
@@ -114,15 +119,25 @@ class Column:
         which: "real", "fake" or "pair".
         extractor: an `Extractor`, or a `PairExtractor` for "pair".
         names: of the planned clips or pairs.
-        key: sha256 (hex) of everything that decides the features.
+        key: SHA-256 of the extractor.
         only: the rows that are wanted.
     """
 
     which: str
     extractor: Any
     names: tuple[str, ...]
-    key: str
+    key: bytes
     only: frozenset[int]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The sets that the extractor looks at."""
+        return _SIDES if self.which == "pair" else (self.which,)
+
+    @property
+    def identity(self) -> tuple[str, bytes, frozenset[int]]:
+        """Equal for columns of one run that hold the same."""
+        return self.which, self.key, self.only
 
 
 @dataclass(frozen=True)
@@ -194,9 +209,8 @@ class Job:
             row = getattr(unit, column.which)
             if row is None or row not in self.wanted[number]:
                 continue
-            shown = _SIDES if column.which == "pair" else (column.which,)
-            if all(which in samples for which in shown):
-                made = column.extractor(*(samples[which] for which in shown))
+            if all(which in samples for which in column.shown):
+                made = column.extractor(*(samples[which] for which in column.shown))
                 block.rows.setdefault(number, {})[row] = made
 
 
@@ -213,28 +227,13 @@ def serial(job: Job, blocks: Sequence[Sequence[Unit]]) -> Iterator[Block]:
 def set_column(plan: Plan, extractor: Any, only: Iterable[int] | None = None) -> Column:
     """Return the column of an extractor over a set; `only` some of its rows, or all."""
     rows = frozenset(range(len(plan.cuts)) if only is None else only)
-    names = tuple(cut.name for cut in plan.cuts)
-    return Column(plan.which, extractor, names, _key(extractor, [_plan_key(plan), sorted(rows)]), rows)
+    return Column(plan.which, extractor, tuple(cut.name for cut in plan.cuts), extractor_key(extractor), rows)
 
 
 def pair_column(plans: Mapping[str, Plan], pairs: Sequence[tuple[int, int]], extractor: Any) -> Column:
     """Return the column of a pair extractor over (real row, fake row) pairs; it goes by the names of FAKE."""
-    parts = [_plan_key(plans["real"]), _plan_key(plans["fake"]), [list(pair) for pair in pairs]]
     names = tuple(plans["fake"].cuts[row].name for _, row in pairs)
-    return Column("pair", extractor, names, _key(extractor, parts), frozenset(range(len(pairs))))
-
-
-def _plan_key(plan: Plan) -> str:
-    """Hash what decides the clips of a set: the files, the frames taken, and what is done to them."""
-    digest = hashlib.sha256(f"{plan.fingerprint}\t{plan.side.key()}\n".encode())
-    for cut in plan.cuts:
-        digest.update(name_bytes(f"{cut.name}\t{cut.indices.tolist()}\t{cut.entry.caption}\n"))
-    return digest.hexdigest()
-
-
-def _key(extractor: Any, parts: Sequence[Any]) -> str:
-    what = [FORMAT, extractor.name, sorted(extractor.identity().items()), *parts]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+    return Column("pair", extractor, names, extractor_key(extractor), frozenset(range(len(pairs))))
 
 
 def extract(
@@ -268,27 +267,108 @@ def extract(
     Raises:
         InputError: a clip that cannot be decoded (unless `skip_bad`), or none that can.
         OutputError: the cache cannot be written.
+        ConfigError: features whose shape differs from clip to clip.
     """
-    stores = [FeatureStore(root, c.key, c.names, c.extractor.name) for c in columns]
-    found: list[Features | None] = [store.read() for store in stores]
-    wanted = []
-    for column, store, ready in zip(columns, stores, found, strict=True):
-        done, failed = (set(column.only), ready.failed) if ready else store.done()
+    with closing(FeatureStore(root)) as store:
+        cached = _Cached(plans, pairs, columns, store)
+        for turn in range(_TURNS):
+            job = Job(plans, tuple(columns), cached.missing(skip_bad), skip_bad)
+            units = _units(job, pairs)
+            if expect is not None and turn == 0:
+                expect(sum((unit.real is not None) + (unit.fake is not None) for unit in units))
+            if not units:
+                return cached.features()
+            for made in mapper(job, [units[i : i + block] for i in range(0, len(units), block)]):
+                cached.write(made, job)
+                if tick is not None:
+                    tick(made.clips, "")
+                if made.error is not None:
+                    raise made.error
+    raise OutputError(f"the feature cache {root} does not keep what is written to it")
+
+
+class _Cached:
+    """What the cache holds of the columns of a run.
+
+    Args:
+        plans, pairs, columns: as for `extract`.
+        store: the cache.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[str, Plan],
+        pairs: Sequence[tuple[int, int]],
+        columns: Sequence[Column],
+        store: FeatureStore,
+    ) -> None:
+        self.store, self.pairs = store, pairs
+        self.keys = {which: ClipKeys(plan, store) for which, plan in plans.items()}
+        self._pair_of = {
+            (which, clip): row
+            for row, both in enumerate(pairs)
+            for which, clip in zip(_SIDES, both, strict=True)
+        }
+        self.columns = [self._stored(column) for column in columns]
+        self._found = [(Features((), (), {}), sorted(column.only)) for column in columns]
+
+    def missing(self, skip_bad: bool) -> tuple[frozenset[int], ...]:
+        """Return for each column the rows that have to be made; raises InputError for a failure that stops the run."""
+        self._found = [
+            column.read() if missing else (features, missing)
+            for column, (features, missing) in zip(self.columns, self._found, strict=True)
+        ]
+        failed = [features.failed[0] for features, _ in self._found if features.failed]
         if failed and not skip_bad:
             raise InputError(failed[0][1])
-        bad = {name for name, _ in failed}
-        wanted.append(frozenset(row for row in column.only - done if column.names[row] not in bad))
-    job = Job(plans, tuple(columns), tuple(wanted), skip_bad)
-    units = _units(job, pairs)
-    if expect is not None:
-        expect(sum((unit.real is not None) + (unit.fake is not None) for unit in units))
-    for made in mapper(job, [units[i : i + block] for i in range(0, len(units), block)]):
-        _keep(made, job, stores, pairs)
-        if tick is not None:
-            tick(made.clips, "")
-        if made.error is not None:
-            raise made.error
-    return [ready if ready else store.finish() for store, ready in zip(stores, found, strict=True)]
+        return tuple(frozenset(missing) for _, missing in self._found)
+
+    def write(self, block: Block, job: Job) -> None:
+        """Keep what a block made, in one transaction."""
+        self._check_files(block, job)
+        rows: list[Row] = []
+        for number, (column, stored) in enumerate(zip(job.columns, self.columns, strict=True)):
+            rows += [stored.row(row, outputs) for row, outputs in block.rows.get(number, {}).items()]
+            for which, clip, reason in block.failed:
+                row = self._pair_of.get((which, clip)) if column.which == "pair" else clip
+                if row in job.wanted[number] and column.which in (which, "pair"):
+                    rows.append(stored.failure(row, reason))
+        self.store.write(rows)
+
+    def features(self) -> list[Features]:
+        """Return the features of all columns, none of which misses any; raises InputError where one is empty."""
+        if self.store.damaged:
+            note(f"{self.store.path} held {self.store.damaged} damaged rows; they were made anew")
+        for column, (features, _) in zip(self.columns, self._found, strict=True):
+            if not features.rows:
+                first = f"; the first: {features.failed[0][1]}" if features.failed else ""
+                raise InputError(f"none of {len(column.names)} clips could be decoded{first}")
+        return [features for features, _ in self._found]
+
+    def _stored(self, column: Column) -> StoredColumn:
+        extractor, sides = column.extractor, [self.keys[which] for which in column.shown]
+        if column.which == "pair":
+            both = [
+                [side.key(row, extractor) for side, row in zip(sides, pair, strict=True)]
+                for pair in self.pairs
+            ]
+            clips = {row: hashlib.sha256(b"".join(keys)).digest() for row, keys in enumerate(both)}
+            places = [f"{sides[0].where[real]} {sides[1].where[fake]}" for real, fake in self.pairs]
+        else:
+            clips = {row: sides[0].key(row, extractor) for row in sorted(column.only)}
+            places = sides[0].where
+        return StoredColumn(self.store, column.key, extractor.name, clips, column.names, places)
+
+    def _check_files(self, block: Block, job: Job) -> None:
+        """Raise InputError where a file that the block read is not what it was when the run began."""
+        clips = {(which, row) for which, row, _ in block.failed}
+        for number, rows in block.rows.items():
+            column = job.columns[number]
+            for row in rows:
+                both = self.pairs[row] if column.which == "pair" else (row,)
+                clips.update(zip(column.shown, both, strict=True))
+        for which, row in sorted(clips):
+            self.keys[which].check(row)
 
 
 def _units(job: Job, pairs: Sequence[tuple[int, int]]) -> list[Unit]:
@@ -299,17 +379,3 @@ def _units(job: Job, pairs: Sequence[tuple[int, int]]) -> list[Unit]:
     units = [Unit(*pairs[row], row) for row in sorted(need["pair"])]
     units += [Unit(real=row) for row in sorted(need["real"] - {unit.real for unit in units})]
     return units + [Unit(fake=row) for row in sorted(need["fake"] - {unit.fake for unit in units})]
-
-
-def _keep(block: Block, job: Job, stores: Sequence[FeatureStore], pairs: Sequence[tuple[int, int]]) -> None:
-    """Write what a block made to the parts of every column it touches."""
-    pair_of = {
-        (which, clip): row for row, both in enumerate(pairs) for which, clip in zip(_SIDES, both, strict=True)
-    }
-    for number, (column, store) in enumerate(zip(job.columns, stores, strict=True)):
-        failed = []
-        for which, clip, reason in block.failed:
-            row = pair_of.get((which, clip)) if column.which == "pair" else clip
-            if row in job.wanted[number] and column.which in (which, "pair"):
-                failed.append((column.names[row], reason))
-        store.add(block.rows.get(number, {}), failed)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from moviola.metrics.catalog import Metric
+from moviola.pipelines.evaluate.assemble import Features
 from moviola.pipelines.evaluate.samples import Plan
-from moviola.pipelines.evaluate.store import Features
 
 PUBLISHED_N = 2048
 """Clips on each side of published video distances."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from moviola.core.names import name_bytes
 from moviola.core.times import Clock, Times
 from moviola.core.video import Video
 from moviola.data.codec.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from moviola.data.layouts import StoredClip, VideoClip
+from moviola.data.layouts import StoredClip, VideoClip, suffix_of
 from moviola.data.sources import Source, open_source
 
 Given = str | Path | Source | Video | Sequence[Video | str | Path]
@@ -87,17 +88,52 @@ class Entry:
             for frame in frames:
                 digest.update(frame.tobytes())
             return digest.hexdigest()
-        clip = getattr(self.source[self.index], "clip", None)
+        clip = self.clip
         if clip is None:
             return f"{self.source.path} {self.index}"
         files = " ".join(clip.store.stamp(name) for name in clip.files())
         return f"{type(clip).__name__} {clip.fps} {files}" + (f" {clip.extent}" if clip.extent else "")
 
+    def place(self) -> str | None:
+        """Return where its files lie, with their stamps; None for what is not made of files."""
+        if self.clip is None:
+            return None
+        return f"{os.path.realpath(self.clip.store.root)}\t{self.clip.name}\t{self.stamp()}"
+
+    def is_settled(self) -> bool:
+        """Return whether any later change of its files would change its place."""
+        return self.clip is not None and all(map(self.clip.store.is_settled, self.clip.files()))
+
+    def contents(self, digests: dict[Any, str] | None = None) -> str:
+        """Return what tells it from another video wherever both lie: a sha256 over those of its files, or its stamp.
+
+        Args:
+            digests: of files that several videos are parts of; more are added.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        clip = self.clip
+        if clip is None:
+            return self.stamp() if self.video is not None else f"{self.name} {self.stamp()}"
+        digests = digests if digests is not None and clip.extent else {}
+        files = []
+        for name in clip.files():
+            if (clip.store, name) not in digests:
+                digests[clip.store, name] = clip.store.digest(name)
+            files.append([suffix_of(name), digests[clip.store, name]])
+        what = [type(clip).__name__, str(clip.fps), clip.extent, files]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+    @property
+    def clip(self) -> StoredClip | None:
+        """The files it is made of, None for a video in memory and for sources that have no files."""
+        return getattr(self.source[self.index], "clip", None) if self.source is not None else None
+
     @property
     def where(self) -> str:
         """How to tell a person which video it is."""
-        clip = getattr(self.source[self.index], "clip", None) if self.source is not None else None
-        return clip.where if clip is not None else self.name
+        return self.clip.where if self.clip is not None else self.name
 
 
 class VideoSet:

@@ -18,7 +18,7 @@ from moviola.metrics.functional.infinity import extrapolate
 from moviola.metrics.functional.nearest import nearest_distance
 from moviola.metrics.results import Score
 from moviola.pipelines.evaluate import honesty
-from moviola.pipelines.evaluate.store import Features
+from moviola.pipelines.evaluate.assemble import Features
 
 DRAWS_OF_SETS, DRAWS_OF_MEANS = 200, 1000
 _CHUNK = 1 << 21  # resampled values held at once

@@ -20,6 +20,7 @@ from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol, find_protocol
 from moviola.metrics.results import Report, Score
 from moviola.pipelines.evaluate import honesty, sanity
+from moviola.pipelines.evaluate.assemble import Features
 from moviola.pipelines.evaluate.features import (
     Column,
     FrameDigest,
@@ -33,7 +34,7 @@ from moviola.pipelines.evaluate.inputs import Given, check_apart, open_set
 from moviola.pipelines.evaluate.pairs import check_pairing, pair_clips
 from moviola.pipelines.evaluate.reduce import Draws, Table, make_table, score_classes, score_mean, score_set
 from moviola.pipelines.evaluate.samples import Plan, make_plan
-from moviola.pipelines.evaluate.store import Features, write_errors
+from moviola.pipelines.evaluate.store import write_errors
 
 DEFAULT_METRICS = ("fvd", "kvd", "motion")
 
@@ -139,19 +140,17 @@ class _Run:
         views = (
             sanity.views([m for m in self.metrics if self._on_real(m)], real, rows, how.seed) if sane else []
         )
-        wanted = {
-            column.key + column.which: column for column in (*columns.values(), *(v.column for v in views))
-        }
+        wanted = {column.identity: column for column in (*columns.values(), *(v.column for v in views))}
         made = extract(
             self.plans, self.pairs, list(wanted.values()), root,
             skip_bad=skip_bad, mapper=mapper, tick=tick, expect=expect,
         )  # fmt: skip
         features = dict(zip(wanted, made, strict=True))
-        table = _Tables(self, {place: features[c.key + c.which] for place, c in columns.items()})
+        table = _Tables(self, {place: features[c.identity] for place, c in columns.items()})
         digests = [table.features[which, "frames"] for which in ("real", "fake")]
         scores, classes = self._scores(table, how)
         tables = {m.key: t for m in self.metrics if self._on_real(m) and (t := table.of(m, "real"))}
-        damaged = [(view, features[view.column.key + view.column.which]) for view in views]
+        damaged = [(view, features[view.column.identity]) for view in views]
         sane_table = sanity.table(self.metrics, damaged, tables, real, rows, how) if sane else {}
         return {
             "scores": scores,

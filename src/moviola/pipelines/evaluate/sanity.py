@@ -12,10 +12,10 @@ import numpy as np
 from moviola.core.seeds import derive
 from moviola.data.corrupt import DAMAGES
 from moviola.metrics.catalog import Metric
+from moviola.pipelines.evaluate.assemble import Features
 from moviola.pipelines.evaluate.features import Column, DamagedView, Damager, set_column
 from moviola.pipelines.evaluate.reduce import Draws, Table, floor_of, make_table
 from moviola.pipelines.evaluate.samples import Plan
-from moviola.pipelines.evaluate.store import Features
 
 UNDAMAGED = "undamaged"
 MOST_CLIPS = 256
