@@ -70,7 +70,7 @@ def test_experiments_do_not_mix():
 
 
 def test_where_there_is_no_maximum():
-    """An item that won or lost every game, or two groups that never met, has no finite score; a prior mends the first."""
+    """An item that won or lost every game, or groups that never met, have no finite score; a prior mends the first."""
     unbeaten = np.array([[0, 4, 2], [0, 0, 3], [0, 1, 0]])
     apart = np.kron(np.eye(2), np.array([[0, 2], [1, 0]]))
     for wins in (unbeaten, apart, np.zeros((2, 2))):
