@@ -1,4 +1,4 @@
-"""Clips of a study: found by name in every method, cut to a length, brought to a size, and one damaged copy for a catch."""
+"""Clips of a study: found by name in every method, cut to a length, brought to a size; damaged ones for catch pairs."""
 
 from __future__ import annotations
 
@@ -80,11 +80,15 @@ def open_shelves(paths: Sequence[str | Path]) -> list[Shelf]:
     from moviola.data.sources import open_source
 
     if len(paths) < 2:
-        raise ConfigError(f"a study compares two or more, and {len(paths)} is given: moviola study make A B -o study.html")
+        raise ConfigError(
+            f"a study compares two or more, not {len(paths)}: moviola study make A B -o study.html"
+        )
     sources = [open_source(path) for path in paths]
     names = name_methods([Path(path) for path in paths])
     single = all(len(source) == 1 for source in sources)
-    return [Shelf(name, source, _rows(name, source, single)) for name, source in zip(names, sources, strict=True)]
+    return [
+        Shelf(name, source, _rows(name, source, single)) for name, source in zip(names, sources, strict=True)
+    ]
 
 
 def name_methods(paths: Sequence[Path]) -> list[str]:
@@ -96,7 +100,9 @@ def name_methods(paths: Sequence[Path]) -> list[str]:
     whole = [path.absolute().resolve().parts for path in paths]
     for one, two in combinations(range(len(paths)), 2):
         if whole[one] == whole[two]:
-            raise ConfigError(f"{paths[one]} and {paths[two]} are the same; a study compares two methods or more")
+            raise ConfigError(
+                f"{paths[one]} and {paths[two]} are the same; a study compares two methods or more"
+            )
     depth = next(n for n in range(1, max(map(len, whole)) + 1) if len({p[-n:] for p in whole}) == len(whole))
     return ["/".join(parts[-depth:]) for parts in whole]
 
@@ -114,7 +120,9 @@ def find_shared(shelves: Sequence[Shelf]) -> tuple[dict[tuple[int, int], list[st
             shared[one, two] = both
     if not shared:
         one, two = (f"{shelf.source.path} has {next(iter(shelf.rows), 'no clip')}" for shelf in shelves[:2])
-        raise InputError(f"no clip has a partner: {one}, {two}; clips are paired by their names without extension")
+        raise InputError(
+            f"no clip has a partner: {one}, {two}; clips are paired by their names without extension"
+        )
     notes = []
     for number, shelf in enumerate(shelves):
         met = {clip for two, clips in shared.items() if number in two for clip in clips}
@@ -188,12 +196,18 @@ class ClipStore:
         shelf, settings = self._shelves[method], self._settings
         index = shelf.rows[clip]
         info = shelf.source.info(index)
-        wanted = max(1, math.ceil(settings.seconds * info.fps)) if info.duration > settings.seconds else info.frames
+        wanted = (
+            max(1, math.ceil(settings.seconds * info.fps))
+            if info.duration > settings.seconds
+            else info.frames
+        )
         if wanted < info.frames:
             self.cut.add((method, clip))
         pieces: list[Video] = []
         for piece in shelf.source.stream(index):
-            pieces.append(fit(piece[: wanted - sum(map(len, pieces))].square_pixels(), _LEAST_SIDE, settings.side))
+            pieces.append(
+                fit(piece[: wanted - sum(map(len, pieces))].square_pixels(), _LEAST_SIDE, settings.side)
+            )
             if sum(map(len, pieces)) >= wanted:
                 break
         return Video.concat(pieces)
@@ -203,8 +217,8 @@ class ClipStore:
         megabytes, most = size * 4 / 3 / 1e6, self._settings.max_mb
         if megabytes > most:
             raise InputError(
-                f"the page would have about {megabytes:.0f} MB for {count} clips, more than the {most:g} MB of --max-mb; "
-                "give --pairs N, a smaller --side or fewer --seconds, or allow more"
+                f"the page would have about {megabytes:.3g} MB for {count} clips, more than the {most:g} MB of "
+                "--max-mb; give --pairs N, a smaller --side or fewer --seconds, or allow more"
             )
 
 
@@ -221,6 +235,8 @@ def _rows(name: str, source: Source, single: bool) -> dict[str, int]:
     for index, clip in enumerate(source.names):
         key = "clip" if single else stem(clip)
         if key in rows:
-            raise InputError(f"{name}: {source.names[rows[key]]} and {clip} have the same name; keep one of them")
+            raise InputError(
+                f"{name}: {source.names[rows[key]]} and {clip} have the same name; keep one of them"
+            )
         rows[key] = index
     return rows

@@ -60,5 +60,7 @@ def _parse(word: str) -> list[Criterion]:
     name, question = name.strip(), question.strip()
     key = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")
     if not key or not question:
-        raise ConfigError(f"--criteria {word!r} must be NAME=QUESTION, as in 'hands=Which hands look better?'")
+        raise ConfigError(
+            f"--criteria {word!r} must be NAME=QUESTION, as in 'hands=Which hands look better?'"
+        )
     return [Criterion(key=key, title=name[:1].upper() + name[1:], question=question)]

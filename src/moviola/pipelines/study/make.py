@@ -14,7 +14,14 @@ from moviola.core.names import written
 from moviola.core.progress import Tick
 from moviola.data.folders import file_place
 from moviola.pipelines.pages.render import render
-from moviola.pipelines.study.clips import ClipSettings, ClipStore, Shelf, find_shared, open_shelves, shared_caption
+from moviola.pipelines.study.clips import (
+    ClipSettings,
+    ClipStore,
+    Shelf,
+    find_shared,
+    open_shelves,
+    shared_caption,
+)
 from moviola.pipelines.study.criteria import find_criteria
 from moviola.pipelines.study.plan import Shared, draw_pairs
 from moviola.pipelines.study.records import Criterion, Method, Pair, Study, load_study
@@ -112,7 +119,9 @@ def _check_key(key: Path, study: Study | None) -> None:
     try:
         there = load_study(key)
     except InputError:
-        raise OutputError(f"cannot write {key}, the key of the study: another file of that name exists") from None
+        raise OutputError(
+            f"cannot write {key}, the key of the study: another file of that name exists"
+        ) from None
     if study is not None and there.id != study.id:
         raise OutputError(
             f"{key} is the key of another study, whose answers could not be read without it; name another page, or "
@@ -176,4 +185,6 @@ def _page_data(study: Study, sides: list[tuple[int, int]]) -> dict[str, Any]:
 def _cut_notes(store: ClipStore, settings: ClipSettings) -> list[str]:
     if not store.cut:
         return []
-    return [f"{len(store.cut)} clips are longer than {settings.seconds:g} s; their beginning is shown (--seconds)"]
+    return [
+        f"{len(store.cut)} clips are longer than {settings.seconds:g} s; their beginning is shown (--seconds)"
+    ]
