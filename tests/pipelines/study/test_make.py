@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -176,6 +177,8 @@ def test_the_same_again(clips, tmp_path):
     before = [path.read_bytes() for path in (made.page, made.key)]
     make_study(paths, tmp_path / "s.html")
     assert [path.read_bytes() for path in (made.page, made.key)] == before
+    moved = [shutil.copytree(path, tmp_path / "moved" / path.name) for path in paths]
+    assert make_study(moved, tmp_path / "m.html").study.id == made.study.id
     with pytest.raises(OutputError, match="is the key of another study"):
         make_study(paths, tmp_path / "s.html", seed=1)
     assert load_study(made.key) == made.study

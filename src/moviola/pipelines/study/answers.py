@@ -140,7 +140,7 @@ def _rank(answers: Answers) -> tuple[int, str]:
 
 
 def _rater(study: Study, path: Path, answers: Answers, allowed: int) -> Rater:
-    choices: dict[tuple[int, str], Choice] = {(answer.pair, answer.criterion): answer.choice for answer in answers.answers}
+    choices: dict[tuple[int, str], Choice] = {(a.pair, a.criterion): a.choice for a in answers.answers}
     verdicts = [fails_catch(study, number, choices) for number in range(len(study.pairs))]
     made = [verdict for verdict in verdicts if verdict is not None]
     name = " ".join(answers.rater.split())[:80] or path.name

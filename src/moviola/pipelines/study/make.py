@@ -166,8 +166,10 @@ def _study(
 
 
 def _with_id(study: Study, digest: str) -> Study:
-    whole = hashlib.sha256(f"{study.to_json()}{digest}".encode("utf-8", "surrogatepass")).hexdigest()
-    return study.model_copy(update={"id": whole[:16]})
+    """Name a study by its plan and its clips; where the clips lay, and the version, are nothing to it."""
+    bare = tuple(method.model_copy(update={"path": ""}) for method in study.methods)
+    text = study.model_copy(update={"methods": bare, "made_with": ""}).to_json()
+    return study.model_copy(update={"id": hashlib.sha256(f"{text}{digest}".encode()).hexdigest()[:16]})
 
 
 def _page_data(study: Study, sides: list[tuple[int, int]]) -> dict[str, Any]:

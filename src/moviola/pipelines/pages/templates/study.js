@@ -63,6 +63,7 @@
   }
   async function replay() {
     const mine = ++turn;
+    held = null;
     await Promise.all(sides.map(rewind));
     if (mine === turn) sides.forEach((clip) => clip.play().catch(() => {}));
   }
@@ -79,11 +80,25 @@
     });
     replay();
   }
+  // a clip that is ahead by a little goes slower, by more it waits: seeking would put a busy machine further behind
+  let held = null;
   setInterval(() => {
     const [one, two] = sides;
+    if (held) {
+      const other = held === one ? two : one;
+      if (!other.ended && other.currentTime < held.currentTime - 0.01) return;
+      held.play().catch(() => {});
+      held = null;
+    }
     if (one.paused || two.paused || one.seeking || two.seeking) return;
-    if (Math.abs(one.currentTime - two.currentTime) > 0.05) two.currentTime = one.currentTime;
-  }, 500);
+    const lead = one.currentTime - two.currentTime;
+    one.playbackRate = lead > 0.005 ? 1 - Math.min(0.3, 4 * lead) : 1;
+    two.playbackRate = lead < -0.005 ? 1 - Math.min(0.3, -4 * lead) : 1;
+    if (Math.abs(lead) > 0.1) {
+      held = lead > 0 ? one : two;
+      held.pause();
+    }
+  }, 50);
 
   // ---- the questions of the pair that is shown
   let shown = -1;
