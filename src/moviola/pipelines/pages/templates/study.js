@@ -54,7 +54,7 @@
   const once = (target, event) => new Promise((done) => target.addEventListener(event, done, { once: true }));
   async function rewind(clip) {
     clip.pause();
-    if (clip.readyState < 2) await once(clip, "loadeddata");
+    if (clip.readyState < 2) await Promise.race([once(clip, "loadeddata"), new Promise((done) => setTimeout(done, 1500))]);
     if (clip.currentTime > 0) {
       const there = once(clip, "seeked");
       clip.currentTime = 0;
