@@ -54,7 +54,7 @@ def is_connected(wins: np.ndarray) -> np.ndarray:
     reach = (wins > 0) | np.eye(wins.shape[-1], dtype=bool)
     for _ in range(max(1, (wins.shape[-1] - 1).bit_length())):
         reach = reach @ reach
-    return reach.all(axis=(-2, -1))
+    return np.asarray(reach.all(axis=(-2, -1)))
 
 
 def win_probability(scores: np.ndarray) -> np.ndarray:
