@@ -10,7 +10,7 @@ import pytest
 
 import moviola
 
-HEAVY = ["torch", "numpy", "av", "PIL", "pydantic", "rich", "safetensors", "jaxtyping"]
+HEAVY = ["torch", "numpy", "av", "PIL", "pydantic", "rich", "safetensors", "jaxtyping", "jinja2"]
 
 
 @pytest.mark.parametrize("name", moviola.__all__)

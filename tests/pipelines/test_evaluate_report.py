@@ -21,9 +21,10 @@ from moviola.pipelines.evaluate.inputs import open_set
 from moviola.pipelines.evaluate_report import build_page, check_folder, write_report
 from moviola.pipelines.evaluate_report import clips as clips_module
 from moviola.pipelines.evaluate_report.baseline import compare, read_baseline
-from moviola.pipelines.evaluate_report.clips import MAX_SIDE, Budget, Embedder, ends, fit
+from moviola.pipelines.evaluate_report.clips import MAX_SIDE, MIN_SIDE, Budget, Embedder, ends
 from moviola.pipelines.evaluate_report.svg import Scale, scale_of, score_strip
 from moviola.pipelines.evaluate_report.text import extremes, figure, flat, interval, signed, unseen
+from moviola.pipelines.pages.media import fit
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 SHA = "0123456789abcdef" * 4
@@ -197,7 +198,7 @@ def test_ends():
 @pytest.mark.parametrize(("height", "width"), [(3, 5), (64, 64), (127, 20), (480, 640), (2000, 31)])
 def test_fit(height, width):
     """Even sides, the longer one 128 to 256 px, the shape kept as far as whole pixels allow."""
-    small = fit(Video(np.zeros((1, height, width, 3), np.uint8), 8))
+    small = fit(Video(np.zeros((1, height, width, 3), np.uint8), 8), MIN_SIDE, MAX_SIDE)
     assert small.height % 2 == small.width % 2 == 0
     assert 128 <= max(small.height, small.width) <= MAX_SIDE + 1
     ratio = max(small.height, small.width) / max(height, width)

@@ -25,6 +25,7 @@ CORE_PACKAGES = {
     "typer": "typer",
     "rich": "rich",
     "jaxtyping": "jaxtyping",
+    "jinja2": "jinja2",
 }
 # what for -> (decoder, encoder or None where only reading matters, moviola needs it)
 CODECS = {

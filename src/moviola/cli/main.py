@@ -33,6 +33,7 @@ VERBS: Table = {
     "edit": ("", "", "Edit what a model draws, in the model's own terms."),
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
     "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
+    "study": ("", "", "Let people compare clips in pairs; read what they said."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),
     "models": ("models", "app", "The models at hand and what one can say to them."),
     "doctor": ("doctor", "command", "Versions, devices, codecs and weights found, and what is missing."),
@@ -55,6 +56,10 @@ TASKS: dict[str, Table] = {
         "upsample": ("edit_latent", "upsample", "Enlarge a clip of few pixels to any size."),
         "interpolate": ("edit_interpolate", "command", "Walk from video to video through a latent space."),
         "map": ("edit_map", "command", "A page of a latent space: a thumbnail where each clip lies."),
+    },
+    "study": {
+        "make": ("study", "make", "Write a page on which people compare the clips of methods."),
+        "read": ("study", "read", "Say what the answers of raters say, with intervals."),
     },
 }
 

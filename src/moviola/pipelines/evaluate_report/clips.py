@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from moviola.core.errors import InputError
@@ -16,6 +12,7 @@ from moviola.core.names import natural_sorted
 from moviola.core.progress import Tick
 from moviola.metrics.results import Report, Score
 from moviola.pipelines.evaluate_report.text import figure, is_paired, is_set
+from moviola.pipelines.pages.media import KINDS, data_uri, encode, fit, poster
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
@@ -178,23 +175,10 @@ class Budget:
 
 
 def embed(video: Video, name: str) -> Shown:
-    """Return `video` as an mp4 (yuv420p, every browser plays it) in a data URI, brought to at most 256 px."""
-    small = fit(video)
-    with tempfile.TemporaryDirectory() as folder:
-        path = small.save(Path(folder) / "clip.mp4", crf=23, pix_fmt="yuv420p", audio=False)
-        data = path.read_bytes()
-    return Shown(name, "", _uri("video/mp4", data), _poster(small), small.width, small.height)
-
-
-def fit(video: Video) -> Video:
-    """Return `video` with even sides, the longer one between 128 (by whole factors) and 256 px."""
-    longer = max(video.height, video.width)
-    if longer < MIN_SIDE:
-        video = video.scale(-(-MIN_SIDE // longer))
-        longer = max(video.height, video.width)
-    ratio = min(1.0, MAX_SIDE / longer)
-    height, width = (max(2, round(side * ratio / 2) * 2) for side in (video.height, video.width))
-    return video if (height, width) == (video.height, video.width) else video.resize(height, width)
+    """Return `video` as an mp4 in a data URI, its longer side between 128 (by whole factors) and 256 px."""
+    small = fit(video, MIN_SIDE, MAX_SIDE)
+    data = data_uri(KINDS[".mp4"], encode(small))
+    return Shown(name, "", data, poster(small), small.width, small.height)
 
 
 def gather(
@@ -246,16 +230,3 @@ def _row(
         shown += [beside.show(other, "the real one")] if other else []
         shown.append(shelf.show(name, figure(score.per_clip[name])))
     return tuple(one for one in shown if one)
-
-
-def _poster(video: Video) -> str:
-    import numpy as np
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(video.frames[0])).save(buffer, "JPEG", quality=80)
-    return _uri("image/jpeg", buffer.getvalue())
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

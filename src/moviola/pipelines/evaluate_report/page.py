@@ -10,6 +10,7 @@ from moviola.pipelines.evaluate_report import sections
 from moviola.pipelines.evaluate_report.baseline import Comparison
 from moviola.pipelines.evaluate_report.clips import Gallery
 from moviola.pipelines.evaluate_report.markup import paragraph
+from moviola.pipelines.pages.render import asset
 
 _LINKS = {
     "scores": "Scores",
@@ -56,7 +57,7 @@ def build_page(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(heading)}</title><style>{_asset('page.css')}</style></head>\n<body>"
+        f"<title>{escape(heading)}</title><style>{asset('base.css')}{_asset('page.css')}</style></head>\n<body>"
         f"<header><h1>{escape(heading)}</h1>"
         f"{paragraph(f'{lead}{len(report.scores)} metrics in {report.seconds:.0f} s', 'lead')}"
         f'<nav aria-label="Sections">{links}</nav></header>\n<main>{body}</main>\n'
