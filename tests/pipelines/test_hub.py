@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -330,6 +332,24 @@ def test_nothing_on_the_terminal(saved, capfd):
     """No bars, deprecations or reports of the libraries."""
     generate_from_hub(str(saved("modelscope")), PROMPT, frames=1, steps=1)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("quiet", [True, False])
+def test_bars_on_a_terminal(saved, tmp_path, quiet):
+    """Steps are shown on a terminal, and with -q nothing is."""
+    command = [sys.executable, "-m", "moviola", "generate", PROMPT, "--model", f"hub:{saved('modelscope')}"]
+    more = ["--frames", "1", "--steps", "1", "-o", str(tmp_path / "o.mp4"), *(["-q"] if quiet else [])]
+    ours, theirs = os.openpty()
+    with subprocess.Popen([*command, *more], stdout=theirs, stderr=theirs, stdin=theirs) as process:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+            while piece := os.read(ours, 4096):
+                said += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert (said == b"") if quiet else (b"1/1" in said)
 
 
 def test_nothing_in_a_new_process(saved, tmp_path):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +20,7 @@ import numpy as np
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, InputError, PromptError
 from moviola.core.listening import listening
+from moviola.core.progress import bars_are_shown
 from moviola.core.rates import as_rate
 from moviola.core.seeds import seeded
 from moviola.core.video import Video
@@ -234,8 +234,7 @@ class HubPipeline:
         """
         self._check_frames(request.frames)
         arguments = self._arguments(request)
-        terminal = sys.stderr.isatty()
-        self.pipeline.set_progress_bar_config(disable=not terminal, leave=False)
+        self.pipeline.set_progress_bar_config(disable=not bars_are_shown(), leave=False)
         with listening() as heard, seeded(request.seed):
             frames = _as_uint8(self._call(arguments), self.name)
         notes = []
