@@ -322,10 +322,28 @@ def test_the_prompt_matters_and_the_global_seed_does_not(saved):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_a_long_prompt_is_said(saved):
-    """What the text encoder cannot read is named."""
-    made = load_hub(str(saved("modelscope"))).generate(Request("red cat " * 20, frames=1, steps=1))
-    assert "its end was left out" in made.notes[0] and len(made.notes) == 1
+def test_long_texts_are_said(saved):
+    """What the text encoder cannot read is named, of the prompt and of the negative prompt: 14 letters are read."""
+    loaded = load_hub(str(saved("modelscope")))
+    notes = loaded.generate(
+        Request("abcdefghijklmnopq", frames=1, steps=1, negative="zyxwvutsrqponmlk")
+    ).notes
+    cut = "is longer than the text encoder reads; left out"
+    assert [note.partition(cut)[0] for note in notes] == ["the prompt ", "the negative prompt "]
+    assert [note.partition(": ")[2].replace(" ", "") for note in notes] == ['"opq"', '"lk"']
+    assert loaded.generate(Request("abc", frames=1, steps=1, negative="abcdefghijklmn")).notes == ()
+
+
+def test_a_negative_prompt_changes_the_video(saved):
+    """It is what the library makes of it; a model of ours refuses it."""
+    loaded = load_hub(str(saved("modelscope")))
+    plain, without = (
+        loaded.generate(Request(PROMPT, frames=1, steps=2, guidance=5.0, negative=text)).video.frames
+        for text in ("", "zzz")
+    )
+    assert not np.array_equal(plain, without)
+    with pytest.raises(ConfigError, match="negative"):
+        mv.generate("a person walks", negative="rain")
 
 
 def test_nothing_on_the_terminal(saved, capfd):

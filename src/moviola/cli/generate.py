@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Output, Quiet, Seed, Sheet, Upscale, emit, example, say
-from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
+from moviola.cli.hub_options import Guidance, HubOptions, Negative, Size, Steps
 from moviola.cli.written import check_output, write_pieces, write_sheet
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
@@ -80,6 +80,7 @@ def command(
     size: Size = None,
     steps: Steps = None,
     guidance: Guidance = None,
+    negative: Negative = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -92,7 +93,7 @@ def command(
     """
     started = time.perf_counter()
     outputs = _outputs(output, num, sheet)
-    options = HubOptions(size, steps, guidance)
+    options = HubOptions(size, steps, guidance, negative)
     _check_numbers(upscale, frames, refine)
     options.check(model)
     place = str(pick_device(device))
