@@ -266,3 +266,15 @@ def test_then_from_an_image_and_refined(say, tmp_path):
     assert say(*polish, output=tmp_path / "one.npz")[0] == 0
     two, one = (codec.read(tmp_path / f"{name}.npz").frames for name in ("two", "one"))
     assert len(two) == 8 and np.array_equal(two[:4], one)
+
+
+@pytest.mark.parametrize(("model", "noted"), [("sprites", False), ("actions", True)])
+def test_refining_what_the_refiner_does_not_know_is_noted(say, tmp_path, model, noted):
+    """regis-u was trained on the clips of sprites; it refines others all the same."""
+    prompt = "a person walks" if model == "sprites" else "a person waves one hand"
+    words = ["--frames", 2, "--refine", 1]
+    code, _, err = say(*words, model=model, prompt=prompt, output=tmp_path / "x.npz")
+    line = "moviola: note: regis-u is a refiner for the clips of sprites; what actions draws is other footage"
+    assert code == 0 and (line in err) == noted
+    assert err.count("note: regis-u") == noted
+    assert say(*words, "-q", model=model, prompt=prompt, output=tmp_path / "y.npz")[2] == ""

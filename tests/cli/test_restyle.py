@@ -106,6 +106,19 @@ def test_a_video(say):
             "clip.mp4 holds no weights",
         ),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.alpha=0.5"], "alpha"),
+        (
+            ["clip.mp4", "--painter", "oil", "-o", "x.mp4", "--set", "oil.brush=9"],
+            "oil.brush: Input should be less",
+        ),
+        (["clip.mp4", "--painter", "oil", "-o", "x.mp4", "--set", "oil.brsh=2"], "did you mean oil.brush?"),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "ink.black=much"],
+            "ink.black: Input should be a",
+        ),
+        (
+            ["clip.mp4", "--painter", "cartoon", "-o", "x.mp4", "--set", "cartoon.shades=1"],
+            "cartoon.shades: Input",
+        ),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.intervall=3"], "interval"),
         (["clip.mp4", "-o", "x.mp4", "--keys", "nowhere"], "nowhere is no folder"),
         (

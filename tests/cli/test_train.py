@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from moviola.cli.main import run
+from moviola.core.locks import FolderLock
 from moviola.data import codec
 from moviola.recipes.catalog import CATALOG
 
@@ -41,6 +44,28 @@ def test_debug_recipes_make_a_model_that_generates(capsys, tmp_path):
     )
     assert prompt in capsys.readouterr().out
     assert codec.read(tmp_path / "x.mp4").frames.shape == (16, 32, 32, 3)
+
+
+def test_a_second_training_in_a_folder_is_refused(tmp_path):
+    """The real command while this process holds the lock: one line, exit 2, nothing touched; afterwards it trains."""
+    folder = tmp_path / "m"
+    run_folder = folder / "runs" / "next"
+    run_folder.mkdir(parents=True)
+    words = [sys.executable, "-c", "import sys; from moviola.cli.main import run; sys.exit(run())", "train"]
+    words += ["nextframe_debug", "-o", str(folder), "--device", "cpu", *SHORT]
+    with FolderLock(run_folder, "a training"):
+        for more in ([], ["--resume"]):
+            second = subprocess.run([*words, *more], capture_output=True, text=True, check=False)
+            assert second.returncode == 2 and second.stdout == ""
+            (line,) = second.stderr.splitlines()
+            assert line.startswith(
+                f"moviola: error: {run_folder} is in use by a training (process {os.getpid()} on "
+            )
+            assert line.endswith("; wait for it, or name another folder")
+        assert [path.name for path in run_folder.iterdir()] == [".lock"]
+    first = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert (folder / "next").is_dir() and not (run_folder / ".lock").exists()
 
 
 def test_json_and_resume(capsys, tmp_path):

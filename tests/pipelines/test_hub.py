@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -320,16 +322,52 @@ def test_the_prompt_matters_and_the_global_seed_does_not(saved):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_a_long_prompt_is_said(saved):
-    """What the text encoder cannot read is named."""
-    made = load_hub(str(saved("modelscope"))).generate(Request("red cat " * 20, frames=1, steps=1))
-    assert "its end was left out" in made.notes[0] and len(made.notes) == 1
+def test_long_texts_are_said(saved):
+    """What the text encoder cannot read is named, of the prompt and of the negative prompt: 14 letters are read."""
+    loaded = load_hub(str(saved("modelscope")))
+    notes = loaded.generate(
+        Request("abcdefghijklmnopq", frames=1, steps=1, negative="zyxwvutsrqponmlk")
+    ).notes
+    cut = "is longer than the text encoder reads; left out"
+    assert [note.partition(cut)[0] for note in notes] == ["the prompt ", "the negative prompt "]
+    assert [note.partition(": ")[2].replace(" ", "") for note in notes] == ['"opq"', '"lk"']
+    assert loaded.generate(Request("abc", frames=1, steps=1, negative="abcdefghijklmn")).notes == ()
+
+
+def test_a_negative_prompt_changes_the_video(saved):
+    """It is what the library makes of it; a model of ours refuses it."""
+    loaded = load_hub(str(saved("modelscope")))
+    plain, without = (
+        loaded.generate(Request(PROMPT, frames=1, steps=2, guidance=5.0, negative=text)).video.frames
+        for text in ("", "zzz")
+    )
+    assert not np.array_equal(plain, without)
+    with pytest.raises(ConfigError, match="negative"):
+        mv.generate("a person walks", negative="rain")
 
 
 def test_nothing_on_the_terminal(saved, capfd):
     """No bars, deprecations or reports of the libraries."""
     generate_from_hub(str(saved("modelscope")), PROMPT, frames=1, steps=1)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("quiet", [True, False])
+def test_bars_on_a_terminal(saved, tmp_path, quiet):
+    """Steps are shown on a terminal, and with -q nothing is."""
+    command = [sys.executable, "-m", "moviola", "generate", PROMPT, "--model", f"hub:{saved('modelscope')}"]
+    more = ["--frames", "1", "--steps", "1", "-o", str(tmp_path / "o.mp4"), *(["-q"] if quiet else [])]
+    ours, theirs = os.openpty()
+    with subprocess.Popen([*command, *more], stdout=theirs, stderr=theirs, stdin=theirs) as process:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+            while piece := os.read(ours, 4096):
+                said += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert (said == b"") if quiet else (b"1/1" in said)
 
 
 def test_nothing_in_a_new_process(saved, tmp_path):

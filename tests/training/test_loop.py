@@ -121,6 +121,7 @@ def test_damaged_newest_checkpoint(toys, tmp_path):
     whole = toys.trainer(toys.Adversarial(), tmp_path / "run")
     whole.run()
     newest = checkpoint.latest(tmp_path / "run" / "checkpoints")
+    assert newest is not None
     tensors = newest / "state.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-7])
     again = toys.trainer(toys.Adversarial(), tmp_path / "run")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Output, Quiet, Seed, Sheet, Upscale, emit, example, say
-from moviola.cli.hub_options import Guidance, HubOptions, Size, Steps
+from moviola.cli.hub_options import Guidance, HubOptions, Negative, Size, Steps
 from moviola.cli.written import check_output, write_pieces, write_sheet
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
@@ -80,6 +80,7 @@ def command(
     size: Size = None,
     steps: Steps = None,
     guidance: Guidance = None,
+    negative: Negative = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -92,14 +93,14 @@ def command(
     """
     started = time.perf_counter()
     outputs = _outputs(output, num, sheet)
-    options = HubOptions(size, steps, guidance)
+    options = HubOptions(size, steps, guidance, negative)
     _check_numbers(upscale, frames, refine)
     options.check(model)
     place = str(pick_device(device))
     if refiner is not None and not refine:
         raise ConfigError(f"--refiner {refiner} has no effect without --refine N; give it, or leave it out")
     refiner = refiner or "regis-u"
-    polish = _refine_plan(refiner, refine, place)
+    polish = _refine_plan(refiner, refine, place, model)
     from moviola.pipelines.generate import takes as plan_takes
 
     how: dict[str, Any] = {"image": image, "frames": frames, "fps": fps, "seed": seed, "device": place}
@@ -134,14 +135,15 @@ def _check_numbers(upscale: int, frames: int | None, refine: int) -> None:
             raise ConfigError(f"{name} is {value}; it must be at least {least}")
 
 
-def _refine_plan(refiner: str, iterations: int, device: str) -> RefinePlan | None:
-    """Load the refiner before anything is made."""
+def _refine_plan(refiner: str, iterations: int, device: str, model: str) -> RefinePlan | None:
+    """Load the refiner before anything is made; note where it does not know what `model` draws."""
     if not iterations:
         return None
-    from moviola.models.catalog import load_refiner
     from moviola.pipelines.refine import make_plan
 
-    return make_plan(load_refiner(refiner, device), iterations=iterations)
+    plan = make_plan(refiner, device=device, iterations=iterations)
+    plan.note_on_generator(model)
+    return plan
 
 
 def _make(

@@ -20,6 +20,9 @@ Steps = Annotated[int | None, typer.Option("--steps", metavar="N", help="hub: mo
 Guidance = Annotated[
     float | None, typer.Option("--guidance", metavar="G", help="hub: models: weight of guidance by the text.")
 ]
+Negative = Annotated[
+    str | None, typer.Option("--negative", metavar="TEXT", help="hub: models: what shall not be seen.")
+]
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,13 @@ class HubOptions:
         size: "WIDTHxHEIGHT".
         steps: of denoising.
         guidance: weight of classifier-free guidance.
+        negative: what shall not be seen.
     """
 
     size: str | None = None
     steps: int | None = None
     guidance: float | None = None
+    negative: str | None = None
 
     def check(self, model: str, own: tuple[str, ...] = ()) -> None:
         """Refuse them for our own models.
@@ -58,4 +63,4 @@ class HubOptions:
         """
         from moviola.pipelines.hub_generator import HubSettings
 
-        return HubSettings(read_size(self.size), self.steps, self.guidance)
+        return HubSettings(read_size(self.size), self.steps, self.guidance, negative=self.negative or "")

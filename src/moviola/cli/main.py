@@ -22,6 +22,7 @@ from moviola.cli.verbs import LazyGroup, Table, build_row, build_tasks
 from moviola.core.errors import MoviolaError, is_lack_of_memory
 from moviola.core.names import ERRORS
 from moviola.core.notes import Note
+from moviola.core.progress import silence
 
 # verb -> (module below moviola.cli, attribute, the line in `moviola --help`); "" for one of TASKS
 VERBS: Table = {
@@ -132,7 +133,8 @@ def run(args: Sequence[str] | None = None) -> int:
             warnings.simplefilter("ignore")
         _show_notes(quiet=not {"-q", "--quiet"}.isdisjoint(words))
         try:
-            return _invoke(words)
+            with silence(not {"-q", "--quiet", "--json"}.isdisjoint(words)):
+                return _invoke(words)
         except BaseException as error:
             if debug and not isinstance(error, typer.Exit):
                 traceback.print_exc()

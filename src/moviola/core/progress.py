@@ -2,10 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+_SILENT: list[bool] = []
+_HUB_SWITCH = "HF_HUB_DISABLE_PROGRESS_BARS"
+
+
+def bars_are_shown() -> bool:
+    """Return whether progress has a terminal to be shown on, and nobody asked for silence."""
+    return not _SILENT and sys.stderr.isatty()
+
+
+@contextmanager
+def silence(wanted: bool = True) -> Iterator[None]:
+    """Show no bars inside the block: neither ours nor those of huggingface_hub, loaded before or in the block.
+
+    Args:
+        wanted: False changes nothing.
+    """
+    if not wanted:
+        yield
+        return
+    before, library = os.environ.get(_HUB_SWITCH), sys.modules.get("huggingface_hub.utils")
+    shown = library is not None and before is None and not library.are_progress_bars_disabled()
+    os.environ[_HUB_SWITCH] = "1"
+    _SILENT.append(True)
+    if shown and library is not None:
+        library.disable_progress_bars()
+    try:
+        yield
+    finally:
+        _SILENT.pop()
+        os.environ.pop(_HUB_SWITCH, None)
+        if before is not None:
+            os.environ[_HUB_SWITCH] = before
+        if shown and library is not None:
+            library.enable_progress_bars()
 
 
 class Tick(Protocol):
@@ -29,7 +65,7 @@ def progress(title: str, total: int | None, quiet: bool = False, start: int = 0)
         quiet: show nothing.
         start: steps already done (a resumed run).
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or not bars_are_shown():
         yield _nothing
         return
     from rich.console import Console

@@ -202,6 +202,7 @@ def generate(
     device: str = "cpu",
     then: str | Sequence[str] = (),
     join: Join | None = None,
+    negative: str = "",
 ) -> Video:
     """Make a video from a text, or from several that follow one another.
 
@@ -220,6 +221,7 @@ def generate(
         seed, index: sample `index` of seed `seed`.
         device: where to run a model given by name or folder.
         then, join: prompts that follow in the same film, and how it goes on; see `plan`.
+        negative: what shall not be seen; pipelines of diffusers only.
 
     Returns:
         A `Video` of the model's size.
@@ -228,7 +230,7 @@ def generate(
         PromptError, VideoReadError, ConfigError, WeightsError: see `plan`.
         UnknownNameError: no such model. InputError: diffusers is not installed, or the pipeline stopped.
     """
-    settings = HubSettings(size, steps, guidance)
+    settings = HubSettings(size, steps, guidance, negative=negative)
     made = takes(
         prompt, model, 1, image=image, frames=frames, fps=fps, seed=seed, first=index, settings=settings,
         device=device, then=then, join=join,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moviola.core.cut_texts import notes_on_cut
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, InputError, PromptError
 from moviola.core.listening import listening
+from moviola.core.progress import bars_are_shown
 from moviola.core.rates import as_rate
 from moviola.core.seeds import seeded
 from moviola.core.video import Video
@@ -74,6 +75,7 @@ class Request:
         steps: denoising steps, at least 1.
         guidance: weight of classifier-free guidance, 0 or more (Ho and Salimans 2022, eq. 6, up to its form).
         fps: frames a second, above 0.
+        negative: what shall not be seen; "" for nothing.
         seed: of all noise; the same video comes of it as of diffusers' own `torch.Generator("cpu").manual_seed(seed)`.
 
     Raises:
@@ -88,6 +90,7 @@ class Request:
     guidance: float | None = None
     fps: float | None = None
     seed: int = 0
+    negative: str = ""
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -234,12 +237,11 @@ class HubPipeline:
         """
         self._check_frames(request.frames)
         arguments = self._arguments(request)
-        terminal = sys.stderr.isatty()
-        self.pipeline.set_progress_bar_config(disable=not terminal, leave=False)
+        self.pipeline.set_progress_bar_config(disable=not bars_are_shown(), leave=False)
         with listening() as heard, seeded(request.seed):
             frames = _as_uint8(self._call(arguments), self.name)
-        notes = []
-        if any("truncated because" in message for message in heard):
+        notes = self._notes_on_cut(request)
+        if not notes and any("truncated because" in message for message in heard):
             notes.append(f"the prompt is longer than {self.title} reads; its end was left out")
         if request.frames is not None and len(frames) < request.frames:
             notes.append(f"{self.title} made {len(frames)} frames, not {request.frames}")
@@ -248,6 +250,13 @@ class HubPipeline:
             rate = as_rate(UNKNOWN_RATE)
             notes.append(f"the frame rate of {self.title} is not known; {UNKNOWN_RATE} a second was taken")
         return Made(Video(frames[: request.frames], rate), tuple(notes))
+
+    def _notes_on_cut(self, request: Request) -> list[str]:
+        """Return what of the texts the pipeline's text encoders do not read, a line each."""
+        texts = {"the prompt": request.prompt, "the negative prompt": request.negative}
+        parts = (getattr(self.pipeline, name, None) for name in ("tokenizer", "tokenizer_2", "tokenizer_3"))
+        tokenizers = [part for part in parts if hasattr(part, "model_max_length")]
+        return notes_on_cut(texts, tokenizers, self.default("max_sequence_length"))
 
     def _check_frames(self, frames: int | None) -> None:
         """Refuse more frames than there are places in the motion modules' positional encodings."""
@@ -294,6 +303,7 @@ class HubPipeline:
             "width": (("width",), request.size and request.size[1]),
             "steps": (("num_inference_steps",), request.steps),
             "guidance": (("guidance_scale",), request.guidance),
+            "a negative prompt": (("negative_prompt",), request.negative or None),
         }
         arguments: dict[str, Any] = {"prompt": request.prompt}
         for word, (names, value) in asked.items():

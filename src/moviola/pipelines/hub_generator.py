@@ -33,17 +33,20 @@ class HubSettings:
         steps: of denoising, at least 1.
         guidance: weight of classifier-free guidance, 0 or more.
         fps: frames a second, above 0; a pipeline that can be told the rate is told.
+        negative: what shall not be seen; "" for nothing.
     """
 
     size: tuple[int, int] | None = None
     steps: int | None = None
     guidance: float | None = None
     fps: float | None = None
+    negative: str = ""
 
     @property
     def given(self) -> list[str]:
         """Names of what is set and no other model takes."""
-        return [name for name in ("size", "steps", "guidance") if getattr(self, name) is not None]
+        names = [name for name in ("size", "steps", "guidance") if getattr(self, name) is not None]
+        return [*names, "negative"] if self.negative else names
 
     def request(self, prompt: str, frames: int | None, seed: int) -> Request:
         """Return what the pipeline is asked.
@@ -51,7 +54,7 @@ class HubSettings:
         Raises:
             PromptError, ConfigError: see `Request`.
         """
-        return Request(prompt, frames, self.size, self.steps, self.guidance, self.fps, seed)
+        return Request(prompt, frames, self.size, self.steps, self.guidance, self.fps, seed, self.negative)
 
 
 @dataclass(frozen=True, eq=False)

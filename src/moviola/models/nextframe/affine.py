@@ -69,7 +69,7 @@ class AffineFields(nn.Module):
         x = F.silu(self.block(F.avg_pool2d(features, _POOL), condition))
         matrix, shift = self._maps(_REACH * torch.tanh(self.maps(x).float() / _REACH))
         affine = F.interpolate(torch.cat([matrix, shift], dim=1), size=size, mode="bilinear")
-        places = _places(*size, affine)
+        places = _places(size[0], size[1], affine)
         flow = affine[:, 4:] + _applied(affine[:, :4], places)
         warped = F.grid_sample(
             picture.float().repeat_interleave(k, dim=0),

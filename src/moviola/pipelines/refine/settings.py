@@ -57,6 +57,11 @@ class RefineSettings(Config):
     seed: int = 0
 
 
+_LIMIT = (
+    "which it was not trained on and may soften; train one on your own clips (moviola train regis_u_pairs)"
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that decides what becomes of a video, worked out before its frames are read.
@@ -90,9 +95,17 @@ class Plan:
         if not self.made_for or not self.settings.iterations or all(size == (side, side) for size in sizes):
             return
         note(
-            f"{self.sizes.family} is {self.made_for}, {side}x{side}; frames of another size are other footage, which "
-            "it was not trained on and may soften; train one on your own clips (moviola train regis_u_pairs)"
+            f"{self.sizes.family} is {self.made_for}, {side}x{side}; frames of another size are other footage, {_LIMIT}"
         )
+
+    def note_on_generator(self, model: str | Path) -> None:
+        """Tell a person that an embedded network was not trained on what a generator draws.
+
+        Args:
+            model: the generator's name or folder.
+        """
+        if self.made_for and self.settings.iterations and str(model) not in self.made_for.split():
+            note(f"{self.sizes.family} is {self.made_for}; what {model} draws is other footage, {_LIMIT}")
 
     def telling(self, text: str) -> Plan:
         """Return a plan that tells the refiner another text; this one where it takes no text, or there is none."""

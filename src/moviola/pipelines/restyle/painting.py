@@ -87,7 +87,7 @@ def own_paint(config: RestyleConfig) -> Paint | None:
         return None
     from moviola.models.rerender.filters import paint
 
-    return partial(paint, name=config.painter, strength=config.strength)
+    return partial(paint, name=config.painter, strength=config.strength, settings=config.brush())
 
 
 def anchors_of(keys: Sequence[int], cuts: Sequence[int], how: str) -> list[int]:

@@ -169,7 +169,13 @@ class Restyling:
                 keys,
                 anchors,
             )
-        return stamp(config.model_dump(mode="json", include=names))
+        return stamp(config.model_dump(mode="json", include=names), self._brush)
+
+    @property
+    def _brush(self) -> dict[str, object] | None:
+        """The settings of the filter that paints."""
+        brush = self.config.brush()
+        return None if brush is None else brush.model_dump(mode="json")
 
     @staticmethod
     def _pictures(folder: Path, keys: Sequence[int]) -> list[str]:
@@ -230,7 +236,7 @@ class Restyling:
             how,
             self._raft,
             job.how.model_dump(mode="json"),
-            None if job.own is None else [self.config.painter, self.config.strength],
+            None if job.own is None else [self.config.painter, self.config.strength, self._brush],
             [job.part.start, job.part.stop, job.part.first, job.part.last],
             paint,
         )

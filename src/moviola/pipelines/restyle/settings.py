@@ -10,6 +10,14 @@ from pydantic import Field, model_validator
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, UnknownNameError
 from moviola.models.rerender.diffusion.config import DiffusionConfig
+from moviola.models.rerender.filters import FILTERS
+from moviola.models.rerender.filters.settings import (
+    CartoonConfig,
+    InkConfig,
+    OilConfig,
+    SketchConfig,
+    WatercolorConfig,
+)
 from moviola.propagation.propagate import Method, PropagationConfig
 
 DIFFUSION = "diffusion"
@@ -93,6 +101,7 @@ class RestyleConfig(Config):
         painter: "diffusion", or a filter that needs no weights (`moviola.models.rerender.filters.FILTERS`).
         prompt: what the painted frames show; for "diffusion".
         strength: of a filter, 0 to 1.
+        sketch, watercolor, oil, cartoon, ink: settings of the filters, each for the painter of its name.
         keys: which frames are painted.
         propagation: how their paint is carried to the other frames.
         flow: optical flow: "dis", "lk" or "raft". raft: file with RAFT-small's weights.
@@ -105,6 +114,11 @@ class RestyleConfig(Config):
     painter: str = "watercolor"
     prompt: str = ""
     strength: float = Field(default=1.0, gt=0, le=1)
+    sketch: SketchConfig = SketchConfig()
+    watercolor: WatercolorConfig = WatercolorConfig()
+    oil: OilConfig = OilConfig()
+    cartoon: CartoonConfig = CartoonConfig()
+    ink: InkConfig = InkConfig()
     keys: KeyConfig = KeyConfig()
     propagation: RestylePropagation = RestylePropagation()
     flow: Literal["dis", "lk", "raft"] = "dis"
@@ -127,6 +141,10 @@ class RestyleConfig(Config):
         method = best if chosen.method == "auto" else chosen.method
         return PropagationConfig(**{**dict(chosen), "method": method, "seed": chosen.seed + self.seed})
 
+    def brush(self) -> Config | None:
+        """Return the settings of the filter that paints; None for diffusion."""
+        return None if self.painter == DIFFUSION else getattr(self, self.painter)
+
     def check(self, by_hand: bool = False) -> list[str]:
         """Look at what belongs together; return notes. With paint `by_hand` the painter does not count.
 
@@ -134,8 +152,6 @@ class RestyleConfig(Config):
             ConfigError: a diffusion painter without a prompt, or flow by RAFT without its weights.
             UnknownNameError: no such painter.
         """
-        from moviola.models.rerender.filters import FILTERS
-
         if self.flow == "raft" and (self.raft is None or not self.raft.is_file()):
             missing = "say where" if self.raft is None else f"there is no file {self.raft}"
             raise ConfigError(
@@ -168,6 +184,8 @@ class RestyleConfig(Config):
         own += ["painter", "prompt", "strength"] if by_hand else []
         own += ["raft"] if self.flow != "raft" else []
         names += [name for name in own if name in _changed(self)]
+        others = [name for name in FILTERS if by_hand or name != self.painter]
+        names += [f"{name}.{below}" for name in others for below in _changed(getattr(self, name))]
         return names + [f"keys.{name}" for name in self.keys.unused(by_hand)]
 
     def cropped(self, height: int, width: int) -> tuple[slice, slice]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from moviola.core.cut_texts import notes_on_cut
 from moviola.core.errors import ConfigError, InputError, PromptError
 from moviola.core.optional import require
 from moviola.models.rerender.diffusion import latents
@@ -146,21 +147,10 @@ class Sampler:
         texts = {"the prompt": self._full(prompt)}
         if self.config.negative_prompt and not self.guided:
             return [
-                *self._cut(texts),
+                *notes_on_cut(texts, self._tokenizers),
                 "the negative prompt has no effect without guidance; set guidance above 1",
             ]
-        return self._cut({**texts, "the negative prompt": self.config.negative_prompt})
-
-    def _cut(self, texts: dict[str, str]) -> list[str]:
-        notes = []
-        for name, text in texts.items():
-            for tokenizer in self._tokenizers:
-                tokens = tokenizer(text, truncation=False).input_ids
-                rest = tokens[tokenizer.model_max_length - 1 : -1]  # one place is that of the end
-                if rest:
-                    words = tokenizer.decode(rest).strip()
-                    notes.append(f'{name} is longer than the text encoder reads; left out: "{words}"')
-        return list(dict.fromkeys(notes))
+        return notes_on_cut({**texts, "the negative prompt": self.config.negative_prompt}, self._tokenizers)
 
     @property
     def _tokenizers(self) -> list[Any]:
