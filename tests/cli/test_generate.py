@@ -270,11 +270,22 @@ def test_then_from_an_image_and_refined(say, tmp_path):
 
 @pytest.mark.parametrize(("model", "noted"), [("sprites", False), ("actions", True)])
 def test_refining_what_the_refiner_does_not_know_is_noted(say, tmp_path, model, noted):
-    """regis-u was trained on the clips of sprites; it refines others all the same."""
+    """regis-u was trained on the clips of sprites; it refines others all the same where it is asked for by name."""
     prompt = "a person walks" if model == "sprites" else "a person waves one hand"
-    words = ["--frames", 2, "--refine", 1]
+    words = ["--frames", 2, "--refine", 1, "--refiner", "regis-u"]
     code, _, err = say(*words, model=model, prompt=prompt, output=tmp_path / "x.npz")
     line = "moviola: note: regis-u is a refiner for the clips of sprites; what actions draws is other footage"
     assert code == 0 and (line in err) == noted
     assert err.count("note: regis-u") == noted
     assert say(*words, "-q", model=model, prompt=prompt, output=tmp_path / "y.npz")[2] == ""
+
+
+def test_what_the_usual_refiner_does_not_know_is_left_alone(say, tmp_path):
+    """Without --refiner, a clip of people comes out as it was generated, and a note says so; JSON says not refined."""
+    words = {"model": "actions", "prompt": "a person waves one hand"}
+    code, out, err = say("--frames", 3, "--refine", 2, "--json", **words, output=tmp_path / "x.npz")
+    assert code == 0 and "refined" not in json.loads(out)
+    assert "what actions draws is left as it is; --refiner regis-u refines it all the same" in err
+    assert say("--frames", 3, **words, output=tmp_path / "y.npz")[0] == 0
+    x, y = (codec.read(tmp_path / f"{name}.npz").frames for name in "xy")
+    assert np.array_equal(x, y)

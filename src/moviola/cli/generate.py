@@ -99,7 +99,6 @@ def command(
     place = str(pick_device(device))
     if refiner is not None and not refine:
         raise ConfigError(f"--refiner {refiner} has no effect without --refine N; give it, or leave it out")
-    refiner = refiner or "regis-u"
     polish = _refine_plan(refiner, refine, place, model)
     from moviola.pipelines.generate import takes as plan_takes
 
@@ -111,9 +110,12 @@ def command(
         write_sheet([one.head for one in made], sheet)
     seconds = round(time.perf_counter() - started, 3)
     if json:
-        how_refined = {"refined": {"model": refiner, "iterations": refine}} if refine else {}
+        how_refined = {"refined": {"model": refiner or _REFINER, "iterations": refine}} if polish else {}
         emit({**_report(made, seconds, sheet), **how_refined})
     _tell(made, prompt, seconds, sheet, quiet or json)
+
+
+_REFINER = "regis-u"  # used unless one is named
 
 
 @dataclass(frozen=True)
@@ -135,15 +137,18 @@ def _check_numbers(upscale: int, frames: int | None, refine: int) -> None:
             raise ConfigError(f"{name} is {value}; it must be at least {least}")
 
 
-def _refine_plan(refiner: str, iterations: int, device: str, model: str) -> RefinePlan | None:
-    """Load the refiner before anything is made; note where it does not know what `model` draws."""
+def _refine_plan(refiner: str | None, iterations: int, device: str, model: str) -> RefinePlan | None:
+    """Load the refiner before anything is made; None where there is nothing to do.
+
+    The usual refiner leaves alone what it was not trained on, with a note; one that is asked for does what it can.
+    """
     if not iterations:
         return None
     from moviola.pipelines.refine import make_plan
 
-    plan = make_plan(refiner, device=device, iterations=iterations)
-    plan.note_on_generator(model)
-    return plan
+    plan = make_plan(refiner or _REFINER, device=device, iterations=iterations)
+    plan.note_on_generator(model, left=refiner is None)
+    return plan if refiner is not None or plan.knows(model) else None
 
 
 def _make(

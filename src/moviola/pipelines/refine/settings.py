@@ -98,14 +98,27 @@ class Plan:
             f"{self.sizes.family} is {self.made_for}, {side}x{side}; frames of another size are other footage, {_LIMIT}"
         )
 
-    def note_on_generator(self, model: str | Path) -> None:
+    def knows(self, model: str | Path) -> bool:
+        """Return whether the network was trained on what a generator, by name or folder, draws, as far as is known."""
+        return not self.made_for or str(model) in self.made_for.split()
+
+    def note_on_generator(self, model: str | Path, *, left: bool = False) -> None:
         """Tell a person that an embedded network was not trained on what a generator draws.
 
         Args:
             model: the generator's name or folder.
+            left: the video will be left as it is.
         """
-        if self.made_for and self.settings.iterations and str(model) not in self.made_for.split():
-            note(f"{self.sizes.family} is {self.made_for}; what {model} draws is other footage, {_LIMIT}")
+        if self.knows(model) or not self.settings.iterations:
+            return
+        family = self.sizes.family
+        if left:
+            note(
+                f"{family} is {self.made_for}; what {model} draws is left as it is; --refiner {family} refines it "
+                "all the same"
+            )
+        else:
+            note(f"{family} is {self.made_for}; what {model} draws is other footage, {_LIMIT}")
 
     def telling(self, text: str) -> Plan:
         """Return a plan that tells the refiner another text; this one where it takes no text, or there is none."""
