@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from moviola.pipelines.sample import sample
 
 __version__ = "0.1.0"
-__all__ = ["Video", "evaluate", "generate", "keyframes", "load", "mend", "read", "refine", "restyle", "sample"]
+__all__ = [
+    "Video",
+    "evaluate",
+    "generate",
+    "keyframes",
+    "load",
+    "mend",
+    "read",
+    "refine",
+    "restyle",
+    "sample",
+]
 
 # public name -> the module that defines it
 _HOME = {

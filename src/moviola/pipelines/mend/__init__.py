@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moviola.pipelines.mend.find import Faults
-from moviola.pipelines.mend.run import Mended, find_faults, mend, mend_file
+from moviola.pipelines.mend.run import Mended, find_faults, mend, mend_file, mend_stream
 from moviola.pipelines.mend.settings import MendSettings
 
-__all__ = ["Faults", "MendSettings", "Mended", "find_faults", "mend", "mend_file"]
+__all__ = ["Faults", "MendSettings", "Mended", "find_faults", "mend", "mend_file", "mend_stream"]

@@ -49,17 +49,19 @@ class Anchors:
     """Samples of frames that pass by; a few hundred bytes each, and the small copy of one anchor.
 
     Attributes:
+        last: number of the last frame, which is a sample too.
         samples: what was found.
     """
 
+    last: int = 0
     samples: list[Sample] = field(default_factory=list)
     _motion: Motion = field(default_factory=Motion)
     _anchor: tuple[int, Kept] | None = None
     _last: tuple[int, Kept] | None = None
 
     def see(self, number: int, frame: np.ndarray, guide: np.ndarray | None = None) -> None:
-        """Take a frame, uint8 (H, W, 3); all but every eighth are let pass."""
-        if number % STRIDE:
+        """Take a frame, uint8 (H, W, 3); all but every eighth and the last are let pass."""
+        if number % STRIDE and number != self.last:
             return
         here = small(frame)
         seen = here if guide is None else fit(small(guide), here.shape[:2])
@@ -80,7 +82,7 @@ class Anchors:
             [self._anchor] if self._anchor is self._last or self._last is None else [self._anchor, self._last]
         )
         for base in bases:
-            found = None if base is None else self._compare(number, new, *base)
+            found = None if base is None else self._compare(number, new, base[0], base[1])
             if found is not None:
                 return found[0], found[1] if base is self._anchor else 0.0
         return None, 0.0

@@ -29,7 +29,7 @@ _PLAIN = (
     4.5,
     15.0,
 )  # levels, and times the ordinary step, of a step of colour that needs no jump of the picture
-_OF_REST = 0.3  # of what motion and colour leave at the seam itself, that a step of colour must be
+_OF_REST = 0.12  # of what motion and colour leave at the seam itself, that a step of colour must be
 _FROZEN, _MOVES, _LONGEST = 0.12, 0.6, 12  # of the change around; levels; frames
 _JUMP = 1.4  # times the change around, after a repeat that stands for a lost frame
 _DROPPED, _STEADY, _MOTION = (
@@ -124,10 +124,12 @@ class Steadying:
 
     Args:
         look: the first pass. segments: int (T,), frames of different numbers are not compared.
+        plain: gains and offsets only: where parts of the picture flicker by themselves, a curve would take what is
+            bright in one part for what is bright in all.
     """
 
-    def __init__(self, look: Look, segments: np.ndarray) -> None:
-        self._look, self._segments = look, segments
+    def __init__(self, look: Look, segments: np.ndarray, plain: bool = False) -> None:
+        self._look, self._segments, self._plain = look, segments, plain
         self._start, self._block = 0, np.zeros((0, 3, tone.KNOTS), np.float32)
 
     def curve(self, t: int) -> np.ndarray:
@@ -137,7 +139,11 @@ class Steadying:
             low, high = max(0, self._start - REACH), min(len(self._look), self._start + _BLOCK + REACH)
             block = tone.smoothed(self._look.transfers[low:high], self._segments[low:high], SIGMA, REACH)
             self._block = block[self._start - low : self._start - low + _BLOCK]
-        return self._block[t - self._start]
+        curve = self._block[t - self._start]
+        if not self._plain:
+            return curve
+        gain, offset = tone.affine_of(curve, self._look.mass[t].astype(np.float32))
+        return ((tone.LEVELS - 128) * (gain[:, None] - 1) + offset[:, None]).astype(np.float32)
 
 
 def flicker_of(look: Look, steadying: Steadying) -> float:
@@ -188,12 +194,13 @@ def seams_of(look: Look, breaks: list[int]) -> list[int]:
     for t in range(1, len(look)):
         if any(abs(t - b) <= 2 for b in breaks) or size[t] < max(_SEAM, _OF_REST * look.left[t]):
             continue
-        around = _around(t, len(look), [*breaks, *(s for s in seams)])
+        around = _around(t, len(look), [*breaks, *seams])
         if len(around) < 3 or not _lasts(look, t):
             continue
         ordinary, most = np.median(size[around]), np.percentile(size[around], 90)
         out = size[t] > _OUT * ordinary + 0.5 and size[t] > 2 * most
-        if out and (size[t] > max(_PLAIN[0], _PLAIN[1] * (ordinary + 0.1)) or _content(look, t, around)):
+        plain = size[t] > max(_PLAIN[0], _PLAIN[1] * (ordinary + 0.1))
+        if out and (plain or (_content(look, t, around) and not _stutters(look, t))):
             seams.append(t)
     return seams
 
@@ -202,6 +209,12 @@ def _around(t: int, count: int, away: list[int]) -> list[int]:
     """Return the transitions near t that are no breaks, t not among them."""
     near = range(max(1, t - _NEAR), min(count, t + _NEAR + 1))
     return [i for i in near if i != t and i not in away]
+
+
+def _stutters(look: Look, t: int) -> bool:
+    """Whether a frame beside is a repeat, so that the jump makes up for it."""
+    beside = look.change[max(1, t - 1) : t + 2]
+    return bool(beside.min() < _FROZEN * _ordinary_change(look.change, t) and look.motion[t] > _MOTION)
 
 
 def _content(look: Look, t: int, around: list[int]) -> bool:

@@ -59,13 +59,8 @@ def look_at(footage: Footage, guide: Footage | None = None, tick: Tick | None = 
         footage: what is to be mended. guide: in which motion is read; None for the footage.
         tick: called with the number of frames looked at.
     """
-    count = footage.count
-    out = Look(
-        np.zeros((count, 3, KNOTS), np.float32), np.zeros((count, 3, KNOTS), np.float16),
-        np.zeros((count, TILES, TILES), np.float32),
-        *(np.zeros(count, np.float32) for _ in range(5)), [], [],
-    )  # fmt: skip
-    watch, recent = _Watch(), _Recent()
+    out = _empty(footage.count)
+    watch, recent = _Watch(footage.count - 1), _Recent()
     guides = watch.guides(guide.frames()) if guide else None
     for t, pair in enumerate(paired(watch.frames(footage.frames()), guides, Motion())):
         watch.sample(t)
@@ -79,11 +74,19 @@ def look_at(footage: Footage, guide: Footage | None = None, tick: Tick | None = 
     return out
 
 
+def _empty(count: int) -> Look:
+    """Return a look at `count` frames in which nothing is noted yet."""
+    curves = np.zeros((count, 3, KNOTS), np.float32)
+    visible, left, motion, turn, change = np.zeros((5, count), np.float32)
+    tiles = np.zeros((count, TILES, TILES), np.float32)
+    return Look(curves, curves.astype(np.float16), tiles, visible, left, motion, turn, change, [], [])
+
+
 class _Watch:
     """Looks at frames on their way: shows them to the finder of cuts and to the anchors."""
 
-    def __init__(self) -> None:
-        self.cuts, self.anchors, self.change = CutFinder(), Anchors(), 0.0
+    def __init__(self, last: int) -> None:
+        self.cuts, self.anchors, self.change = CutFinder(), Anchors(last), 0.0
         self._small: np.ndarray | None = None
         self._newest: list[np.ndarray | None] = [None, None]
 

@@ -137,6 +137,7 @@ def plan(look: Look, footage: Footage, settings: MendSettings) -> Repair:
     steadying = Steadying(look, pieces)
     off = flicker_of(look, steadying), local_flicker_of(look, pieces)
     flickers = _flickers(look, off, settings)
+    steadying = Steadying(look, pieces, plain=flickers[1])
     used = steadying if flickers[0] else None
     matches = match_pieces(look, seams, shots, used)
     drift = drift_of(look.samples, lambda t: _curve_or_zero(matched(t, used, matches, shots)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,6 +172,34 @@ def mended_pieces(
         yield piece.with_frames(done)
         if tick is not None:
             tick(len(piece))
+
+
+def mend_stream(
+    pieces: Iterable[Video], settings: MendSettings | None = None, tick: Tick | None = None
+) -> Iterator[Video]:
+    """Mend a video that comes piece by piece; it is kept without loss in a temporary file until all of it is seen.
+
+    Args:
+        pieces: Videos that follow each other, of one constant rate and without sound.
+        settings: what to mend; None for what is found. tick: as for `mend`.
+
+    Yields:
+        Videos that follow each other, as many frames in all; a single frame as it is.
+    """
+    settings = settings or MendSettings()
+    with tempfile.TemporaryDirectory(prefix="moviola-mend-") as folder:
+        path = Path(folder) / "whole.mkv"
+        writer: codec.Writer | None = None
+        with ExitStack() as stack:
+            for piece in pieces:
+                writer = writer or stack.enter_context(codec.Writer(path, piece.fps, lossless=True))
+                writer.write(piece)
+        if writer is None or writer.frames < 2:
+            yield from codec.stream(path) if writer is not None else ()
+            return
+        footage = open_footage(path)
+        repair = plan(_look(footage, None, settings, tick), footage, settings)
+        yield from mended_pieces(footage, repair, None, tick)
 
 
 def _copied(path: Path, output: str | Path) -> bool:
