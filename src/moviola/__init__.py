@@ -20,12 +20,24 @@ if TYPE_CHECKING:
     from moviola.pipelines.evaluate import evaluate
     from moviola.pipelines.generate import generate
     from moviola.pipelines.keyframes import keyframes
+    from moviola.pipelines.mend import mend
     from moviola.pipelines.refine import refine
     from moviola.pipelines.restyle import restyle
     from moviola.pipelines.sample import sample
 
 __version__ = "0.1.0"
-__all__ = ["Video", "evaluate", "generate", "keyframes", "load", "read", "refine", "restyle", "sample"]
+__all__ = [
+    "Video",
+    "evaluate",
+    "generate",
+    "keyframes",
+    "load",
+    "mend",
+    "read",
+    "refine",
+    "restyle",
+    "sample",
+]
 
 # public name -> the module that defines it
 _HOME = {
@@ -34,6 +46,7 @@ _HOME = {
     "generate": "moviola.pipelines.generate",
     "keyframes": "moviola.pipelines.keyframes",
     "load": "moviola.models.catalog",
+    "mend": "moviola.pipelines.mend",
     "read": "moviola.data.codec",
     "refine": "moviola.pipelines.refine",
     "restyle": "moviola.pipelines.restyle",

@@ -51,6 +51,9 @@ _Num = Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FI
 _Refine = Annotated[
     int, typer.Option("--refine", metavar="N", help="Refine it by N passes (moviola refine).")
 ]
+_Mend = Annotated[
+    bool, typer.Option("--mend", help="Mend flicker, seams, drift and repeated frames (moviola mend).")
+]
 _Refiner = Annotated[
     str | None, typer.Option("--refiner", metavar="NAME|DIR", help="With which refiner; regis-u.")
 ]
@@ -77,6 +80,7 @@ def command(
     sheet: Sheet = None,
     refine: _Refine = 0,
     refiner: _Refiner = None,
+    mend: _Mend = False,
     size: Size = None,
     steps: Steps = None,
     guidance: Guidance = None,
@@ -105,7 +109,7 @@ def command(
     how: dict[str, Any] = {"image": image, "frames": frames, "fps": fps, "seed": seed, "device": place}
     how |= {"then": then or (), "join": join}
     takes = plan_takes(prompt, model, num, **how, settings=options.settings())
-    made = _make(takes, outputs, polish, upscale, quiet or json)
+    made = _make(takes, outputs, polish, upscale, quiet or json, mend)
     if sheet is not None:
         write_sheet([one.head for one in made], sheet)
     seconds = round(time.perf_counter() - started, 3)
@@ -152,7 +156,12 @@ def _refine_plan(refiner: str | None, iterations: int, device: str, model: str) 
 
 
 def _make(
-    takes: Iterable[Take], outputs: list[str], polish: RefinePlan | None, upscale: int, quiet: bool
+    takes: Iterable[Take],
+    outputs: list[str],
+    polish: RefinePlan | None,
+    upscale: int,
+    quiet: bool,
+    mend: bool = False,
 ) -> list[_Made]:
     """Write one take after the other; what is to be noted is told before. Refiners are told what is drawn, in full."""
     if isinstance(takes, list):  # planned ahead: all notes first
@@ -162,6 +171,7 @@ def _make(
         if not isinstance(takes, list):
             _tell_notes([take], quiet)
         shown = take if polish is None else _refined(take, polish)
+        shown = _mended(shown) if mend else shown
         head = write_pieces(shown.pieces(), path, shown.fps, shown.frames, upscale, quiet)
         if polish is not None:
             take = _with_notes(take, polish, head.height // upscale, head.width // upscale, quiet)
@@ -182,6 +192,13 @@ def _refined(take: Take, plan: RefinePlan) -> Take:
             yield from refine_stream(_next_frames(drawn, part.frames), plan.telling(part.caption))
 
     return replace(take, pieces=pieces)
+
+
+def _mended(take: Take) -> Take:
+    """Return the take with what is broken in its frames mended, before it is written."""
+    from moviola.pipelines.mend import mend_stream
+
+    return replace(take, pieces=lambda: mend_stream(take.pieces()))
 
 
 def _next_frames(pieces: Iterator[Video], frames: int) -> Iterator[Video]:

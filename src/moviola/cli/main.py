@@ -30,6 +30,7 @@ VERBS: Table = {
     "sample": ("sample", "command", "Draw many videos from a model into a folder, told a text or not."),
     "refine": ("refine", "command", "Move generated video closer to real video, pass by pass (REGIS)."),
     "restyle": ("restyle", "command", "Repaint a real video: key frames, a painter, propagation."),
+    "mend": ("mend", "command", "Find and mend flicker, seams, drift and repeated frames."),
     "keyframes": ("keyframes", "command", "Choose the key frames of a video; print them, plot them."),
     "edit": ("", "", "Edit what a model draws, in the model's own terms."),
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),

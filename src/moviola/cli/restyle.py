@@ -91,6 +91,9 @@ _Workers = Annotated[
 _Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", min=0, help="Same seed, same result; 0, or the config's.")
 ]
+_Mend = Annotated[
+    bool, typer.Option("--mend", help="Mend flicker and seams by the motion of IN (moviola mend --guide IN).")
+]
 _Lossless = Annotated[
     bool, typer.Option("--lossless", help="Write every value as it is, where the format can.")
 ]
@@ -129,6 +132,7 @@ def command(
     resume: _Resume = False,
     workers: _Workers = None,
     lossless: _Lossless = False,
+    mend: _Mend = False,
     seed: _Seed = None,
     device: Device = "auto",
     json: Json = False,
@@ -153,7 +157,8 @@ def command(
     settings, notes = _settings(config, given, strength, set or [])
     _check_options({**given, "strength": strength, "workers": workers}, settings, keys, first_only)
     plan = Plan(work, resume, keys, workers, str(pick_device(device)))
-    done = _run(input, output, settings, plan, first_only, lossless, quiet or json)
+    run = _run_and_mend if mend and not first_only else _run
+    done = run(input, output, settings, plan, first_only, lossless, quiet or json)
     name = settings.painter if keys is None else None  # keys of one's own: nothing was painted by a painter
     _tell(done, name, [*notes, *done.notes], round(time.perf_counter() - started, 3), json, quiet)
 
@@ -192,6 +197,37 @@ def _run(
         return paint_first(given, output, settings, plan)
     with progress("restyling", codec.probe(given).frames, quiet) as tick:
         return restyle_file(given, output, settings, replace(plan, tick=tick), lossless=lossless)
+
+
+def _run_and_mend(
+    given: Path,
+    output: str,
+    settings: RestyleConfig,
+    plan: Plan,
+    first_only: bool,
+    lossless: bool,
+    quiet: bool,
+) -> Restyled:
+    """Paint into a temporary file without loss, and write it mended; motion is read in the input, if it is not cropped.
+
+    Raises:
+        ConfigError: work that is to be gone on with has no name.
+    """
+    import tempfile
+    from dataclasses import replace
+
+    from moviola.cli.written import check_output
+    from moviola.pipelines.mend import mend_file
+
+    check_output(output, None)
+    if plan.resume and plan.work is None:
+        raise ConfigError("--mend with --resume needs --work DIR, the work to go on with")
+    with tempfile.TemporaryDirectory(prefix="moviola-mend-") as folder:
+        painted = str(Path(folder) / "painted.mkv")
+        done = _run(given, painted, settings, plan, first_only, True, quiet)
+        guide = None if any(settings.crop) else given
+        mended = mend_file(painted, output, guide=guide, lossless=lossless)
+    return replace(done, output=mended.output, notes=(*done.notes, *mended.faults.lines()))
 
 
 def _settings(

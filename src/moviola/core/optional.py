@@ -41,9 +41,9 @@ class Library:
 _TABLE = (
     Library(
         "cv2", "opencv-python-headless", "OpenCV", ("restyle", "evaluate"),
-        "restyle; keyframes --method flow (its default), orb or optimal; --flow dis",
+        "restyle; mend; keyframes --method flow (its default), orb or optimal; --flow dis",
     ),
-    Library("scipy", "scipy", "SciPy", ("restyle",), "restyle --propagation patch or warp"),
+    Library("scipy", "scipy", "SciPy", ("restyle",), "restyle --propagation patch or warp; mend: seams"),
     Library("numba", "numba", "Numba", ("restyle",), "restyle --propagation patch: many times as fast"),
     Library(
         "diffusers", "diffusers", "diffusers", ("restyle",),
