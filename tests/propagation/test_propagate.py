@@ -121,7 +121,7 @@ def test_the_choice_of_the_detail():
     rng = np.random.default_rng(7)
     painted = [np.clip(rng.normal(128, 30, frame.shape), 0, 255).astype(np.uint8) for _ in range(2)]
     frames = np.stack([frame] * 4)  # no error anywhere: the nearer key is chosen
-    config = PropagationConfig(method="warp", choice="hard", pull=0.001)
+    config = PropagationConfig(method="warp", choice="hard", pull=0.001, steady=0)
     found = [f.astype(float) for f in propagate(frames, *painted, config)]
     for out, chosen, other in ((found[1], *painted), (found[2], *painted[::-1])):
         assert out.std() == pytest.approx(chosen.std(), rel=0.06)
@@ -153,8 +153,9 @@ def test_tail_and_head():
     assert (tail[0] == painted[0]).all() and (head[-1] == painted[-1]).all()
     for i in range(5):
         shown = 3 * i  # px that came into view since the key
-        assert (tail[i][:, : 60 - shown] == painted[i][:, : 60 - shown]).all()
-        assert (head[4 - i][:, shown:] == painted[4 - i][:, shown:]).all()
+        # detail is measured over a window, so that beside the edges paint is not the key's to the last level
+        assert np.abs(tail[i][:, : 60 - shown].astype(int) - painted[i][:, : 60 - shown]).mean() < 1
+        assert np.abs(head[4 - i][:, shown:].astype(int) - painted[4 - i][:, shown:]).mean() < 1
     again = np.stack(list(propagate(frames[::-1], None, painted[0], WARP, flow=flow)))
     assert (again[::-1] == tail).all()
 

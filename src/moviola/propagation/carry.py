@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from pydantic import Field
 
 from moviola.core.config import Config
+from moviola.propagation.detail import energy
+from moviola.propagation.exposure import change, lit, match
 from moviola.propagation.flow import FlowFunction, compose, opencv, warp
 from moviola.propagation.guides import (
     Guides,
@@ -49,7 +51,8 @@ class CarryConfig(Config):
         hold: another flow takes the chained one's place at a pixel only where its guide error is lower by this part;
             without it pixels hop between flows from frame to frame, which flickers.
         noise: and by this much more, levels squared.
-        reach: frames up to which flow straight from the frame to its key is tried beside the chained one; 0 never.
+        reach: frames up to which flow straight from the frame to its key is tried beside the chained one; 0 never. It
+            finds more in fast motion, costs as much again, and what is found in one frame and not in the next flickers.
         weak: guide error, levels squared, above which the flow is taken to have failed at a pixel.
         better: paint from patch synthesis is taken at a failed pixel when its guide error is below this part of the
             flow's.
@@ -59,9 +62,9 @@ class CarryConfig(Config):
 
     window: int = Field(default=5, ge=1)
     refine: bool = True
-    hold: float = Field(default=0.3, ge=0, le=1)
-    noise: float = Field(default=4.0, ge=0)
-    reach: int = Field(default=40, ge=0)
+    hold: float = Field(default=0.5, ge=0, le=1)
+    noise: float = Field(default=25.0, ge=0)
+    reach: int = Field(default=0, ge=0)
     weak: float = Field(default=100.0, ge=0)
     better: float = Field(default=0.5, ge=0, le=1)
     least: float = Field(default=0.0005, ge=0, le=1)
@@ -69,20 +72,52 @@ class CarryConfig(Config):
 
 
 @dataclass(frozen=True, eq=False)
-class Carried:
-    """What one key frame says about a frame.
+class Offer:
+    """What is known of a frame's paint from a key frame.
 
     Attributes:
         paint: float32 (H, W, 3), 0 to 255; not rounded, for rounding twice is noise that a still scene shows.
         error: guide error, float32 (H, W), levels squared: how unlike the plain frame the plain key is there.
-        flow: from the frame to the key, float32 (H, W, 2), px.
-        synthesised: bool (H, W), where patch synthesis painted.
+        plain: the plain key, brought here as the paint was and in the frame's light, uint8 (H, W, 3).
+        detail: how sharp the key's paint is where it comes from, float32 (H, W): `moviola.propagation.detail.energy`.
+        light: how far the light has changed since the key, levels: `moviola.propagation.exposure.change`.
     """
 
     paint: np.ndarray
     error: np.ndarray
+    plain: np.ndarray
+    detail: np.ndarray
+    light: float
+
+
+@dataclass(frozen=True, eq=False)
+class Carried(Offer):
+    """What one key frame says about a frame, and where it comes from.
+
+    Attributes:
+        flow: from the frame to the key, float32 (H, W, 2), px.
+        step: from the frame to the one before it, float32 (H, W, 2), px.
+        synthesised: bool (H, W), where patch synthesis painted.
+    """
+
     flow: np.ndarray
+    step: np.ndarray
     synthesised: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Key:
+    """A key frame: plain, uint8 (H, W, 3), painted, float32 (H, W, 3), and the energy of its paint."""
+
+    plain: np.ndarray
+    painted: np.ndarray
+    detail: np.ndarray
+    light: float = 0.0
+
+    def seen_in(self, frame: np.ndarray, flow: np.ndarray) -> _Key:
+        """Return the key in the light of a frame, to which `flow` (H, W, 2) leads."""
+        curve = match(frame, warp(self.plain, flow))
+        return replace(self, plain=lit(self.plain, curve), light=change(self.plain, curve))
 
 
 def carry(
@@ -96,11 +131,12 @@ def carry(
 ) -> Iterator[Carried]:
     """Bring the paint of the first frame to every frame, one after the other; memory is that of a frame.
 
-    For each frame several flows to the key are tried: the one chained from frame to frame, the one estimated directly,
-    and both with what flow is left after warping added. Each pixel keeps the chained one unless another brings the
-    plain key frame clearly nearer to the plain frame around it (the guide error); the chain goes on from that. Where
-    even that fails (what was hidden in the key frame appears), paint comes from guided patch synthesis, begun from the
-    flow and from the previous frame's field.
+    For each frame several flows to the key are tried: the one chained from frame to frame, the one estimated directly
+    (`CarryConfig.reach`), and both with what flow is left after warping added. Each pixel keeps the chained one unless
+    another brings the plain key frame clearly nearer to the plain frame around it (the guide error); the chain goes on
+    from that. Where even that fails (what was hidden in the key frame appears), paint comes from guided patch
+    synthesis, begun from the flow and from the previous frame's field. All of this compares the frame with the key in
+    the frame's light (`moviola.propagation.exposure`).
 
     Args:
         frames: plain frames, the key first, n times uint8 (H, W, 3).
@@ -114,18 +150,20 @@ def carry(
         n times `Carried`; the first is the key itself.
     """
     config = config or CarryConfig()
-    key = frames[0]
-    height, width = key.shape[:2]
-    nothing = np.zeros((height, width), np.float32)
-    last = Carried(painted.astype(np.float32), nothing, np.zeros((height, width, 2), np.float32), nothing > 0)
-    patches = _Patches(key, painted, config, synthesize, seed) if synthesize else None
+    paint = painted.astype(np.float32)
+    given = _Key(frames[0], paint, energy(paint))
+    nothing = np.zeros(paint.shape[:2], np.float32)
+    still = np.zeros((*nothing.shape, 2), np.float32)
+    last = Carried(paint, nothing, given.plain, given.detail, 0.0, still, still, nothing > 0)
+    patches = _Patches(painted, config, synthesize, seed) if synthesize else None
     yield last
     for i in range(1, len(frames)):
         step = flow(frames[i], frames[i - 1])
-        best = best_flow(frames[i], key, last.flow, step, i <= config.reach, config, flow)
-        last = _paint(frames[i], key, painted, best, config)
+        key = given.seen_in(frames[i], compose(step, last.flow))
+        best = best_flow(frames[i], key.plain, last.flow, step, i <= config.reach, config, flow)
+        last = _paint(frames[i], key, best, step, config)
         if patches is not None:
-            last = patches.mend(frames[i], last, step, i)
+            last = patches.mend(frames[i], key, last, step, i)
         yield last
 
 
@@ -177,32 +215,31 @@ def guide_error(frame: np.ndarray, other: np.ndarray, window: int) -> np.ndarray
     return cv2.blur(np.einsum("yxc,yxc->yx", gap, gap) / 3, (window, window), borderType=cv2.BORDER_REFLECT)
 
 
-def _paint(
-    frame: np.ndarray, key: np.ndarray, painted: np.ndarray, flow: np.ndarray, config: CarryConfig
-) -> Carried:
+def _paint(frame: np.ndarray, key: _Key, flow: np.ndarray, step: np.ndarray, config: CarryConfig) -> Carried:
     """Warp the paint along a flow to the key."""
-    error = guide_error(frame, warp(key, flow), config.window)
-    paint = warp(painted.astype(np.float32), flow, "bicubic").clip(0, 255)
-    return Carried(paint, error, flow, np.zeros(error.shape, bool))
+    plain = warp(key.plain, flow)
+    error = guide_error(frame, plain, config.window)
+    paint = warp(key.painted, flow, "lanczos").clip(0, 255)
+    detail = warp(key.detail, flow)
+    return Carried(paint, error, plain, detail, key.light, flow, step, np.zeros(error.shape, bool))
 
 
 class _Patches:
     """Patch synthesis from one key, frame after frame."""
 
-    def __init__(
-        self, key: np.ndarray, painted: np.ndarray, config: CarryConfig, synthesize: Synthesize, seed: int
-    ) -> None:
-        self.key, self.style, self.config = key, painted, config
+    def __init__(self, painted: np.ndarray, config: CarryConfig, synthesize: Synthesize, seed: int) -> None:
+        self.style, self.config = painted, config
         self.synthesize, self.seed = synthesize, seed
-        self.source = source_guides(key)
+        self.source: Guides | None = None
         self.field: np.ndarray | None = None
         self.before = painted.astype(np.float32)
 
-    def mend(self, frame: np.ndarray, carried: Carried, step: np.ndarray, index: int) -> Carried:
+    def mend(self, frame: np.ndarray, key: _Key, carried: Carried, step: np.ndarray, index: int) -> Carried:
         """Return `carried` with paint from patch synthesis where flow failed.
 
         Args:
             frame: plain, uint8 (H, W, 3).
+            key: in the frame's light.
             carried: what flow gives.
             step: flow from this frame to the previous one, float32 (H, W, 2), px.
             index: of the frame, for the seed.
@@ -211,12 +248,14 @@ class _Patches:
         if failed.mean() <= self.config.least:
             self.before, self.field = carried.paint, None
             return carried
-        height, width = self.key.shape[:2]
+        height, width = key.plain.shape[:2]
         starts = [field_from_positions(positions(carried.flow), height, width)]
         if self.field is not None:
             starts.append(move_field(self.field, step))
         before = np.rint(warp(self.before, step)).astype(np.uint8)
         target = target_guides(frame, flow=carried.flow, visible=~failed, temporal=before)
+        if self.source is None or self.source.colour is not key.plain:
+            self.source = source_guides(key.plain)
         found = self.synthesize(
             self.source,
             self.style,
@@ -227,17 +266,25 @@ class _Patches:
             seed=self.seed + index,
         )
         self.field = found.field
-        mended = self._merge(frame, carried, found, failed)
+        mended = self._merge(frame, key, carried, found, failed)
         self.before = mended.paint
         return mended
 
-    def _merge(self, frame: np.ndarray, carried: Carried, found: Synthesis, failed: np.ndarray) -> Carried:
+    def _merge(
+        self, frame: np.ndarray, key: _Key, carried: Carried, found: Synthesis, failed: np.ndarray
+    ) -> Carried:
         """Take the synthesised paint where flow failed and the synthesis fits much better, with soft borders."""
         cv2 = opencv()
-        fit = self.key[found.field[..., 1], found.field[..., 0]]
+        places = (found.field[..., 1], found.field[..., 0])
+        fit = key.plain[places]
         error = guide_error(frame, fit, self.config.window)
         taken = failed & (error < self.config.better * carried.error)
         soft = cv2.GaussianBlur(taken.astype(np.float32), (0, 0), 1.0)[..., None]
-        paint = carried.paint + soft * (found.frame - carried.paint)
-        error = np.where(taken, error, carried.error)
-        return Carried(paint, error, carried.flow, taken)
+        return replace(
+            carried,
+            paint=carried.paint + soft * (found.frame - carried.paint),
+            error=np.where(taken, error, carried.error),
+            synthesised=taken,
+            plain=np.where(taken[..., None], fit, carried.plain),
+            detail=np.where(taken, key.detail[places], carried.detail),
+        )

@@ -20,7 +20,7 @@ from moviola.core.optional import require
 FlowFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Two frames uint8 (H, W, 3) in, the flow from the first to the second float32 (H, W, 2) in px out."""
 
-Kernel = Literal["nearest", "bilinear", "bicubic"]
+Kernel = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 
 def opencv() -> Any:
@@ -121,7 +121,7 @@ def warp(second: np.ndarray, flow: np.ndarray, kernel: Kernel = "bilinear") -> n
     Args:
         second: uint8 or float32, (H, W) or (H, W, C) with C up to 4.
         flow: from the first picture to the second, float32 (H, W, 2), px.
-        kernel: interpolation; "bicubic" keeps detail, and overshoots in float32.
+        kernel: interpolation; "bicubic" keeps detail, and overshoots in float32; "lanczos" (of four lobes) keeps more.
 
     Returns:
         an array like `second`.
@@ -132,7 +132,12 @@ def warp(second: np.ndarray, flow: np.ndarray, kernel: Kernel = "bilinear") -> n
     if second.shape[:2] != flow.shape[:2] or flow.shape[2:] != (2,):
         raise ConfigError(f"a flow for pictures {second.shape} is (H, W, 2) of their size, got {flow.shape}")
     cv2 = opencv()
-    kernels = {"nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
+    kernels = {
+        "nearest": cv2.INTER_NEAREST,
+        "bilinear": cv2.INTER_LINEAR,
+        "bicubic": cv2.INTER_CUBIC,
+        "lanczos": cv2.INTER_LANCZOS4,
+    }
     places = grid(*flow.shape[:2]) + flow
     return cv2.remap(second, places, None, kernels[kernel], borderMode=cv2.BORDER_REPLICATE)
 

@@ -14,13 +14,13 @@ from moviola.core.config import Config
 from moviola.core.errors import ConfigError
 from moviola.propagation import choose
 from moviola.propagation.blend import blend
-from moviola.propagation.carry import Carried, CarryConfig, Synthesize, carry
+from moviola.propagation.carry import Carried, CarryConfig, Offer, Synthesize, carry, guide_error
+from moviola.propagation.detail import give_back
 from moviola.propagation.flow import FlowFunction, estimator, opencv, warp
+from moviola.propagation.own import Own, Paint, fill, follow_light, hurry, missing
 from moviola.propagation.spill import Spill
 
 Method = Literal["patch", "warp", "linear"]
-Paint = Callable[[np.ndarray], np.ndarray]
-"""Paints a frame by itself, uint8 (H, W, 3) in and out."""
 
 
 class PropagationConfig(Config):
@@ -37,8 +37,11 @@ class PropagationConfig(Config):
         spread: side of the square over which errors are averaged before shares are made of them, px.
         keep: how much of the contrast that mixing loses comes back, 0 to 1.
         pull: how strongly the gradient-domain fusion follows the mixed colours, 1/px^2; `moviola.propagation.poisson`.
-        lost: how much both keys lack of what is at a pixel (`missing`, levels squared) when the frame's own paint is
-            taken there, where there is any (`propagate`'s `own`).
+        steady: share of a frame's detail that is the previous frame's, brought along the motion, 0 to below 1; none
+            where motion fails.
+        lost: how much both keys lack of what is at a pixel (`moviola.propagation.own.missing`, levels squared) when
+            the frame's own paint is taken there, where there is any (`propagate`'s `own`).
+        fast: how much more that counts, in parts of it, where something is fast; there nobody sees flicker.
         seed: of patch synthesis.
     """
 
@@ -50,8 +53,14 @@ class PropagationConfig(Config):
     spread: int = Field(default=5, ge=1)
     keep: float = Field(default=1.0, ge=0, le=1)
     pull: float = Field(default=0.05, gt=0)
+    steady: float = Field(default=0.5, ge=0, lt=1)
     lost: float = Field(default=800.0, gt=0)
+    fast: float = Field(default=7.0, ge=0)
     seed: int = 0
+
+
+_THIN = 0.25
+"""How much what is thin or small counts, beside what is large, where nothing is fast."""
 
 
 def propagate(
@@ -122,11 +131,9 @@ def _one_sided(
     if config.method == "linear":
         yield from (painted for _ in frames)
         return
+    past = _Past(config, own)
     for frame, carried in zip(frames, _carry(frames, painted, config, flow, synthesize), strict=True):
-        made = np.rint(carried.paint).astype(np.uint8)
-        if own is not None:
-            made = fill(made, frame, missing(frame, frames[0], carried.flow), own, config.lost)
-        yield made
+        yield past.finish(carried, frame, carried.step)
 
 
 def _two_sided(
@@ -152,17 +159,14 @@ def _two_sided(
             for two in _carry(
                 frames[:0:-1], painted_b, config, flow, synthesize
             ):  # the last frame to the second
-                spill.push((two.paint, two.error, two.flow, two.synthesised))
+                spill.push((two.paint, two.error, two.plain, two.detail, np.array([two.light])))
             forwards = _carry(frames[:-1], painted_a, config, flow, synthesize)
-            next(forwards)
+            past = _Past(config, own)
+            past.finish(next(forwards), frames[0], None)
             for i, one in enumerate(forwards, start=1):
-                two = Carried(*spill.pop())
-                made = join(one, two, i, count, config)
-                if own is not None:
-                    ends = ((frames[0], one), (frames[-1], two))
-                    missed = np.minimum(*(missing(frames[i], key, carried.flow) for key, carried in ends))
-                    made = fill(made, frames[i], missed, own, config.lost)
-                yield made
+                paint, error, plain, detail, light = spill.pop()
+                two = Offer(paint, error, plain, detail, float(light[0]))
+                yield past.finish(join(one, two, i, count, config), frames[i], one.step)
     yield painted_b
 
 
@@ -184,7 +188,7 @@ def _carry(
     )
 
 
-def join(one: Carried, two: Carried, index: int, interval: int, config: PropagationConfig) -> np.ndarray:
+def join(one: Offer, two: Offer, index: int, interval: int, config: PropagationConfig) -> Offer:
     """Blend what was carried to one frame from the two keys.
 
     Args:
@@ -193,58 +197,73 @@ def join(one: Carried, two: Carried, index: int, interval: int, config: Propagat
         index: the frame, counted from the first key.
         interval: number of frames from key to key, both counted.
         config: settings.
-
-    Returns:
-        uint8 (H, W, 3).
     """
-    e1, e2 = (spread(carried.error, config.spread) for carried in (one, two))
+    e1, e2 = (spread(offer.error, config.spread) for offer in (one, two))
     colours = detail = choose.share(e1, e2, index, interval, config.power, config.floor)
     if config.choice == "hard":
         detail = choose.smooth(choose.choose(e1, e2, index, interval))
-    return blend(one.paint, two.paint, detail, colours, keep=config.keep, pull=config.pull)
+    paint = blend(one.paint, two.paint, detail, colours, keep=config.keep, pull=config.pull)
+    part = colours[..., None]
+    return Offer(
+        paint.astype(np.float32),
+        two.error + colours * (one.error - two.error),
+        np.rint(two.plain + part * (one.plain.astype(np.float32) - two.plain)).astype(np.uint8),
+        two.detail + colours * (one.detail - two.detail),
+        min(one.light, two.light),
+    )
 
 
-def fill(painted: np.ndarray, frame: np.ndarray, missed: np.ndarray, own: Paint, lost: float) -> np.ndarray:
-    """Take a frame's own paint where no key shows what it shows.
-
-    The share of it rises from 0 at half of `lost` to 1 at one and a half of it, with soft borders.
-
-    Args:
-        painted: what was carried, uint8 (H, W, 3).
-        frame: plain, uint8 (H, W, 3).
-        missed: `missing` in the key that fits better, levels squared, (H, W).
-        own: paints a frame by itself.
-        lost: see `PropagationConfig`.
-
-    Returns:
-        uint8 (H, W, 3).
-    """
-    share = np.clip(missed / lost - 0.5, 0, 1)
-    if not share.any():
-        return painted
-    cv2 = opencv()
-    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)[
-        ..., None
-    ]
-    return np.rint(painted + share * (own(frame).astype(np.float32) - painted)).astype(np.uint8)
-
-
-def missing(frame: np.ndarray, key: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Return how much a key frame that was brought onto a frame lacks of it, levels squared, float32 (H, W).
-
-    Differences are averaged with their sign over a square of 1/20 of the shorter side before they are squared, so that
-    detail that lies a little beside its place counts for little, and what is not there for much.
+class _Past:
+    """What frames have in common with the one before: the paint, brought along the motion.
 
     Args:
-        frame: plain, uint8 (H, W, 3).
-        key: plain, uint8 (H, W, 3).
-        flow: from the frame to the key, float32 (H, W, 2), px.
+        config: settings.
+        own: see `propagate`.
     """
-    cv2 = opencv()
-    side = 2 * max(1, round(min(frame.shape[:2]) / 40)) + 1
-    gap = frame.astype(np.float32) - warp(key, flow)
-    gap = cv2.blur(gap, (side, side), borderType=cv2.BORDER_REFLECT)
-    return np.einsum("yxc,yxc->yx", gap, gap) / 3
+
+    def __init__(self, config: PropagationConfig, own: Paint | None) -> None:
+        self.config, self.own = config, own
+        self.frame: np.ndarray | None = None
+        self.paint: np.ndarray | None = None
+
+    def finish(self, offer: Offer, frame: np.ndarray, step: np.ndarray | None) -> np.ndarray:
+        """Steady the paint, give detail back, and take the frame's own paint where and as far as no key has it.
+
+        Args:
+            offer: what the keys say.
+            frame: plain, uint8 (H, W, 3).
+            step: flow to the frame that was finished before, float32 (H, W, 2), px; not read for the first.
+
+        Returns:
+            uint8 (H, W, 3).
+        """
+        config, mine = self.config, None if self.own is None else Own(frame, self.own)
+        error = self._error(frame, step)
+        paint, detail = offer.paint, offer.detail
+        if mine is not None:
+            fast = 0.0 if step is None else config.fast * hurry(step)
+            missed = missing(frame, offer.plain, _THIN + fast)
+            paint, detail = fill(paint, detail, mine, missed, config.lost)
+        if error is not None and self.paint is not None and step is not None:
+            share = config.steady * np.clip(2 - error / (2 * config.carry.weak), 0, 1)[..., None]
+            paint = paint + share * detail_of(warp(self.paint, step, "lanczos").clip(0, 255) - paint)
+        self.frame, self.paint = frame, paint
+        paint = give_back(paint, detail)
+        if mine is not None:
+            paint = follow_light(paint, mine, offer.light)
+        return np.rint(paint).clip(0, 255).astype(np.uint8)
+
+    def _error(self, frame: np.ndarray, step: np.ndarray | None) -> np.ndarray | None:
+        """Return the guide error of the frame before, brought here; None for the first."""
+        if self.frame is None or step is None:
+            return None
+        return guide_error(frame, warp(self.frame, step), self.config.carry.window)
+
+
+def detail_of(gap: np.ndarray) -> np.ndarray:
+    """Return a difference of two frames (H, W, 3) without its mean over 1/12 of the shorter side: tone does not lag."""
+    side = 2 * max(1, min(gap.shape[:2]) // 24) + 1
+    return gap - opencv().blur(gap, (side, side), borderType=opencv().BORDER_REFLECT)
 
 
 def spread(error: np.ndarray, side: int) -> np.ndarray:
