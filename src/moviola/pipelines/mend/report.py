@@ -19,7 +19,7 @@ import numpy as np
 from moviola.core.atomic import staged
 from moviola.core.names import json_text, written
 from moviola.core.video import Video
-from moviola.pipelines.evaluate_report.clips import MAX_FRAMES, fit
+from moviola.pipelines.evaluate_report.clips import MAX_FRAMES, MAX_SIDE, MIN_SIDE
 from moviola.pipelines.evaluate_report.markup import listing, paragraph, section
 from moviola.pipelines.evaluate_report.write import PAGE_FILE, REPORT_FILE, check_folder
 from moviola.pipelines.mend import tone
@@ -27,6 +27,8 @@ from moviola.pipelines.mend.drift import drift_of
 from moviola.pipelines.mend.find import Faults, step_sizes
 from moviola.pipelines.mend.footage import Footage
 from moviola.pipelines.mend.look import Look
+from moviola.pipelines.pages.media import fit
+from moviola.pipelines.pages.render import asset
 
 _WIDTH, _HEIGHT, _LEFT, _FOOT = 900, 180, 56, 24  # px of a plot, and the room for its numbers
 _POINTS = 1200  # of a curve, at most
@@ -62,7 +64,8 @@ def write_report(
 def build_page(before: Footage, after: Footage, looks: tuple[Look, Look], faults: Faults) -> str:
     """Return the page as HTML; arguments as `write_report`."""
     start = _start(before.count, faults)
-    clips = [fit(Video(f.span(start, start + MAX_FRAMES), f.clock.fps)) for f in (before, after)]
+    spans = (Video(f.span(start, start + MAX_FRAMES), f.clock.fps) for f in (before, after))
+    clips = [fit(video, MIN_SIDE, MAX_SIDE) for video in spans]
     marks = faults.seams
     body = "".join(
         (
@@ -94,7 +97,7 @@ def build_page(before: Footage, after: Footage, looks: tuple[Look, Look], faults
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(heading)}</title><style>{_asset('page.css')}{_CSS}</style></head>\n<body>"
+        f"<title>{escape(heading)}</title><style>{asset('base.css')}{_asset('page.css')}{_CSS}</style></head>\n<body>"
         f"<header><h1>{escape(heading)}</h1></header>\n<main>{body}</main>\n"
         f"<footer>Made by moviola {escape(__version__)}. This page is one file: it loads nothing.</footer>"
         f"<script>{_asset('page.js')}</script></body></html>\n"
