@@ -97,7 +97,7 @@ def test_fast_is_what_moves_beside_the_scene() -> None:
     camera = np.stack([6 + 0.02 * x - 0.01 * y, -3 + 0.01 * x + 0.02 * y], -1)
     assert hurry(camera).max() == 0
     moved = camera.copy()
-    moved[100:150, 200:260, 0] += 8
+    moved[100:150, 200:260, 0] += 24
     found = hurry(moved)
     assert found[100:150, 200:260].min() == 1 and found[:95].max() == 0 and found[:, :190].max() == 0
 

@@ -92,13 +92,13 @@ def hurry(step: np.ndarray) -> np.ndarray:
     """Return where something moves fast by itself, float32 (H, W), 0 to 1.
 
     The scene's own motion, as a camera makes it, is a polynomial of degree 2 in x and y, fitted by least squares that
-    are reweighted after Geman and McClure. What differs from it by more than 1/120 of the shorter side a frame is
+    are reweighted after Geman and McClure. What differs from it by more than 1/40 of the shorter side a frame is
     fast, and fully by twice as much; the pixels next to it count as well.
 
     Args:
         step: flow to the frame before, float32 (H, W, 2), px.
     """
-    unit = min(step.shape[:2]) / 120
+    unit = min(step.shape[:2]) / 40
     y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in step.shape[:2])
     every = slice(None, None, max(1, min(step.shape[:2]) // 40))
     basis = _monomials(x[every], y[every])

@@ -54,8 +54,8 @@ class PropagationConfig(Config):
     keep: float = Field(default=1.0, ge=0, le=1)
     pull: float = Field(default=0.05, gt=0)
     steady: float = Field(default=0.5, ge=0, lt=1)
-    lost: float = Field(default=800.0, gt=0)
-    fast: float = Field(default=7.0, ge=0)
+    lost: float = Field(default=3200.0, gt=0)
+    fast: float = Field(default=150.0, ge=0)
     seed: int = 0
 
 
