@@ -42,7 +42,7 @@ def test_a_clip_is_looked_at_once():
     assert len(asked) == 2
     del video
     gc.collect()
-    assert len(look._kept) == 0
+    assert len(look._values) == 0
 
 
 def test_it_can_be_sent_to_another_process():
@@ -51,7 +51,7 @@ def test_it_can_be_sent_to_another_process():
     video = Video(np.zeros((2, 4, 4, 3), np.uint8), 8)
     assert look(video) == 2
     again = pickle.loads(pickle.dumps(look))
-    assert len(again._kept) == 0 and again(video) == 2
+    assert len(again._values) == 0 and again(video) == 2
 
 
 def test_full_precision_changes_nothing_on_the_cpu():

@@ -440,10 +440,7 @@ def test_a_stopped_run_goes_on_and_is_never_taken_for_whole(sets, metrics, tiny)
     assert len(tiny.seen) == 12 + 9
 
 
-def test_processes_share_the_cache(sets, metrics, tiny, tmp_path, make_set):
-    """One killed and one that ends well, at once: what either kept is known afterwards, with the right scores."""
-    other = make_set(tmp_path / "other", 5, 3)
-    code = """
+MORTAL = """
 import os, runpy, signal, sys
 from moviola.metrics.catalog import Metric, find_metric
 from moviola.metrics.protocol import Protocol
@@ -459,14 +456,27 @@ metric = Metric(find_metric("fvd"), (Mortal(),), FrechetMeasure("tiny", "feature
 # go
 evaluate(real, fake, [metric], Protocol(frames=8))
 """
-    support = str(Path(__file__).with_name("conftest.py"))
-    runs = [(code, support, str(sets[0]), str(fake), last) for fake, last in ((sets[1], "18"), (other, "99"))]
-    assert run_together(*runs) == [-signal.SIGKILL, 0]
-    evaluate(sets[0], other, metrics("fvd"), FRAMES_8)
-    assert tiny.seen == []
+SUPPORT = str(Path(__file__).with_name("conftest.py"))
+
+
+def test_what_a_killed_process_kept_is_known(sets, metrics, tiny):
+    """It dies at its 19th clip, in the second block: the 16 of the first are not looked at again."""
+    assert run_together((MORTAL, SUPPORT, *map(str, sets), "18")) == [-signal.SIGKILL]
     scores = evaluate(*sets, metrics("fvd"), FRAMES_8).scores
     assert len(tiny.seen) == 12 + 9 - 16
     assert scores == evaluate(*sets, metrics("fvd"), FRAMES_8, cache=False).scores
+
+
+def test_processes_share_the_cache(sets, metrics, tiny, tmp_path, make_set):
+    """Two that evaluate at once against one REAL: what either made is known afterwards, with the right scores."""
+    other = make_set(tmp_path / "other", 5, 3)
+    runs = [(MORTAL, SUPPORT, str(sets[0]), str(fake), "99") for fake in (sets[1], other)]
+    assert run_together(*runs) == [0, 0]
+    for fake in (sets[1], other):
+        scores = evaluate(sets[0], fake, metrics("fvd"), FRAMES_8).scores
+        assert tiny.seen == []
+        assert scores == evaluate(sets[0], fake, metrics("fvd"), FRAMES_8, cache=False).scores
+        tiny.seen.clear()
 
 
 def test_nothing_but_failures(sets, metrics, monkeypatch):

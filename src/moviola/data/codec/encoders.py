@@ -118,6 +118,8 @@ class ContainerEncoder:
             # it the same frames give the same bytes.
             if _has_avx512():
                 options["x264-params"] = "asm=avx2"
+            if self._ticks is not None:
+                options["bf"] = "0"  # in mp4 the last frame lasts as the last one in order of decoding does
         if codec == "libvpx-vp9" and lossless:
             options["lossless"] = "1"
         stream: Any = self._container.add_stream(str(codec), rate=fps, options=options)
