@@ -234,3 +234,25 @@ def test_a_run_starts_from_a_trained_part(part, tmp_path):
     assert apart[0] < 1e-3 < apart[1]
     with pytest.raises(WeightsError, match="nowhere"):
         train(find(name)(None).with_overrides([*SHORT, "start=nowhere"]), tmp_path / "four", quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("objective.flow=1", "objective.flow needs a network with model.affine"),
+        ("objective.warp=1", "objective.warp needs a network with model.affine"),
+        (
+            "objective.history_dropout=0.1",
+            "objective.history_dropout needs a network with model.memory, model.affine",
+        ),
+        ("other_look=0.1", "other_look needs a network with model.memory, model.affine or model.periods"),
+    ],
+)
+def test_terms_without_what_they_teach_are_refused(change: str, message: str):
+    """A weight that would do nothing is an error, in one line."""
+    run = find("nextframe_digits")(None).with_overrides(
+        ["model.affine=0", "model.memory=0", "model.periods=[]", "objective.warp=0", "objective.flow=0",
+         "objective.history_dropout=0", "other_look=0", change]
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match=message):
+        run.build()

@@ -69,8 +69,12 @@ class NextFrameBase(Config):
         """Open the training samples, with as many futures as `pixel` needs; `other`: with a contradicting caption.
 
         Raises:
-            ConfigError: histories are to be hidden from a network that sees nothing else.
+            ConfigError: histories are to be hidden from a network that sees nothing else, or warps are to be taught to
+                one that has none.
         """
+        for name, weight in (("objective.warp", pixel.warp), ("objective.flow", pixel.flow)):
+            if weight and not self.model.affine:
+                raise ConfigError(f"{name} needs a network with model.affine")
         for name, share in (
             ("objective.history_dropout", pixel.history_dropout),
             ("other_look", self.other_look),
@@ -189,9 +193,9 @@ def nextframe_actions(path: Path | None = None) -> NextFrameRun:
     return NextFrameRun(
         recipe="nextframe_actions",
         data=data,
-        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), memory=64),
-        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, pool=4, pool_from=1500),
-        trainer=_trainer(steps=10000),
+        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), memory=64, affine=2),
+        objective=NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, warp=0.5, pool=4, pool_from=1500),
+        trainer=_trainer(steps=10000).model_copy(update={"clip": 2.0}),
     )
 
 
@@ -269,7 +273,7 @@ def nextframe_unet3d(path: Path | None = None) -> NextFrameRun:
         update={
             "recipe": "nextframe_unet3d",
             "model": NextFrameConfig(form="unet3d", slots=run.model.slots),
-            "objective": run.objective.model_copy(update={"learning_rate": 5e-4}),
+            "objective": run.objective.model_copy(update={"learning_rate": 5e-4, "warp": 0.0}),
         }
     )
 
