@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import moviola as mv
 from moviola.cli.main import run
 from moviola.core.video import Audio, Video
 from moviola.data import codec
@@ -107,3 +108,37 @@ def test_sound_is_kept(tmp_path):
     path = Video(frames, 25, sound).save(tmp_path / "in.mkv", lossless=True)
     assert run(["mend", str(path), "-o", str(tmp_path / "out.mkv"), "-q"]) == 0
     assert codec.probe(tmp_path / "out.mkv").has_audio
+
+
+def test_generate_and_mend(tmp_path):
+    """What `generate --mend` writes is what `mend` makes of what `generate` writes."""
+    words = ["generate", "a person waves both hands", "--model", "actions", "--frames", "24", "-q"]
+    assert run([*words, "-o", str(tmp_path / "plain.npz")]) == 0
+    assert run([*words, "--mend", "-o", str(tmp_path / "mended.npz")]) == 0
+    plain, mended = (codec.read(tmp_path / f"{name}.npz") for name in ("plain", "mended"))
+    assert np.array_equal(mended.frames, mv.mend(plain).frames) and mended.fps == plain.fps
+
+
+def test_restyle_and_mend(tmp_path):
+    """What `restyle --mend` writes is what `mend --guide INPUT` makes of what `restyle` writes."""
+    rng = np.random.default_rng(0)
+    texture = rng.integers(0, 256, (40, 56, 3)).repeat(2, axis=0).repeat(2, axis=1).astype(np.uint8)
+    Video(np.stack([texture[t : t + 64, t : t + 96] for t in range(10)]), 10).save(
+        tmp_path / "in.mkv", lossless=True
+    )
+    words = [
+        "restyle",
+        str(tmp_path / "in.mkv"),
+        "--painter",
+        "cartoon",
+        "--interval",
+        "4",
+        "--lossless",
+        "-q",
+    ]
+    assert run([*words, "-o", str(tmp_path / "plain.mkv")]) == 0
+    assert run([*words, "--mend", "-o", str(tmp_path / "mended.mkv")]) == 0
+    by_hand = ["mend", str(tmp_path / "plain.mkv"), "--guide", str(tmp_path / "in.mkv"), "--lossless", "-q"]
+    assert run([*by_hand, "-o", str(tmp_path / "by-hand.mkv")]) == 0
+    mended, expected = (codec.read(tmp_path / f"{name}.mkv").frames for name in ("mended", "by-hand"))
+    assert np.array_equal(mended, expected)
