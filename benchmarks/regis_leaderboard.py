@@ -103,8 +103,8 @@ def frame_size(name: str) -> tuple[int, int]:
 
 def beside(name: str, real: Iterator[Video], count: int) -> Iterator[Pair]:
     """Return real clips beside sampled ones, as pairs without captions."""
-    made = sample(name, num=count, frames=FRAMES, seed=SEED)
-    return (Pair("", "", a, b) for a, b in zip(real, made, strict=True))
+    samples = sample(name, num=count, frames=FRAMES, seed=SEED)
+    return (Pair("", "", a, b) for a, b in zip(real, samples, strict=True))
 
 
 GENERATORS: dict[str, Generator] = {
@@ -125,10 +125,10 @@ def measure(
     for model in models:
         bench.refined(model, passes)
     names = [key for key in bench.sets if key != "real"]
-    found = scores(bench, names)
-    rows = {key: {**found[key], **bench.figures(key)} for key in names}
+    distances = scores(bench, names)
+    rows = {key: {**distances[key], **bench.figures(key)} for key in names}
     real = bench.figures("real")
-    kept = {key: {k: round(v, 4) for k, v in row.items() if k in SHOWN} for key, row in rows.items()}
+    shown_rows = {key: {k: round(v, 4) for k, v in row.items() if k in SHOWN} for key, row in rows.items()}
     return {
         "generator": name,
         "real clips": GENERATORS[name].note,
@@ -136,7 +136,7 @@ def measure(
         "date": datetime.now(UTC).date().isoformat(),
         "hardware": hardware(1),
         "real": {k: round(v, 4) for k, v in real.items()},
-        "rows": kept,
+        "rows": shown_rows,
         "classes": by_class(bench, names),
     }
 

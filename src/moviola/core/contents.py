@@ -48,11 +48,11 @@ def contents(path: str | Path, skip: Collection[str] = ()) -> str:
     try:
         if not path.is_dir():
             return _of_file(path)
-        found = hashlib.sha256()
+        digests = hashlib.sha256()
         for name in sorted(_below(path)):
             if Path(name).suffix.lower() not in skip:
-                found.update(json.dumps([name, _of_file(path / name)]).encode())
-        return found.hexdigest()
+                digests.update(json.dumps([name, _of_file(path / name)]).encode())
+        return digests.hexdigest()
     except OSError as error:
         raise InputError(f"{error.filename or path} cannot be read: {reason_of(error)}") from None
 
@@ -70,16 +70,16 @@ def _of_file(path: Path) -> str:
     if os.path.getsize(path) < _LARGE:
         return _read(path)
     name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
-    kept = cache_dir() / "contents" / name
+    cached = cache_dir() / "contents" / name
     with suppress(OSError, ValueError):
-        marked, _, digest = kept.read_text(encoding="ascii").rpartition(" ")
+        marked, _, digest = cached.read_text(encoding="ascii").rpartition(" ")
         if marked == mark and len(digest) == 64:
             return digest
     digest = _read(path)
     if mark == change_mark(path) and is_settled(path):
         with suppress(OSError, InputError):  # a cache that cannot be written costs time alone
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(kept, f"{mark} {digest}".encode())
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(cached, f"{mark} {digest}".encode())
     return digest
 
 

@@ -130,7 +130,7 @@ def start_from(module: torch.nn.Module, folder: str | Path, fresh: Sequence[str]
     """
     import torch
 
-    found = present_names(load_tensors(Path(folder) / WEIGHTS_NAME), getattr(module, "renamed", {}))
+    stored = present_names(load_tensors(Path(folder) / WEIGHTS_NAME), getattr(module, "renamed", {}))
     own = module.state_dict()
     for part in fresh:
         if not any(name.startswith(f"{part}.") for name in own):
@@ -140,7 +140,7 @@ def start_from(module: torch.nn.Module, folder: str | Path, fresh: Sequence[str]
             )
     skipped = tuple(f"{part}." for part in fresh)
     fits = {
-        k: v for k, v in found.items() if k in own and own[k].shape == v.shape and not k.startswith(skipped)
+        k: v for k, v in stored.items() if k in own and own[k].shape == v.shape and not k.startswith(skipped)
     }
     if not fits:
         raise WeightsError(f"no tensor in {folder} fits the network; start from one of the same family")

@@ -6,7 +6,6 @@ There is nothing to learn, so no code can die, and nothing to commit to.
 
 from __future__ import annotations
 
-import math
 from math import prod
 
 import torch
@@ -79,8 +78,3 @@ class FiniteScalarQuantizer(nn.Module):
     def update(self, latents: Tensor, codes: Tensor, generator: torch.Generator) -> int:
         """Do nothing; no code restarts."""
         return 0
-
-    @property
-    def bits(self) -> float:
-        """Bits of a code."""
-        return math.log2(self.size)

@@ -86,10 +86,10 @@ class StoredColumn:
         with ExitStack() as stack:
             joined = _Joined(self.store.root, stack)
             for batch in batches(list(self.clips)):
-                kept = self.store.read(self.extractor, [self.clips[number] for number in batch])
+                stored = self.store.read(self.extractor, [self.clips[number] for number in batch])
                 whole = []
                 for number in batch:
-                    layout, value = kept.get(self.clips[number], (b"", b""))
+                    layout, value = stored.get(self.clips[number], (b"", b""))
                     if layout:
                         if layout not in self._layouts:
                             self._check_layout(layout, number)

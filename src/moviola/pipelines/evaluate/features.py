@@ -210,8 +210,8 @@ class Job:
             if row is None or row not in self.wanted[number]:
                 continue
             if all(which in samples for which in column.shown):
-                made = column.extractor(*(samples[which] for which in column.shown))
-                block.rows.setdefault(number, {})[row] = made
+                outputs = column.extractor(*(samples[which] for which in column.shown))
+                block.rows.setdefault(number, {})[row] = outputs
 
 
 Mapper = Callable[[Job, Sequence[Sequence[Unit]]], Iterator[Block]]
@@ -278,12 +278,12 @@ def extract(
                 expect(sum((unit.real is not None) + (unit.fake is not None) for unit in units))
             if not units:
                 return cached.features()
-            for made in mapper(job, [units[i : i + block] for i in range(0, len(units), block)]):
-                cached.write(made, job)
+            for result in mapper(job, [units[i : i + block] for i in range(0, len(units), block)]):
+                cached.write(result, job)
                 if tick is not None:
-                    tick(made.clips, "")
-                if made.error is not None:
-                    raise made.error
+                    tick(result.clips, "")
+                if result.error is not None:
+                    raise result.error
     raise OutputError(f"the feature cache {root} does not keep what is written to it")
 
 

@@ -89,13 +89,13 @@ def _read_contents(
     digests: dict[Any, str],
 ) -> dict[str, str]:
     """Return name to contents of some entries, from the store where they are known; others are added to it."""
-    kept = store.read(_CONTENTS, [place for name in entries if (place := places[name]) is not None])
+    stored = store.read(_CONTENTS, [place for name in entries if (place := places[name]) is not None])
     contents: dict[str, str] = {}
     fresh: list[Row] = []
     for name, entry in entries.items():
         place = places[name]
-        if place is not None and place in kept:
-            contents[name] = kept[place][1].decode()
+        if place is not None and place in stored:
+            contents[name] = stored[place][1].decode()
             continue
         try:
             contents[name] = entry.contents(digests)

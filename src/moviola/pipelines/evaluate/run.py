@@ -140,12 +140,12 @@ class _Run:
         views = (
             sanity.views([m for m in self.metrics if self._on_real(m)], real, rows, how.seed) if sane else []
         )
-        wanted = {column.identity: column for column in (*columns.values(), *(v.column for v in views))}
+        unique = {column.identity: column for column in (*columns.values(), *(v.column for v in views))}
         made = extract(
-            self.plans, self.pairs, list(wanted.values()), root,
+            self.plans, self.pairs, list(unique.values()), root,
             skip_bad=skip_bad, mapper=mapper, tick=tick, expect=expect,
         )  # fmt: skip
-        features = dict(zip(wanted, made, strict=True))
+        features = dict(zip(unique, made, strict=True))
         table = _Tables(self, {place: features[c.identity] for place, c in columns.items()})
         digests = [table.features[which, "frames"] for which in ("real", "fake")]
         scores, classes = self._scores(table, how)

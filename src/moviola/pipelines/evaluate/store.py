@@ -83,7 +83,7 @@ class FeatureStore:
     def read(self, extractor: bytes, clips: Sequence[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
         """Return clip to (outputs, value) of an extractor for some clips (a few dozen), as far as they are whole."""
         sql = _SELECT.format(", ".join("?" * len(clips)))
-        kept = {}
+        stored = {}
         for clip, outputs, value, check in self._do(
             lambda db: db.execute(sql, (extractor, *clips)).fetchall()
         ):
@@ -92,10 +92,10 @@ class FeatureStore:
             except TypeError:  # damage made it a number
                 whole = False
             if whole:
-                kept[clip] = outputs, value
+                stored[clip] = outputs, value
             else:
                 self.damaged += 1
-        return kept
+        return stored
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows, all or none; what stood in their place is replaced."""

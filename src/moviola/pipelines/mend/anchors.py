@@ -63,13 +63,13 @@ class Anchors:
         """Take a frame, uint8 (H, W, 3); all but every eighth and the last are let pass."""
         if number % STRIDE and number != self.last:
             return
-        here = small(frame)
-        seen = here if guide is None else fit(small(guide), here.shape[:2])
-        new = here.astype(np.float32), seen, detail(frame, here.shape[:2])
+        current = small(frame)
+        seen = current if guide is None else fit(small(guide), current.shape[:2])
+        new = current.astype(np.float32), seen, detail(frame, current.shape[:2])
         place = len(self.samples)
         sample, visible = self._compared(number, new)
         if sample is None:
-            nothing = fit_transfer(new[0], new[0], np.ones(here.shape[:2], bool))
+            nothing = fit_transfer(new[0], new[0], np.ones(current.shape[:2], bool))
             sample = Sample(number, place, *nothing[:2], 0.0)
         self.samples.append(sample)
         self._last = place, new

@@ -152,14 +152,14 @@ def _bridge(window: list[np.ndarray], before: int, flow: Flow) -> list[np.ndarra
     moved = _respaced(window, before, flow)
     last = moved[before - 1]
     for i in range(after):
-        here = moved[before + i]
-        there, back = flow(here, last), flow(last, here)
+        current = moved[before + i]
+        there, back = flow(current, last), flow(last, current)
         carried = warp(last.astype(np.float32), there, "bicubic").clip(0, 255)
         seen = opencv().GaussianBlur((~occlusion(there, back)).astype(np.float32), (0, 0), 2.0)
         share = seen * (after - i) / (after + 1)
-        prior = here + share[..., None] * (carried - here)
+        prior = current + share[..., None] * (carried - current)
         moved[before + i] = fuse(
-            carried, here.astype(np.float32), share, prior.astype(np.float32), 0.05
+            carried, current.astype(np.float32), share, prior.astype(np.float32), 0.05
         ).astype(np.float32)
     return moved
 

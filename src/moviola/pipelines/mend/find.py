@@ -174,10 +174,10 @@ def local_flicker_of(look: Look, segments: np.ndarray) -> float:
     for direction in (1, -1):
         path = np.zeros_like(look.tiles)
         for k in range(1, min(local.REACH, count - 1) + 1):
-            here = slice(0, count - k) if direction > 0 else slice(k, None)
+            span = slice(0, count - k) if direction > 0 else slice(k, None)
             steps = look.tiles[k:] if direction > 0 else look.tiles[1 : count - k + 1]
-            path[here] += direction * steps
-            off[here] += weights[here, local.REACH + direction * k, None, None] * path[here]
+            path[span] += direction * steps
+            off[span] += weights[span, local.REACH + direction * k, None, None] * path[span]
     ranked = [np.sort(np.percentile(np.abs(x), 68, axis=0).ravel())[-4] for x in (off, look.tiles)]
     return min(float(ranked[0]), _STEPS * float(ranked[1]))
 

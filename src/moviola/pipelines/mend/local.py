@@ -139,16 +139,16 @@ def _with_steps(
     last: tuple[np.ndarray, np.ndarray] | None = None
     seen_by = iter(guides) if guides is not None else None
     for frame in frames:
-        here = small(frame).astype(np.float32)
-        seen = fit(small(next(seen_by)), here.shape[:2]) if seen_by is not None else here
+        current = small(frame).astype(np.float32)
+        seen = fit(small(next(seen_by)), current.shape[:2]) if seen_by is not None else current
         seen = np.rint(seen).clip(0, 255).astype(np.uint8)
         if last is None:
             yield frame, None
         else:
             flow, back, visible = motion.both(last[1], seen)
-            pair = halfway(last[0], here, flow)
+            pair = halfway(last[0], current, flow)
             yield frame, Step(*local_step(*pair, visible), *(_in_cells(f) for f in (flow, back)))
-        last = here, seen
+        last = current, seen
 
 
 def _in_cells(flow: np.ndarray) -> np.ndarray:

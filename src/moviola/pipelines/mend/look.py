@@ -92,9 +92,9 @@ class _Watch:
 
     def frames(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for frame in frames:
-            here = small(frame)
-            self.cuts.see(here)
-            before, self._small = self._small, here.astype(np.int16)
+            current = small(frame)
+            self.cuts.see(current)
+            before, self._small = self._small, current.astype(np.int16)
             if before is not None:
                 self.change = float(np.abs(self._small - before).mean())
             self._newest[0] = frame

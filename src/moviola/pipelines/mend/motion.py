@@ -109,16 +109,16 @@ def paired(
     """
     last: tuple[np.ndarray, np.ndarray] | None = None
     for frame, guide in zip(frames, repeat(None) if guides is None else guides, strict=guides is not None):
-        here = small(frame)
-        seen = here if guide is None else fit(small(guide), here.shape[:2])
+        current = small(frame)
+        seen = current if guide is None else fit(small(guide), current.shape[:2])
         seen = seen if seen.dtype == np.uint8 else np.rint(seen).clip(0, 255).astype(np.uint8)
         if last is None:
             yield None
         else:
             flow, _, visible = motion.both(last[1], seen)
-            before, after = halfway(last[0].astype(np.float32), here.astype(np.float32), flow)
+            before, after = halfway(last[0].astype(np.float32), current.astype(np.float32), flow)
             yield Pair(before, after, flow, visible)
-        last = here, seen
+        last = current, seen
 
 
 def fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -113,11 +113,11 @@ def match_pieces(
     found: dict[int, np.ndarray] = {}
     for seam in seams:
         step = look.transfers[seam].astype(np.float64)
-        here = tone.step_curve(step)
+        own_curve = tone.step_curve(step)
         if steadying is not None:
             before, after = (steadying.curve(t).astype(np.float64) for t in (seam - 1, seam))
-            here = tone.then(tone.then(tone.inverse(before), here), after)
-        back = tone.inverse(here)
+            own_curve = tone.then(tone.then(tone.inverse(before), own_curve), after)
+        back = tone.inverse(own_curve)
         earlier = max((s for s in found if shots[s] == shots[seam]), default=None)
         found[seam] = back if earlier is None else tone.then(back, found[earlier])
     return found
