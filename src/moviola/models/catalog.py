@@ -25,6 +25,7 @@ class _Entry:
     family: str
     summary: str
     license: str
+    refines: tuple[str, ...] = ()
 
 
 _EMBEDDED = {
@@ -52,6 +53,7 @@ _EMBEDDED = {
         "regis-u",
         "a refiner for the clips of sprites",
         "CC-BY-SA-3.0, research use (LPC sprites, Weizmann actions)",
+        refines=("sprites",),
     ),
     "freqmotion-toy": _Entry(
         "freqmotion",
@@ -118,6 +120,7 @@ class ModelCard:
         path: its folder.
         card_path: the model card.
         says: what one can say to it, a line a slot.
+        refines: of a refiner, the generators whose clips it was measured to better.
     """
 
     name: str
@@ -128,6 +131,7 @@ class ModelCard:
     path: Path
     card_path: Path
     says: str
+    refines: tuple[str, ...] = ()
 
 
 def list_models() -> list[ModelCard]:
@@ -285,7 +289,15 @@ def _card(name: str) -> ModelCard:
     entry, folder = _EMBEDDED[name], _WEIGHTS / name
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
     return ModelCard(
-        name, entry.family, entry.summary, entry.license, size, folder, folder / "README.md", _says(folder)
+        name,
+        entry.family,
+        entry.summary,
+        entry.license,
+        size,
+        folder,
+        folder / "README.md",
+        _says(folder),
+        entry.refines,
     )
 
 

@@ -20,6 +20,8 @@ from moviola.pipelines.refine.windows import check_overlap, default_overlap
 if TYPE_CHECKING:
     import numpy as np
 
+    from moviola.models.catalog import ModelCard
+
     Corrupt = Callable[[np.ndarray, int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
@@ -73,7 +75,7 @@ class Plan:
         corrupt: frames uint8 (T, H, W, 3), pass and generator to the corrupted frames and the mask, bool (T, H, W);
             None for none.
         device: where the network is.
-        made_for: what the catalog says of an embedded network, "" for any other.
+        card: what the catalog says of an embedded network; None for any other.
     """
 
     refiner: Refiner
@@ -83,7 +85,7 @@ class Plan:
     condition: Condition | None
     corrupt: Corrupt | None
     device: torch.device
-    made_for: str = ""
+    card: ModelCard | None = None
 
     def note_on_footage(self, sizes: Iterable[tuple[int, int]]) -> None:
         """Tell a person where videos are, by their size, not of the kind that an embedded network was trained on.
@@ -92,15 +94,16 @@ class Plan:
             sizes: height and width of each video, px.
         """
         side = self.sizes.size
-        if not self.made_for or not self.settings.iterations or all(size == (side, side) for size in sizes):
+        if self.card is None or not self.settings.iterations or all(size == (side, side) for size in sizes):
             return
         note(
-            f"{self.sizes.family} is {self.made_for}, {side}x{side}; frames of another size are other footage, {_LIMIT}"
+            f"{self.sizes.family} is {self.card.summary}, {side}x{side}; frames of another size are other footage, "
+            f"{_LIMIT}"
         )
 
     def knows(self, model: str | Path) -> bool:
         """Return whether the network was trained on what a generator, by name or folder, draws, as far as is known."""
-        return not self.made_for or str(model) in self.made_for.split()
+        return self.card is None or str(model) in self.card.refines
 
     def note_on_generator(self, model: str | Path, *, left: bool = False) -> None:
         """Tell a person that an embedded network was not trained on what a generator draws.
@@ -109,16 +112,16 @@ class Plan:
             model: the generator's name or folder.
             left: the video will be left as it is.
         """
-        if self.knows(model) or not self.settings.iterations:
+        if self.card is None or self.knows(model) or not self.settings.iterations:
             return
         family = self.sizes.family
         if left:
             note(
-                f"{family} is {self.made_for}; what {model} draws is left as it is; --refiner {family} refines it "
+                f"{family} is {self.card.summary}; what {model} draws is left as it is; --refiner {family} refines it "
                 "all the same"
             )
         else:
-            note(f"{family} is {self.made_for}; what {model} draws is other footage, {_LIMIT}")
+            note(f"{family} is {self.card.summary}; what {model} draws is other footage, {_LIMIT}")
 
     def telling(self, text: str) -> Plan:
         """Return a plan that tells the refiner another text; this one where it takes no text, or there is none."""
@@ -151,7 +154,7 @@ def make_plan(
     overlap = default_overlap(sizes.frames) if settings.overlap is None else settings.overlap
     check_overlap(overlap, sizes.frames)
     condition = _condition(sizes, settings)
-    return Plan(refiner, settings, sizes, overlap, condition, corrupt, _device_of(refiner), _made_for(model))
+    return Plan(refiner, settings, sizes, overlap, condition, corrupt, _device_of(refiner), _card(model))
 
 
 def check_iterations(iterations: Any) -> None:
@@ -188,14 +191,14 @@ def _load(model: str | Path | Refiner, device: str) -> Refiner:
     return load_refiner(model, device)
 
 
-def _made_for(model: str | Path | Refiner) -> str:
-    """Return the summary of an embedded network that is given by its name or folder."""
+def _card(model: str | Path | Refiner) -> ModelCard | None:
+    """Return the card of an embedded network that is given by its name or folder."""
     if not isinstance(model, str | Path):
-        return ""
+        return None
     from moviola.models.catalog import list_models
 
     cards = (c for c in list_models() if str(model) == c.name or Path(model).resolve() == c.path.resolve())
-    return next((card.summary for card in cards), "")
+    return next(cards, None)
 
 
 def _device_of(refiner: Refiner) -> torch.device:
