@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moviola.core.luma import luma
-from moviola.pipelines.mend.motion import Motion, fit, halfway, small
+from moviola.pipelines.mend.motion import Motion, copies, halfway
 from moviola.pipelines.mend.tone import fit_transfer
 from moviola.propagation.flow import opencv
 
@@ -63,8 +63,7 @@ class Anchors:
         """Take a frame, uint8 (H, W, 3); all but every eighth and the last are let pass."""
         if number % STRIDE and number != self.last:
             return
-        current = small(frame)
-        seen = current if guide is None else fit(small(guide), current.shape[:2])
+        current, seen = copies(frame, guide)
         new = current.astype(np.float32), seen, detail(frame, current.shape[:2])
         place = len(self.samples)
         sample, visible = self._compared(number, new)

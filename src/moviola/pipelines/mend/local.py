@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
 from moviola.core.luma import luma
-from moviola.pipelines.mend.motion import Motion, halfway, small
+from moviola.pipelines.mend.motion import Motion, copies, halfway, small
 from moviola.pipelines.mend.tone import line_weights
 from moviola.propagation.flow import grid, opencv
 
@@ -134,14 +135,12 @@ def steadied(
 def _with_steps(
     frames: Iterable[np.ndarray], guides: Iterable[np.ndarray] | None, motion: Motion
 ) -> Iterator[tuple[np.ndarray, Step | None]]:
-    from moviola.pipelines.mend.motion import fit
 
     last: tuple[np.ndarray, np.ndarray] | None = None
-    seen_by = iter(guides) if guides is not None else None
+    seen_by = iter(guides) if guides is not None else repeat(None)
     for frame in frames:
-        current = small(frame).astype(np.float32)
-        seen = fit(small(next(seen_by)), current.shape[:2]) if seen_by is not None else current
-        seen = np.rint(seen).clip(0, 255).astype(np.uint8)
+        current, seen = copies(frame, next(seen_by))
+        current = current.astype(np.float32)
         if last is None:
             yield frame, None
         else:

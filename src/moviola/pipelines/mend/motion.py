@@ -109,9 +109,7 @@ def paired(
     """
     last: tuple[np.ndarray, np.ndarray] | None = None
     for frame, guide in zip(frames, repeat(None) if guides is None else guides, strict=guides is not None):
-        current = small(frame)
-        seen = current if guide is None else fit(small(guide), current.shape[:2])
-        seen = seen if seen.dtype == np.uint8 else np.rint(seen).clip(0, 255).astype(np.uint8)
+        current, seen = copies(frame, guide)
         if last is None:
             yield None
         else:
@@ -119,6 +117,13 @@ def paired(
             before, after = halfway(last[0].astype(np.float32), current.astype(np.float32), flow)
             yield Pair(before, after, flow, visible)
         last = current, seen
+
+
+def copies(frame: np.ndarray, guide: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return a frame's small copy, and that in which its motion is read (the guide's, if any), uint8 (H, W, 3)."""
+    current = small(frame)
+    seen = current if guide is None else fit(small(guide), current.shape[:2])
+    return current, seen if seen.dtype == np.uint8 else np.rint(seen).clip(0, 255).astype(np.uint8)
 
 
 def fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
