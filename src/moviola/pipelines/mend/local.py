@@ -135,7 +135,7 @@ def steadied(
 def _with_steps(
     frames: Iterable[np.ndarray], guides: Iterable[np.ndarray] | None, motion: Motion
 ) -> Iterator[tuple[np.ndarray, Step | None]]:
-
+    """Yield each frame with its step from the one before it, None for the first."""
     last: tuple[np.ndarray, np.ndarray] | None = None
     seen_by = iter(guides) if guides is not None else repeat(None)
     for frame in frames:
