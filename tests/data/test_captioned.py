@@ -47,6 +47,17 @@ def test_sprite_clips_keep_to_their_side(no_sheets):
         assert any((c.slots[:6] == 0).all() for c in drawn)
 
 
+def test_sprite_clips_by_action(no_sheets):
+    """The share that is drawn over the actions makes those who fall, one row of 21, more frequent."""
+    falls = {}
+    for share in (0.0, 0.5, 1.0):
+        clips = captioned.SpriteClips("parts", by_action=share)
+        drawn = [clips.draw(np.random.default_rng(i)).slots[6] for i in range(900)]
+        falls[share] = np.mean(np.array(drawn) == 6)
+    for share, expected in ((0.0, 1 / 21), (0.5, 0.5 / 21 + 0.5 / 6), (1.0, 1 / 6)):
+        assert abs(falls[share] - expected) < 4 * (expected * (1 - expected) / 900) ** 0.5
+
+
 def test_sprite_clip_draws_what_was_said_before_blanking(no_sheets):
     """The picture does not change with what the caption leaves out."""
     clip = captioned.SpriteClips("parts").of(np.array([1, 2, 3, 4, 1, 2, 5, 4]))

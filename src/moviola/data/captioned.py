@@ -27,17 +27,22 @@ class SpriteClips:
         parts: folder of the part sheets.
         held: False for the looks to train on, True for those held out.
         unsaid: chance that a clip leaves some of its visible slots unsaid, as a given image does.
+        by_action: share of the clips that are drawn uniformly over the actions, not over the rows of the sheets.
     """
 
     grammar: Grammar = sprites.GRAMMAR
 
-    def __init__(self, parts: str | Path, *, held: bool = False, unsaid: float = 0.0) -> None:
+    def __init__(
+        self, parts: str | Path, *, held: bool = False, unsaid: float = 0.0, by_action: float = 0.0
+    ) -> None:
         self.sheets, self.held, self.unsaid = sprites.sheets(str(parts)), held, unsaid
+        self.by_action = by_action
         self._visible = np.array([slot.visible for slot in self.grammar.slots])
 
     def draw(self, rng: np.random.Generator) -> Clip:
         """Draw one clip: any action and facing of a look on this side of the split."""
-        clip = self.of(sprites.random_slots(rng, self.held))
+        by_action = self.by_action > 0 and rng.random() < self.by_action
+        clip = self.of(sprites.random_slots(rng, self.held, by_action=by_action))
         if rng.random() < self.unsaid:
             clip.slots[self._visible & (rng.random(len(clip.slots)) < 0.7)] = 0
         return clip

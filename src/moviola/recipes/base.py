@@ -33,6 +33,8 @@ class DataConfig(Config):
         mirror: flip half of the videos from left to right, and what their captions say of sides and turns with them;
             not for captions in which such words are no direction ("videos").
         unsaid: chance that a caption leaves visible slots unsaid, so that a given image can answer for them.
+        by_action: share of the sprites that are drawn uniformly over the actions; the others are over the rows of the
+            sheets, of which one in 21 is of somebody who falls.
     """
 
     kind: Literal["sprites", "actions", "digits", "icons", "videos"]
@@ -43,6 +45,7 @@ class DataConfig(Config):
     period: int = Field(default=24, ge=2)
     mirror: bool = False
     unsaid: float = Field(default=0.0, ge=0, le=1)
+    by_action: float = Field(default=0.0, ge=0, le=1)
 
     def open(self, *, held: bool = False, moments: bool = False) -> Clips:
         """Open the training clips, or with `held` the ones held out.
@@ -67,7 +70,7 @@ class DataConfig(Config):
         if not source_exists(self.path):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder")
         if self.kind == "sprites":
-            return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid)
+            return captioned.SpriteClips(self.path, held=held, unsaid=self.unsaid, by_action=self.by_action)
         if self.kind == "actions":
             return ActionClips(self.path, held=held, moments=moments, unsaid=self.unsaid)
         return captioned.VideoClips(self.path, self.size, held=held, mirror=self.mirror)

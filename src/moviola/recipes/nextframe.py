@@ -161,15 +161,32 @@ def nextframe_debug(path: Path | None = None) -> NextFrameRun:
 
 def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
     """The embedded model `sprites`, next frame."""
-    data = DataConfig(kind="sprites", path=path, unsaid=0.15)
+    data = DataConfig(kind="sprites", path=path, unsaid=0.15, by_action=0.5)
     return NextFrameRun(
         recipe="nextframe_sprites",
         data=data,
-        model=NextFrameConfig(slots=_slots(data), widths=(32, 64, 96, 160), reach=2),
-        objective=NextFrameObjectiveConfig(
-            learning_rate=1.5e-3, noise=0.1, recolor=0.3, detail=0.3, unroll=2, unroll_from=24000
+        model=NextFrameConfig(
+            slots=_slots(data),
+            widths=(32, 64, 96, 160),
+            reach=2,
+            memory=64,
+            affine=2,
+            periods=(8, 10, 13),
         ),
-        trainer=_trainer(steps=30000),
+        objective=NextFrameObjectiveConfig(
+            learning_rate=1.5e-3,
+            noise=0.1,
+            recolor=0.1,
+            detail=0.3,
+            warp=0.5,
+            history_dropout=0.15,
+            blur=0.2,
+            pool=4,
+            pool_from=1500,
+            pool_lost=0.9,
+        ),
+        trainer=_trainer(steps=12000).model_copy(update={"clip": 2.0}),
+        other_look=0.3,
     )
 
 
@@ -179,10 +196,12 @@ def nextframe_sprites_concat(path: Path | None = None) -> NextFrameRun:
     return run.model_copy(
         update={
             "recipe": "nextframe_sprites_concat",
-            "model": run.model.model_copy(update={"caption": "concat", "reach": 0}),
+            "model": NextFrameConfig(slots=run.model.slots, widths=run.model.widths, caption="concat"),
+            "objective": NextFrameObjectiveConfig(learning_rate=1.5e-3, noise=0.1, recolor=0.3, detail=0.3),
             "single": 0.1,
             "full": 0.0,
             "restart": 0.0,
+            "other_look": 0.0,
         }
     )
 

@@ -176,3 +176,17 @@ def test_missing_and_wrong_parts(fake_parts, tmp_path):
     Image.new("RGBA", (64, 64)).save(tmp_path / "body" / "0.png")
     with pytest.raises(FormatError, match="is 64x64, not 832x1344"):
         sprites.Sheets(tmp_path)
+
+
+def test_random_slots_by_action():
+    """One in six falls, towards the viewer; the others face all ways alike, and looks keep to their side."""
+    drawn = np.array(
+        [sprites.random_slots(np.random.default_rng(i), held=True, by_action=True) for i in range(1800)]
+    )
+    counts = np.bincount(drawn[:, 6], minlength=7)[1:]
+    assert np.abs(counts - 300).max() < 4 * (1800 * 5 / 36) ** 0.5
+    falls = drawn[:, 6] == ACTIONS.index("falls") + 1
+    assert set(drawn[falls, 7]) == {3}
+    facing = np.bincount(drawn[~falls, 7], minlength=5)[1:]
+    assert np.abs(facing - 375).max() < 4 * (1500 * 3 / 16) ** 0.5
+    assert all(sprites.held_out(row) for row in drawn[::50])

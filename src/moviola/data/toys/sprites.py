@@ -142,19 +142,23 @@ def held_out(slots: Sequence[int] | np.ndarray, fraction: float = 0.125) -> bool
     return derive(20, *(int(k) for k in slots[:6])) % 1000 < fraction * 1000
 
 
-def random_slots(rng: np.random.Generator, held: bool | None = None) -> np.ndarray:
+def random_slots(
+    rng: np.random.Generator, held: bool | None = None, *, by_action: bool = False
+) -> np.ndarray:
     """Draw a full row of the grammar, int64 (8,): uniform over looks and over the 21 action-facing rows.
 
     Args:
         rng: source of randomness.
         held: True for held-out looks only, False for training looks only, None for both.
+        by_action: uniform over the 6 actions instead, so that who falls, always towards the viewer, is drawn as often
+            as who walks.
     """
     while True:
         look = [int(rng.integers(n)) + 1 for n in GRAMMAR.sizes[:6]]
         if held is None or held_out(look) == held:
             break
-    row = int(rng.integers(21))
-    action, facing = (ACTIONS.index("falls"), 2) if row == 20 else (row // 4, row % 4)
+    row = int(rng.integers(6)) * 4 + int(rng.integers(4)) if by_action else int(rng.integers(21))
+    action, facing = (ACTIONS.index("falls"), 2) if row >= 20 else (row // 4, row % 4)
     return np.array([*look, action + 1, facing + 1], dtype=np.int64)
 
 
