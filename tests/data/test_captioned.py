@@ -149,6 +149,17 @@ def test_another_look_of_a_sprite(no_sheets, monkeypatch):
             assert sprites.held_out(np.array(row)) == held
 
 
+def test_another_past_of_a_sprite(no_sheets, monkeypatch):
+    """The same person, who does something else or faces another way."""
+    asked = []
+    monkeypatch.setattr(sprites, "clip_frames", lambda sheets, row, index: asked.append(tuple(row)))
+    for i in range(60):
+        clip = captioned.SpriteClips("parts").draw(np.random.default_rng(i))
+        clip.other_past(np.random.default_rng(1000 + i))(np.array([0]))
+        row = asked.pop()
+        assert row[:6] == tuple(clip.slots[:6]) and row[6:] != tuple(clip.slots[6:])
+
+
 def write_clips(folder, captions: list[str], frames: int = 4) -> None:
     """Frame folders with a captions.jsonl beside them."""
     for k, _ in enumerate(captions):

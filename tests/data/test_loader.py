@@ -188,6 +188,35 @@ def test_histories_of_another_look():
     assert all(np.array_equal(plain[0][key], plain[1][key]) for key in plain[0])  # none asked for, none drawn
 
 
+class TwoMotions(Counting):
+    """Before another motion, frame k is a picture of the number k + 101."""
+
+    def draw(self, rng: np.random.Generator) -> Clip:
+        clip = super().draw(rng)
+        return dataclasses.replace(
+            clip, other_past=lambda rng: lambda index: self.read(index) + np.uint8(100)
+        )
+
+
+def test_histories_that_begin_with_another_motion():
+    """In the given share the first frame is of the other motion, also where it stands in the history; the rest is not."""
+    samples = Histories(TwoMotions(), history=4, other_past=0.3)
+    other = 0
+    for i in range(1000):
+        sample = samples.sample(np.random.default_rng(i))
+        seen, count = numbers(sample["history"])[4 - int(sample["count"]) :], int(sample["count"])
+        next_one, first = numbers(sample["future"])[0], numbers(sample["first"][None])[0]
+        assert next_one <= 100
+        assert seen[1:] == list(range(next_one - count + 1, next_one))
+        assert seen[0] == (first if count < 4 else next_one - count)
+        if first <= 100:
+            assert next_one - first == int(sample["time"])
+        other += first > 100
+    assert abs(other / 1000 - 0.3) < 4.5 * (0.3 * 0.7 / 1000) ** 0.5
+    plain = [Histories(clips, 4).sample(np.random.default_rng(1)) for clips in (TwoMotions(), Counting())]
+    assert all(np.array_equal(plain[0][key], plain[1][key]) for key in plain[0])
+
+
 class Flowing(Counting):
     """Its flow says which frame and which first frame it was asked for."""
 

@@ -246,6 +246,7 @@ def test_a_run_starts_from_a_trained_part(part, tmp_path):
             "objective.history_dropout needs a network with model.memory, model.affine",
         ),
         ("other_look=0.1", "other_look needs a network with model.memory, model.affine or model.periods"),
+        ("other_past=0.1", "other_past needs a network with model.memory, model.affine or model.periods"),
     ],
 )
 def test_terms_without_what_they_teach_are_refused(change: str, message: str):

@@ -58,6 +58,13 @@ class SpriteClips:
             row = np.where(self._visible, sprites.random_slots(rng, self.held), drawn)
             return partial(sprites.clip_frames, self.sheets, row)
 
+        def other_past(rng: np.random.Generator) -> Read:
+            """Frames of the same person who did something else, or faced another way."""
+            row = drawn
+            while np.array_equal(row, drawn):
+                row = np.where(self._visible, drawn, sprites.random_slots(rng))
+            return partial(sprites.clip_frames, self.sheets, row)
+
         return Clip(
             slots,
             sprites.cycle_length(slots),
@@ -65,6 +72,7 @@ class SpriteClips:
             read=read,
             differing=differing,
             other_look=other_look,
+            other_past=other_past,
         )
 
     def _differing(self, slots: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -42,6 +42,8 @@ class Clip:
             None where that cannot be known.
         other_look: a random generator to the reader of a clip that moves alike and looks different; None where none can
             be made.
+        other_past: a random generator to the reader of a clip that looks alike and moves otherwise; None where none can
+            be made.
         latent: float32 (L,), each about N(0, 1): what of the first frame the caption leaves open, such as a place; None
             where that is not known.
     """
@@ -54,6 +56,7 @@ class Clip:
     loop: tuple[int, int] | None = None
     latent: np.ndarray | None = None
     other_look: Callable[[np.random.Generator], Read] | None = None
+    other_past: Callable[[np.random.Generator], Read] | None = None
     flow: Callable[[np.ndarray, int], np.ndarray] | None = None
 
 
@@ -132,6 +135,8 @@ class Histories:
         begin: share of the samples that hand them out.
         other_look: share of the histories that show the same motion with another look, where the clips know one, so
             that looks have to come from the caption and the first frame.
+        other_past: share of the samples whose roll-out begins with any frame of another motion of the same look,
+            where the clips know one, as it does when the caption changes in the middle of a film.
         flow: also hand out where the pixels of the futures were in the first frame (`Clip.flow`).
         other: also draw a caption that contradicts the clip's (one of another clip, where eight draws find none).
     """
@@ -148,10 +153,11 @@ class Histories:
         begin: float = 1 / 8,
         other_look: float = 0.0,
         *,
+        other_past: float = 0.0,
         flow: bool = False,
         other: bool = False,
     ) -> None:
-        self.other_look, self.flow = other_look, flow
+        self.other_look, self.other_past, self.flow = other_look, other_past, flow
         self.clips, self.history, self.future = clips, history, future
         self.cycle, self.begin = cycle, begin
         self.single, self.full, self.restart, self.other = single, full, restart, other
@@ -191,6 +197,10 @@ class Histories:
         first = np.array([start]) if count < self.history else self._first(clip, start, rng)
         made["first"] = frames[0] if count < self.history else clip.read(first)[0]
         made["time"] = start + count - first[0]
+        if self.other_past and clip.other_past is not None and rng.random() < self.other_past:
+            made["first"] = clip.other_past(rng)(rng.integers(clip.length, size=1))[0]
+            if count < self.history:
+                history[self.history - count] = made["first"]
         if self.flow:
             made["flow"] = self._flow(clip, index[count:], int(first[0]), made["future"])
         if self.other:

@@ -39,6 +39,8 @@ class NextFrameBase(Config):
         begin: share of the samples that hand a clip to the pool, which takes it where it has room.
         other_look: share of the samples whose history shows the same motion with another look; for clips that are drawn
             and networks with `memory` or `periods`.
+        other_past: share of the samples whose roll-out begins with a frame of another motion of the same look, as where
+            the caption of a film changes; for sprites and the same networks.
         perceptual: the network of the perceptual loss, where that has a weight.
         start: folder of a trained part (`MODEL/next`) to start from; what it lacks starts fresh.
     """
@@ -54,6 +56,7 @@ class NextFrameBase(Config):
     cycle: int = Field(default=64, ge=1)
     begin: float = Field(default=1 / 8, gt=0, le=1)
     other_look: float = Field(default=0.0, ge=0, le=1)
+    other_past: float = Field(default=0.0, ge=0, le=1)
     perceptual: PerceptualConfig = PerceptualConfig()
     start: Path | None = None
 
@@ -78,6 +81,7 @@ class NextFrameBase(Config):
         for name, share in (
             ("objective.history_dropout", pixel.history_dropout),
             ("other_look", self.other_look),
+            ("other_past", self.other_past),
         ):
             if share and not (self.model.memory or self.model.periods or self.model.affine):
                 raise ConfigError(f"{name} needs a network with model.memory, model.affine or model.periods")
@@ -92,6 +96,7 @@ class NextFrameBase(Config):
             self.cycle if pixel.pool else 0,
             self.begin,
             self.other_look,
+            other_past=self.other_past,
             flow=bool(pixel.flow),
             other=other,
         )
@@ -187,6 +192,7 @@ def nextframe_sprites(path: Path | None = None) -> NextFrameRun:
         ),
         trainer=_trainer(steps=12000).model_copy(update={"clip": 2.0}),
         other_look=0.3,
+        other_past=0.15,
     )
 
 
@@ -202,6 +208,7 @@ def nextframe_sprites_concat(path: Path | None = None) -> NextFrameRun:
             "full": 0.0,
             "restart": 0.0,
             "other_look": 0.0,
+            "other_past": 0.0,
         }
     )
 
