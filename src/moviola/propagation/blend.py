@@ -68,8 +68,8 @@ def _statistics(
     shared = _mean(one * two, window) - m1 * m2
     w2 = 1 - w1
     variance = w1 * w1 * v1 + w2 * w2 * v2 + 2 * w1 * w2 * shared
-    wanted = w1 * v1 + w2 * v2
-    ratio = np.clip((variance + _FLAT) / (wanted + _FLAT), 0.5, 1)  # 0.5: two independent inputs, half each
+    expected = w1 * v1 + w2 * v2
+    ratio = np.clip((variance + _FLAT) / (expected + _FLAT), 0.5, 1)  # 0.5: two independent inputs, half each
     return m2 + w1 * (m1 - m2), np.sqrt(ratio)
 
 

@@ -33,7 +33,7 @@ def energy(paint: np.ndarray) -> np.ndarray:
     return cv2.blur(squared, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT)
 
 
-def give_back(paint: np.ndarray, wanted: np.ndarray, rounds: int = 3) -> np.ndarray:
+def give_back(paint: np.ndarray, reference: np.ndarray, rounds: int = 3) -> np.ndarray:
     """Make the detail of a picture as strong as it was in what the picture was made from.
 
     What a small blur takes away is multiplied by the root of the ratio of energies, place by place, at least 1; again
@@ -41,7 +41,7 @@ def give_back(paint: np.ndarray, wanted: np.ndarray, rounds: int = 3) -> np.ndar
 
     Args:
         paint: float32 (H, W, 3), 0 to 255.
-        wanted: `energy` of what it was made from, float32 (H, W); nine tenths of it are aimed at.
+        reference: `energy` of what it was made from, float32 (H, W); nine tenths of it are aimed at.
         rounds: turns.
 
     Returns:
@@ -49,7 +49,7 @@ def give_back(paint: np.ndarray, wanted: np.ndarray, rounds: int = 3) -> np.ndar
     """
     cv2 = opencv()
     for _ in range(rounds):
-        gain = np.sqrt(np.clip((_AIM * wanted + _FLAT) / (energy(paint) + _FLAT), 1, _MOST**2)) - 1
+        gain = np.sqrt(np.clip((_AIM * reference + _FLAT) / (energy(paint) + _FLAT), 1, _MOST**2)) - 1
         if not gain.any():
             break
         smooth = cv2.GaussianBlur(paint, (0, 0), _SIGMA, borderType=cv2.BORDER_REPLICATE)

@@ -68,8 +68,8 @@ def estimator(name: str = "dis", raft: str | Path | None = None, device: str = "
         check_frames(first, second)
         pair = [torch.from_numpy(_signed(frame)) for frame in (first, second)]
         with torch.inference_mode():
-            found = method.estimate(*pair)[0].float().cpu().permute(1, 2, 0)
-        return np.ascontiguousarray(found.numpy())
+            displacement = method.estimate(*pair)[0].float().cpu().permute(1, 2, 0)
+        return np.ascontiguousarray(displacement.numpy())
 
     return estimate
 
@@ -109,10 +109,10 @@ def occlusion(forward: np.ndarray, backward: np.ndarray, boundaries: bool = Fals
 
     from moviola.nn import warp as networks
 
-    there, back = (
+    forth, back = (
         torch.from_numpy(np.asarray(f, np.float32)).permute(2, 0, 1)[None] for f in (forward, backward)
     )
-    return networks.occlusion(there, back, boundaries)[0, 0].numpy()
+    return networks.occlusion(forth, back, boundaries)[0, 0].numpy()
 
 
 def warp(second: np.ndarray, flow: np.ndarray, kernel: Kernel = "bilinear") -> np.ndarray:

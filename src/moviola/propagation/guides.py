@@ -47,8 +47,8 @@ class Guides:
         """Check every array against the colour guide."""
         picture("the colour guide", self.colour)
         height, width = self.size
-        wanted = {"edge": (), "temporal": (3,), "position": (2,), "trust": ()}
-        for name, tail in wanted.items():
+        tails = {"edge": (), "temporal": (3,), "position": (2,), "trust": ()}
+        for name, tail in tails.items():
             array = getattr(self, name)
             if array is not None and array.shape != (height, width, *tail):
                 raise ConfigError(
@@ -155,8 +155,8 @@ def move_field(field: np.ndarray, flow: np.ndarray) -> np.ndarray:
         int32 (H, W, 2): for each pixel of the later frame the place its earlier pixel had (nearest, held inside).
     """
     height, width = field.shape[:2]
-    there = field_from_positions(positions(flow), height, width)
-    return field[there[..., 1], there[..., 0]]
+    inverse = field_from_positions(positions(flow), height, width)
+    return field[inverse[..., 1], inverse[..., 0]]
 
 
 def box_mean(values: np.ndarray, patch: int) -> np.ndarray:

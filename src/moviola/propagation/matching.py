@@ -52,10 +52,10 @@ def matcher(
 def usable_cores() -> int:
     """Return how many processor cores this process may use."""
     try:
-        found = len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
-        found = os.cpu_count() or 1
-    return max(1, min(found, _limit))
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, _limit))
 
 
 def limit_cores(most: int) -> None:

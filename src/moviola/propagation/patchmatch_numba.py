@@ -214,18 +214,18 @@ def _vote(
     field: np.ndarray,
     weight: np.ndarray,
     patch: int,
-    wanted: np.ndarray,
+    active: np.ndarray,
     out: np.ndarray,
     top: int,
     bottom: int,
 ) -> None:
-    """Average the paint that all patches over a pixel put there, where `wanted`, for rows top .. bottom."""
+    """Average the paint that all patches over a pixel put there, where `active`, for rows top .. bottom."""
     height, width = field.shape[:2]
     source_height, source_width = style.shape[:2]
     reach = patch // 2
     for y in range(top, bottom):
         for x in range(width):
-            if not wanted[y, x]:
+            if not active[y, x]:
                 continue
             red = green = blue = total = np.float32(0)
             for ty in range(max(0, y - reach), min(height, y + reach + 1)):
@@ -299,10 +299,10 @@ class NumbaMatcher:
     def vote(self, weight: np.ndarray, style: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
         """Return what the patches make of `style` (h, w, 3), float32 (H, W, 3); see `Matcher`."""
         if before is None:
-            out, wanted = np.empty((*self._field.shape[:2], 3), np.float32), self._all
+            out, active = np.empty((*self._field.shape[:2], 3), np.float32), self._all
         else:
-            out, wanted = before.astype(np.float32), self._active
-        self._run(_vote, style, self._field, weight, self._problem.patch, wanted, out)
+            out, active = before.astype(np.float32), self._active
+        self._run(_vote, style, self._field, weight, self._problem.patch, active, out)
         return out
 
     def _run(self, kernel: Callable[..., None], *arguments: object) -> None:

@@ -75,17 +75,17 @@ class TorchMatcher:
         for dy in range(-reach, reach + 1):
             for dx in range(-reach, reach + 1):
                 y, x = self._y + dy, self._x + dx
-                there = (y >= 0) & (y < len(self._y)) & (x >= 0) & (x < self._x.shape[1])
+                inside = (y >= 0) & (y < len(self._y)) & (x >= 0) & (x < self._x.shape[1])
                 y, x = y.clamp(0, len(self._y) - 1), x.clamp(0, self._x.shape[1] - 1)
                 place = self._field[y, x] - torch.tensor([dx, dy], device=self._device)
-                there = there & (place >= 0).all(-1) & (place <= self._last).all(-1)
+                inside = inside & (place >= 0).all(-1) & (place <= self._last).all(-1)
                 place = place.clamp_min(0).minimum(self._last)
-                share = (weights[y, x] * there)[..., None]
+                share = (weights[y, x] * inside)[..., None]
                 paint += share * colours[place[..., 1], place[..., 0]]
                 total += share
-        found = (paint / total).cpu().numpy()
+        voted = (paint / total).cpu().numpy()
         active = self._problem.active
-        return found if before is None or active is None else np.where(active[..., None], found, before)
+        return voted if before is None or active is None else np.where(active[..., None], voted, before)
 
     def _send(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)

@@ -44,8 +44,8 @@ def solve(across: np.ndarray, down: np.ndarray, prior: np.ndarray, pull: float =
     domain problems", sections 2 and 4.
 
     Args:
-        across: wanted differences along x, float (H, W) or (H, W, C); the last column is not read.
-        down: wanted differences along y, like `across`; the last row is not read.
+        across: differences to reach along x, float (H, W) or (H, W, C); the last column is not read.
+        down: differences to reach along y, like `across`; the last row is not read.
         prior: the picture to stay near, like `across`.
         pull: how strongly, at least 0, in 1/px^2: structures wider than about 2 pi / sqrt(pull) px follow the prior.
 
@@ -64,13 +64,13 @@ def solve(across: np.ndarray, down: np.ndarray, prior: np.ndarray, pull: float =
     fft = _transforms()
     prior = prior.astype(np.float32)
     x, y = gradients(prior)
-    wanted = _divergence(across - x, down - y)  # solved for u - prior: what fits already stays as it is
-    planes = wanted[..., None] if wanted.ndim == 2 else wanted
+    source = _divergence(across - x, down - y)  # solved for u - prior: what fits already stays as it is
+    planes = source[..., None] if source.ndim == 2 else source
     planes = np.ascontiguousarray(planes.transpose(2, 0, 1), np.float32)
     spectrum = fft.dctn(planes, type=2, axes=(1, 2), norm="ortho", overwrite_x=True)
     spectrum *= _inverse(*prior.shape[:2], pull)
-    found = fft.idctn(spectrum, type=2, axes=(1, 2), norm="ortho", overwrite_x=True).transpose(1, 2, 0)
-    return prior + found.reshape(prior.shape)
+    correction = fft.idctn(spectrum, type=2, axes=(1, 2), norm="ortho", overwrite_x=True).transpose(1, 2, 0)
+    return prior + correction.reshape(prior.shape)
 
 
 @lru_cache(maxsize=2)

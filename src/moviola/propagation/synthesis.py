@@ -149,10 +149,10 @@ def synthesize(
         level = levels[depth]
         if depth < len(levels) - 1:
             field = _finer(field, level)
-        found, problem, paint = _solve(level, field, config, derive(seed, depth), threads)
-        field = found.field
-    error = _error(levels[0], problem, found.cost, paint, config)
-    paint = _between(levels[0], found, paint, config)
+        search, problem, paint = _solve(level, field, config, derive(seed, depth), threads)
+        field = search.field
+    error = _error(levels[0], problem, search.cost, paint, config)
+    paint = _between(levels[0], search, paint, config)
     return Synthesis((paint + 0.5).clip(0, 255).astype(np.uint8), field, error)
 
 
@@ -249,12 +249,12 @@ def _first_field(level: _Level, config: SynthesisConfig, seed: int, threads: int
     else:
         draws = numpy_generator(seed, "first field").random((*level.target.shape[:2], 2))
         field = np.floor(draws * [width, height]).astype(np.int32)
-    found = matcher(_problem(level, config, painted=False), field, config.backend, config.device, threads)
+    search = matcher(_problem(level, config, painted=False), field, config.backend, config.device, threads)
     for start in level.starts[1:]:
-        found.offer(start)
+        search.offer(start)
     for number in range(2 * config.searches):
-        found.improve(max(height, width), derive(seed, "first", number), number)
-    return found.field
+        search.improve(max(height, width), derive(seed, "first", number), number)
+    return search.field
 
 
 def _problem(level: _Level, config: SynthesisConfig, painted: bool) -> Problem:
@@ -305,17 +305,17 @@ def _solve(
 ) -> tuple[Matcher, Problem, np.ndarray]:
     """Search and vote in turn on one level; return the matcher, its problem and the last vote."""
     problem = _problem(level, config, painted=True)
-    found = matcher(problem, field, config.backend, config.device, threads)
-    paint = found.vote(np.ones(field.shape[:2], np.float32), problem.style)
-    found.repaint(paint)
+    search = matcher(problem, field, config.backend, config.device, threads)
+    paint = search.vote(np.ones(field.shape[:2], np.float32), problem.style)
+    search.repaint(paint)
     for start in level.starts:
-        found.offer(start)
+        search.offer(start)
     for turn in range(config.votes):
         for number in range(config.searches):
-            found.improve(config.radius, derive(seed, turn, number), number)
-        paint = found.vote(_voices(found.cost, level, config), problem.style, paint)
-        found.repaint(paint)
-    return found, problem, paint
+            search.improve(config.radius, derive(seed, turn, number), number)
+        paint = search.vote(_voices(search.cost, level, config), problem.style, paint)
+        search.repaint(paint)
+    return search, problem, paint
 
 
 def _voices(cost: np.ndarray, level: _Level, config: SynthesisConfig) -> np.ndarray:
@@ -327,7 +327,7 @@ def _voices(cost: np.ndarray, level: _Level, config: SynthesisConfig) -> np.ndar
     return np.maximum((1 + cost / mean) ** -config.sharpness, 1e-6).astype(np.float32)
 
 
-def _between(level: _Level, found: Matcher, paint: np.ndarray, config: SynthesisConfig) -> np.ndarray:
+def _between(level: _Level, search: Matcher, paint: np.ndarray, config: SynthesisConfig) -> np.ndarray:
     """Read the key between its pixels where the match is the position's and that fits the target's colour better."""
     import torch
 
@@ -339,9 +339,9 @@ def _between(level: _Level, found: Matcher, paint: np.ndarray, config: Synthesis
     images = torch.from_numpy(np.ascontiguousarray(level.source[..., :6])).permute(2, 0, 1)[None]
     exact = sample(images, places, kernel="bicubic")[0].permute(1, 2, 0).numpy()
     colour = level.target[..., 3:6]
-    voted = found.vote(_voices(found.cost, level, config), np.ascontiguousarray(level.source[..., 3:6]))
+    voted = search.vote(_voices(search.cost, level, config), np.ascontiguousarray(level.source[..., 3:6]))
     gain = ((voted - colour) ** 2).sum(-1) - ((exact[..., 3:] - colour) ** 2).sum(-1)
-    better = (box_mean(gain, config.patch) >= 0) & (np.abs(level.position - found.field).max(-1) < 1)
+    better = (box_mean(gain, config.patch) >= 0) & (np.abs(level.position - search.field).max(-1) < 1)
     return np.where(better[..., None], exact[..., :3], paint)
 
 

@@ -71,8 +71,8 @@ class TableConfig(Config):
             raise ConfigError(f"no data at {self.path}; give --data an existing folder or list")
         source = open_source(self.path)
         if self.leave_out:
-            left = [any(fnmatch(name, pattern) for pattern in self.leave_out) for name in source.names]
-            source = source.subset([k for k, out in enumerate(left) if out == held])
+            left_out = [any(fnmatch(name, pattern) for pattern in self.leave_out) for name in source.names]
+            source = source.subset([k for k, out in enumerate(left_out) if out == held])
             if not len(source):
                 part = "matches no file" if held else "leaves no file to train on"
                 raise InputError(f"data.leave_out={list(self.leave_out)} {part} of {self.path}")

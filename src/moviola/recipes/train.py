@@ -66,7 +66,7 @@ def train(
     """
     output = Path(output)
     folder = output / "runs" / run.part
-    made = [path for path in (folder, folder.parent, output) if not path.exists()]
+    new_folders = [path for path in (folder, folder.parent, output) if not path.exists()]
     _check(run, output, folder, resume)
     if run.trainer.threads:
         torch.set_num_threads(run.trainer.threads)
@@ -76,7 +76,7 @@ def train(
             trainer, manifest, resumed = _run(run, output, folder, place, resume, quiet)
     finally:
         leave()
-        _remove_empty(made)
+        _remove_empty(new_folders)
     weights = output if manifest is None else output / run.part
     return Trained(output, run.part, trainer.step, resumed, weights, place.main)
 

@@ -66,8 +66,8 @@ def write(folder: str | Path, step: int, state: dict[str, Any], keep: int = 2) -
     tensors, tree = flatten(state)
     with output_errors(final):
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(".step-*.*"):  # by a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        for partial in folder.glob(".step-*.*"):  # by a run that was killed
+            shutil.rmtree(partial, ignore_errors=True)
     with staged(final, folder=True) as beside:
         _write(beside / "state.safetensors", save(tensors))
         _write(beside / "state.json", json.dumps(tree).encode())
@@ -93,14 +93,14 @@ def _write(path: Path, data: bytes) -> None:
 def steps(folder: str | Path) -> Iterator[int]:
     """Yield the steps of the whole checkpoints in `folder`, oldest first."""
     folder = Path(folder)
-    found = [_NAME.search(p.name) for p in folder.iterdir()] if folder.is_dir() else []
-    yield from sorted(int(m.group(1)) for m in found if m)
+    matches = [_NAME.search(p.name) for p in folder.iterdir()] if folder.is_dir() else []
+    yield from sorted(int(m.group(1)) for m in matches if m)
 
 
 def latest(folder: str | Path) -> Path | None:
     """Return the newest whole checkpoint of `folder`, or None."""
-    found = list(steps(folder))
-    return Path(folder) / f"step-{found[-1]:08d}" if found else None
+    numbers = list(steps(folder))
+    return Path(folder) / f"step-{numbers[-1]:08d}" if numbers else None
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -71,9 +71,9 @@ def average_gradients(parameters: Iterable[nn.Parameter], world: int) -> None:
     held = [p for p in parameters if p.requires_grad]
     if not held:
         return
-    there = torch.tensor([float(p.grad is not None) for p in held]).to(held[0].device)
+    has_grad = torch.tensor([float(p.grad is not None) for p in held]).to(held[0].device)
     grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in held]
-    flat = torch.cat([there, *(g.flatten() for g in grads)])
+    flat = torch.cat([has_grad, *(g.flatten() for g in grads)])
     dist.all_reduce(flat)
     anywhere, means = (flat[: len(held)] > 0).tolist(), flat[len(held) :] / world
     pieces = means.split([p.numel() for p in held])

@@ -28,14 +28,14 @@ class RunLog:
     def _trim(self, step: int) -> None:
         if not self.path.exists():
             return
-        kept = []
+        lines = []
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
                 if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
+                    lines.append(line + "\n")
             except (ValueError, KeyError):  # a line cut off by a crash
                 continue
-        write_atomic(self.path, "".join(kept).encode())
+        write_atomic(self.path, "".join(lines).encode())
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Append the scalars of `step`."""

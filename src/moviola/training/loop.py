@@ -380,12 +380,12 @@ def _short(scalars: dict[str, float]) -> str:
 @contextmanager
 def _stop_flag() -> Iterator[Callable[[], bool]]:
     """Turn ctrl-C and SIGTERM into a flag while the block runs; a second ctrl-C stops at once."""
-    asked: list[int] = []
+    signals: list[int] = []
 
     def note(number: int, frame: object) -> None:
-        if asked:
+        if signals:
             raise KeyboardInterrupt
-        asked.append(number)
+        signals.append(number)
 
     try:
         old = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -393,7 +393,7 @@ def _stop_flag() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(signals)
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

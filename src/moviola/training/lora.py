@@ -151,10 +151,10 @@ def _chosen(network: nn.Module, targets: Sequence[str] | None) -> list[str]:
         return known
     chosen: set[str] = set()
     for target in targets:
-        found = {n for n in known if fnmatch.fnmatchcase(n, target) or n.endswith(f".{target}")}
-        if not found:
+        matching = {n for n in known if fnmatch.fnmatchcase(n, target) or n.endswith(f".{target}")}
+        if not matching:
             raise UnknownNameError.of("layer for an adapter", target, known)
-        chosen |= found
+        chosen |= matching
     if not chosen:
         raise ConfigError("no layer is named to carry an adapter; leave the targets out to take all")
     return [name for name in known if name in chosen]
@@ -173,8 +173,8 @@ def _inject(network: Network, config: Any, seed: int) -> Network:
 
 
 def _buffers(network: nn.Module) -> dict[str, Tensor]:
-    kept = network.state_dict()
-    return {name: kept[name] for name, _ in network.named_buffers() if name in kept}
+    state = network.state_dict()
+    return {name: state[name] for name, _ in network.named_buffers() if name in state}
 
 
 def _state(network: nn.Module) -> _State:
@@ -287,14 +287,14 @@ def load_lora(network: Network, folder: str | Path) -> Network:
     folder = Path(folder)
     config = _read_config(folder, type(network).__name__)
     tensors = load_tensors(folder / WEIGHTS_NAME)
-    wanted = [name for name in adaptable(network) if re.fullmatch(config.target_modules, name)]
-    given = {key.removeprefix(_PREFIX).rsplit(".lora_", 1)[0] for key in tensors}
-    if given != set(wanted):
-        odd = sorted(given ^ set(wanted))[0]
+    expected = [name for name in adaptable(network) if re.fullmatch(config.target_modules, name)]
+    stored = {key.removeprefix(_PREFIX).rsplit(".lora_", 1)[0] for key in tensors}
+    if stored != set(expected):
+        odd = sorted(stored ^ set(expected))[0]
         raise WeightsError(
             f"the adapters in {folder} are of another {type(network).__name__}: see layer {odd}"
         )
-    for name in wanted:
+    for name in expected:
         _check_shapes(network.get_submodule(name), name, tensors, config.r, folder)
     moved = load_tensors(folder / BUFFERS_NAME) if (folder / BUFFERS_NAME).is_file() else {}
     own = _buffers(network)
@@ -315,8 +315,8 @@ def _read_config(folder: Path, title: str) -> Any:
         values = json.loads(path.read_text(encoding="utf-8"))
         made_for = (values.get("auto_mapping") or {}).get("base_model_class", title)
         targets = values["target_modules"]
-        kept = {key: values[key] for key in ("r", "lora_alpha", "lora_dropout", "auto_mapping")}
-        if not isinstance(targets, str) or not isinstance(kept["r"], int) or kept["r"] < 1:
+        settings = {key: values[key] for key in ("r", "lora_alpha", "lora_dropout", "auto_mapping")}
+        if not isinstance(targets, str) or not isinstance(settings["r"], int) or settings["r"] < 1:
             raise ValueError
     except FileNotFoundError:
         raise WeightsError(f"{folder} is no folder of adapters: it has no {CONFIG_NAME}") from None
@@ -324,7 +324,7 @@ def _read_config(folder: Path, title: str) -> Any:
         raise WeightsError(f"{path} is not a readable config of adapters") from None
     if made_for != title:
         raise WeightsError(f"{folder} holds adapters for a {made_for}, not for a {title}")
-    return import_peft().LoraConfig(**kept, target_modules=targets)
+    return import_peft().LoraConfig(**settings, target_modules=targets)
 
 
 def _check_shapes(layer: nn.Module, name: str, tensors: dict[str, Tensor], rank: int, folder: Path) -> None:
@@ -334,7 +334,7 @@ def _check_shapes(layer: nn.Module, name: str, tensors: dict[str, Tensor], rank:
         "B": (weight.shape[0], rank, *(1 for _ in weight.shape[2:])),
     }
     for letter, shape in shapes.items():
-        found = tensors.get(f"{_PREFIX}{name}.lora_{letter}.weight")
-        if found is None or tuple(found.shape) != shape:
-            what = "is missing" if found is None else f"has the shape {tuple(found.shape)}, not {shape}"
+        tensor = tensors.get(f"{_PREFIX}{name}.lora_{letter}.weight")
+        if tensor is None or tuple(tensor.shape) != shape:
+            what = "is missing" if tensor is None else f"has the shape {tuple(tensor.shape)}, not {shape}"
             raise WeightsError(f"the adapters in {folder} do not fit: {letter} of layer {name} {what}")

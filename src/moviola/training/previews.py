@@ -23,8 +23,8 @@ def preview_frames(generator: FirstFrameGenerator, shown: Batch, path: Path) -> 
     noise = torch.zeros(shown["slots"].shape[0], generator.config.latent, device=device)
     if "latent" in shown:
         noise[:, : shown["latent"].shape[1]] = shown["latent"]
-    made = from_network(generator(shown["slots"].to(device), noise)).cpu().numpy()
-    _write([shown["frame"].numpy(), made], path)
+    drawn = from_network(generator(shown["slots"].to(device), noise)).cpu().numpy()
+    _write([shown["frame"].numpy(), drawn], path)
 
 
 def preview_rollouts(network: NextFrameNetwork, shown: Batch, path: Path) -> None:
@@ -32,10 +32,10 @@ def preview_rollouts(network: NextFrameNetwork, shown: Batch, path: Path) -> Non
     device = next(network.parameters()).device
     real = shown["future"].numpy()
     first = to_network(shown["history"][:, -1]).to(device)
-    made = from_network(rollout(network, first, shown["slots"].to(device), real.shape[1] + 1)).cpu().numpy()
+    drawn = from_network(rollout(network, first, shown["slots"].to(device), real.shape[1] + 1)).cpu().numpy()
     rows = []
     for i in range(real.shape[0]):
-        rows += [np.concatenate([shown["history"][i, -1:].numpy(), real[i]]), made[i]]
+        rows += [np.concatenate([shown["history"][i, -1:].numpy(), real[i]]), drawn[i]]
     _write(rows, path)
 
 
@@ -45,10 +45,10 @@ def preview_refined(network: Refiner, shown: Batch, path: Path) -> None:
     mask = shown["mask"][:, :, None].float().to(device)
     condition = Condition(shown["label"].to(device), shown["tokens"].to(device))
     refined = network.refine(to_network(shown["flawed"]).to(device), mask, condition)
-    made = from_network(refined).cpu().numpy()
+    drawn = from_network(refined).cpu().numpy()
     rows = []
-    for i in range(len(made)):
-        rows += [shown["flawed"][i].numpy(), made[i], shown["clean"][i].numpy()]
+    for i in range(len(drawn)):
+        rows += [shown["flawed"][i].numpy(), drawn[i], shown["clean"][i].numpy()]
     _write(rows, path)
 
 

@@ -312,8 +312,10 @@ class NextFrameObjective:
         """Empty some histories."""
         if not self.config.history_dropout:
             return history, count
-        kept = (torch.rand(len(count), generator=generator) >= self.config.history_dropout).to(count.device)
-        return history * kept[:, None, None, None, None], count * kept
+        visible = (torch.rand(len(count), generator=generator) >= self.config.history_dropout).to(
+            count.device
+        )
+        return history * visible[:, None, None, None, None], count * visible
 
     def samples(self, folder: Path, modules: dict[str, nn.Module], step: int) -> None:
         """Write roll-outs of the shown samples."""

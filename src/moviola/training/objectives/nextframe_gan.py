@@ -202,11 +202,11 @@ class NextFrameGANObjective:
         return {"loss": 0.5 * self.config.r1 * self.config.r1_every * penalty, "r1": penalty}
 
     def _loss(self, part: Batch, context: Context, micro: int, turn: Turn) -> Terms:
-        made = self.pixel.predict(part, context, micro)
-        terms = {**made.terms, "loss": turn.pixel * made.terms["loss"]}
+        prediction = self.pixel.predict(part, context, micro)
+        terms = {**prediction.terms, "loss": turn.pixel * prediction.terms["loss"]}
         if turn.adversarial:
             draws = context.generator("augment", micro)
-            score = self._score(made.frame.float(), made, part["slots"], draws)
+            score = self._score(prediction.frame.float(), prediction, part["slots"], draws)
             adversarial = logistic_generator if self.config.loss == "logistic" else hinge_generator
             terms["adversarial"] = adversarial(score)
             terms["loss"] = terms["loss"] + turn.adversarial * terms["adversarial"]

@@ -90,14 +90,14 @@ class RegisFuseObjective:
         """AdamW for each network that learns."""
         c = self.config
         trained = [p for p in self.network.parameters() if p.requires_grad]
-        made: dict[str, torch.optim.Optimizer] = {
+        by_name: dict[str, torch.optim.Optimizer] = {
             "refiner": torch.optim.AdamW(trained, lr=c.learning_rate, weight_decay=c.weight_decay)
         }
         if self.discriminator is not None:
-            made["discriminator"] = torch.optim.AdamW(
+            by_name["discriminator"] = torch.optim.AdamW(
                 self.discriminator.parameters(), lr=c.discriminator_rate, betas=(0.0, 0.99), weight_decay=0.0
             )
-        return made
+        return by_name
 
     def step(self, micros: list[Batch], context: Context) -> dict[str, float]:
         """The discriminator, once it takes part, then the refiner."""

@@ -95,10 +95,10 @@ class GanClsObjective:
         frames, slots, other = to_network(micro["frame"]), micro["slots"], micro["other"]
         with torch.no_grad():
             text, wrong = self.generator.caption(slots), self.generator.caption(other)
-            made = self._draw(text, micro, context, "z-critic", number)
+            generated = self._draw(text, micro, context, "z-critic", number)
         # three batches, not one: batch normalisation sees real and generated frames apart
         real, mismatched, fake = (
-            self.critic(x, t).float() for x, t in ((frames, text), (frames, wrong), (made, text))
+            self.critic(x, t).float() for x, t in ((frames, text), (frames, wrong), (generated, text))
         )
         # a data set of few captions may draw the frame's own one, which is no mismatch
         mismatched = mismatched.masked_fill((slots == other).all(dim=1), _NO_COST)
@@ -112,8 +112,8 @@ class GanClsObjective:
     def _generator_loss(self, micro: Batch, context: Context, number: int) -> Terms:
         with torch.no_grad():
             text = self.generator.caption(micro["slots"])
-        made = self._draw(text, micro, context, "z", number)
-        return {"loss": logistic_generator(self.critic(made, text).float())}
+        generated = self._draw(text, micro, context, "z", number)
+        return {"loss": logistic_generator(self.critic(generated, text).float())}
 
     def _draw(self, text: Tensor, micro: Batch, context: Context, *names: int | str) -> Tensor:
         size = (micro["slots"].shape[0], self.generator.config.latent)
