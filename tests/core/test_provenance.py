@@ -113,9 +113,9 @@ def test_one_of_many_is_recorded_by_itself(tmp_path):
 
 
 def test_what_is_known_later_goes_to_the_recorder():
-    """Models are not even looked at where no records are kept."""
-    declare({"painter": "oil"}, lambda: pytest.fail("nobody asked"))
+    """To the run that writes, and to nobody where no records are kept."""
+    declare({"painter": "oil"})
     recorder = Recorder()
     with recording(recorder):
-        declare({"painter": "oil"}, lambda: {"refiner": "regis-u"})
-    assert recorder.declared == [({"painter": "oil"}, {"refiner": "regis-u"})]
+        declare({"painter": "oil"}, {"refiner": ["regis-u"]})
+    assert recorder.declared == [({"painter": "oil"}, {"refiner": ["regis-u"]})]

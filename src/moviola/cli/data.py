@@ -10,6 +10,7 @@ import typer
 from moviola.cli.common import Json, Quiet, Seed, emit, example, group, say
 from moviola.cli.data_match import match_command
 from moviola.cli.data_pairs import pairs_command
+from moviola.cli.recorded import recorded
 from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ app.command("match")(match_command)
     "moviola data make icons -n 100 --size 32 --frames 32 --elements 1-3 icons --format npz",
     "moviola data make digits -n 20 moving-mnist --data t10k-images-idx3-ubyte.gz --set any_phase=true",
 )
+@recorded("data make")
 def make_command(
     toy: Annotated[str, typer.Argument(metavar="TOY", help="digits, icons or sprites.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
@@ -227,6 +229,7 @@ def pack_command(
 
 @app.command("cut")
 @example("moviola data cut grid.mp4 --rows 2 --columns 2 cells")
+@recorded("data cut")
 def cut_command(
     grid: Annotated[
         Path, typer.Argument(metavar="GRID", help="A video that shows clips in rows and columns.")

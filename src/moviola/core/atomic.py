@@ -109,8 +109,11 @@ class Staging:
 
 
 def final_place(path: str | Path) -> Path:
-    """Return where a file will stand that is written at `path`: another place than that in a hidden folder."""
-    path = Path(os.path.realpath(Path(path).parent)) / Path(path).name
+    """Return where a file will stand that is written at `path`: another place than that in a hidden folder.
+
+    Links are followed.
+    """
+    path = Path(os.path.realpath(path))
     for place in (path, *path.parents):
         if place in _final:
             return final_place(_final[place] / path.relative_to(place))

@@ -10,7 +10,7 @@ a verb only knows later goes in by `declare`, and what it makes of many videos a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields
@@ -29,8 +29,8 @@ class Ingredient:
     Attributes:
         option: of the verb, which named it.
         name: a path relative to the folder the file stands in, with forward slashes; or the name of a model.
-        sha256: of the contents, hex (`moviola.core.contents`, `moviola.models.catalog.model_digest`); of a model of the
-            hub its commit; "" where that is not known.
+        sha256: of the contents, hex (`moviola.core.contents`; of a model's networks
+            `moviola.models.catalog.model_digest`); of a model of the hub its commit; "" where that is not known.
     """
 
     option: str
@@ -120,7 +120,7 @@ class Recorder(Protocol):
         """Return the recorder of a run with other settings (None: not given) and another output."""
         ...
 
-    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, str | tuple[str, str]]) -> None:
+    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
         """Take in what is known only now; see `declare` of this module."""
         ...
 
@@ -162,16 +162,14 @@ def as_if(output: str | Path, **settings: Any) -> Iterator[None]:
 
 
 def declare(
-    resolved: Mapping[str, Any] | None = None,
-    models: Callable[[], Mapping[str, str | tuple[str, str]]] | None = None,
+    resolved: Mapping[str, Any] | None = None, models: Mapping[str, Sequence[str]] | None = None
 ) -> None:
     """Add to the records of the present run what its options do not say; nothing where none are kept.
 
     Args:
         resolved: what the settings came to, as JSON values.
-        models: called where records are kept; gives option to the model it means: a name or folder of
-            `moviola.models.catalog`, or a name and its checksum.
+        models: option to the models it means: names, folders or files, as the option takes them.
     """
     recorder = _recorder.get()
     if recorder is not None:
-        recorder.declare(resolved or {}, {} if models is None else models())
+        recorder.declare(resolved or {}, models or {})

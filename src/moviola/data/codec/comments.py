@@ -69,7 +69,7 @@ def put_beside(path: Path, text: str) -> None:
         OutputError: it cannot be written.
     """
     values = json.dumps({"of": contents(path), "comment": text})
-    write_atomic(_beside(path), f"{values}\n".encode("ascii"))
+    write_atomic(side_file(path), f"{values}\n".encode("ascii"))
 
 
 def read_comments(path: str | Path) -> list[str]:
@@ -79,8 +79,8 @@ def read_comments(path: str | Path) -> list[str]:
     with suppress(*_DAMAGED, InputError):
         found = [(path / FOLDER_FILE).read_text("utf-8")] if path.is_dir() else _inside(path)
     with suppress(*_DAMAGED, InputError, TypeError, KeyError):
-        if not path.is_dir() and _beside(path).is_file():
-            values = json.loads(_beside(path).read_text("utf-8"))
+        if not path.is_dir() and side_file(path).is_file():
+            values = json.loads(side_file(path).read_text("utf-8"))
             found += [values["comment"]] if values["of"] == contents(path) else []
     return found
 
@@ -90,7 +90,8 @@ def png_comment(data: bytes, text: str) -> bytes:
     return data[:_PNG_HEAD] + _text_chunk(text.encode("ascii")) + data[_PNG_HEAD:]
 
 
-def _beside(path: Path) -> Path:
+def side_file(path: Path) -> Path:
+    """Return the path of the file that holds the comment of one without room."""
     return path.with_name(path.name + _SIDE_SUFFIX)
 
 
