@@ -82,14 +82,75 @@ def _run(verb: str, options: Mapping[str, Any], inputs: frozenset[str]) -> Run:
     return Run(verb, __version__, values, Roles(inputs, MODELS, WORDS, OUTPUTS))
 
 
+def load_recorded(verb: str) -> Any:
+    """Return the click command of a verb that keeps records.
+
+    Raises:
+        InputError: this version has no such verb.
+    """
+    from moviola.cli.main import list_verbs, load_verb
+    from moviola.core.errors import InputError
+
+    first, *rest = verb.split() or [""]
+    command: Any = load_verb(first) if first in list_verbs() else None
+    for word in rest:
+        command = command.get_command(None, word) if hasattr(command, "get_command") else None
+    if getattr(getattr(command, "callback", None), RECORDED_ATTRIBUTE, None) != verb:
+        raise InputError(
+            f"this version has no verb {verb!r} that makes files again; the file is of another one"
+        )
+    return command
+
+
+def command_words(command: Any, settings: Mapping[str, Any], *, usual: bool = True) -> list[str]:
+    """Return the words behind a verb that give it these settings.
+
+    Args:
+        command: the verb. settings: option to value, as in a record. usual: say also what is the default.
+
+    Raises:
+        InputError: it has no such option.
+    """
+    from moviola.core.errors import InputError
+
+    params = {_param_name(param): param for param in command.params}
+    unknown = [name for name in settings if name not in params]
+    if unknown:
+        raise InputError(
+            f"this version's {command.name} has no option {unknown[0]!r}; the file is of another one"
+        )
+    options, arguments = list[str](), list[str]()
+    for name, param in params.items():
+        values = settings.get(name, [])
+        values = values if isinstance(values, list) else [values]
+        if not usual and values == [param.default]:
+            continue
+        if param.param_type_name == "argument":
+            arguments += map(str, values)
+        else:
+            options += [f"--{name}" if value is True else f"--{name}={value}" for value in values]
+    ends = ["--"] if usual or any(word.startswith("-") for word in arguments) else []
+    return [*options, *ends, *arguments]
+
+
+def _param_name(param: Any) -> str:
+    """Return what a record calls an option or an argument of a click command."""
+    if param.param_type_name == "argument":
+        return param.name
+    return next((word[2:] for word in param.opts if word.startswith("--")), param.name)
+
+
 def option_name(name: str, annotation: Any) -> str:
     """Return what an option is called on the command line, without its dashes; the name of an argument."""
     for extra in get_args(annotation)[1:]:
-        for word in getattr(extra, "param_decls", None) or ():
-            if word.startswith("--"):
-                return word[2:]
-    is_option = any(isinstance(extra, typer.models.OptionInfo) for extra in get_args(annotation)[1:])
-    return name.replace("_", "-") if is_option else name
+        if isinstance(extra, typer.models.OptionInfo):
+            words = [
+                extra.default,
+                *(extra.param_decls or ()),
+            ]  # in Annotated the first name is the "default"
+            named = [word[2:] for word in words if isinstance(word, str) and word.startswith("--")]
+            return named[0] if named else name.replace("_", "-")
+    return name
 
 
 def _is_path(annotation: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Output, Quiet, emit, example, say
-from moviola.cli.recorded import LEFT_OUT, OUTPUTS, RECORDED_ATTRIBUTE
+from moviola.cli.recorded import LEFT_OUT, OUTPUTS, command_words, load_recorded
 from moviola.core.errors import ConfigError, InputError, OutputError
 
 if TYPE_CHECKING:
@@ -84,9 +84,10 @@ def _read(file: Path) -> Provenance:
         raise InputError(f"no such file or folder: {file}")
     provenance = read_provenance(file)
     if provenance is None:
-        raise InputError(
-            f"{file} does not say how it was made; what moviola writes does, without --no-recipe"
+        advice = (
+            "name one of the files in it" if file.is_dir() else "what a verb writes without --no-recipe does"
         )
+        raise InputError(f"{file} does not say how it was made; {advice}")
     part = PurePosixPath(provenance.part)
     is_inside = not part.is_absolute() and ".." not in part.parts
     is_known = provenance.outputs.keys() <= OUTPUTS and provenance.output in provenance.outputs
@@ -143,7 +144,7 @@ def _make(plan: Plan, target: Path, quiet: bool) -> None:
         made = place_of(Path(places[provenance.output]), provenance.part)
         record = plan.renewed(parent, __version__) if plan.differences else provenance
         with recording(Again(record, made, bool(plan.differences))):
-            _run(provenance.verb, plan.settings, places, quiet)
+            _run(provenance.verb, {**plan.settings, **places}, quiet)
         if not made.exists():
             raise InputError(f"moviola {provenance.verb} made no {made.name} this time")
         _keep(made, target)
@@ -164,51 +165,12 @@ def _keep(made: Path, target: Path) -> None:
                 shutil.copyfile(source, hidden)
 
 
-def _run(verb: str, settings: Any, places: dict[str, str], quiet: bool) -> None:
+def _run(verb: str, settings: dict[str, Any], quiet: bool) -> None:
     """Run a verb on its settings; what it prints of places that are hidden is not shown."""
-    from moviola.cli.main import list_verbs, load_verb
-
-    first, *rest = verb.split() or [""]
-    command: Any = load_verb(first) if first in list_verbs() else None
-    for word in rest:
-        command = command.get_command(None, word) if hasattr(command, "get_command") else None
-    if getattr(getattr(command, "callback", None), RECORDED_ATTRIBUTE, None) != verb:
-        raise InputError(
-            f"this version has no verb {verb!r} that makes files again; the file is of another one"
-        )
-    given = command_words(command, {**settings, **places}, quiet)
+    command = load_recorded(verb)
+    words = ["--no-recipe", *(["--quiet"] if quiet else []), *command_words(command, settings)]
     with open(os.devnull, "w") as nothing, redirect_stdout(nothing):
-        command.invoke(command.make_context(verb, given))
-
-
-def command_words(command: Any, settings: dict[str, Any], quiet: bool) -> list[str]:
-    """Return the words behind a verb that give it these settings.
-
-    Raises:
-        InputError: it has no such option.
-    """
-    names = {_name(param): param for param in command.params}
-    unknown = [name for name in settings if name not in names]
-    if unknown:
-        raise InputError(
-            f"this version's {command.name} has no option {unknown[0]!r}; the file is of another one"
-        )
-    options, arguments = ["--no-recipe", *(["--quiet"] if quiet else [])], list[str]()
-    for name, param in names.items():
-        values = settings.get(name, [])
-        values = values if isinstance(values, list) else [values]
-        if param.param_type_name == "argument":
-            arguments += map(str, values)
-        else:
-            options += [f"--{name}" if value is True else f"--{name}={value}" for value in values]
-    return [*options, "--", *arguments]
-
-
-def _name(param: Any) -> str:
-    """Return what the record calls an option or an argument."""
-    if param.param_type_name == "argument":
-        return param.name
-    return next((word[2:] for word in param.opts if word.startswith("--")), param.name)
+        command.invoke(command.make_context(verb, words))
 
 
 def _report(file: Path, target: Path, plan: Plan, output: str) -> dict[str, Any]:

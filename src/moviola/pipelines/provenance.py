@@ -20,13 +20,15 @@ from moviola.core import hub
 from moviola.core.atomic import final_place
 from moviola.core.contents import contents
 from moviola.core.devices import pick_device
-from moviola.core.errors import InputError
+from moviola.core.errors import InputError, UnknownNameError
 from moviola.core.provenance import OUTPUT, Ingredient, Provenance
 
 LIBRARIES = ("torch", "numpy", "av", "pillow")
 """Whose versions decide the bytes of a file."""
 HUB = "hub:"
 _NUMBERED = re.compile(r"-\d+")
+_SPEC = re.compile(r"([\w-]+:)(.+?)(#[\w-]+)?")
+_PLACE = re.compile(r"(?:(?<=:)|^)/.*/")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Run:
         values: option to value; None is not given.
         roles: what the options mean.
         resolved, models: what was declared while it ran.
+        sums: checksums that are known already, by what was read.
     """
 
     verb: str
@@ -63,6 +66,7 @@ class Run:
     roles: Roles
     resolved: dict[str, Any] = field(default_factory=dict)
     models: dict[str, Sequence[str]] = field(default_factory=dict)
+    sums: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def record(self, path: Path) -> Provenance | None:
         """Return the record of what will stand at `path`; None where no output option leads there.
@@ -99,7 +103,7 @@ class Run:
         }
         for name, texts in self.models.items():
             models = [one for one in models if one.option != name]
-            models += [model_ingredient(name, text, base) for text in texts]
+            models += [self._model(name, text, base) for text in texts]
         return Provenance(
             verb=self.verb, version=self.version, settings=settings, inputs=tuple(inputs), models=tuple(models),
             output=option, part=part, outputs=suffixes, libraries=library_versions(),
@@ -110,33 +114,52 @@ class Run:
         self, name: str, value: Any, base: Path, inputs: list[Ingredient], models: list[Ingredient]
     ) -> Any:
         """Return the value of an option as it is kept; what it names goes to `inputs` or `models`."""
-        if name in self.roles.inputs:
-            return rewritten(value, lambda text: _kept(input_ingredient(name, text, base), text, inputs))
         if name in self.roles.models:
-            return rewritten(value, lambda text: _kept(model_ingredient(name, text, base), text, models))
+            return rewritten(value, lambda text: _kept(self._model(name, text, base), models))
+        if name in self.roles.inputs:
+            return rewritten(
+                value, lambda text: _nameless(rewritten_word(text, self._finder(name, base, inputs)))
+            )
         if name in self.roles.words:
-            find = _finder(name, base, inputs)
-            return rewritten(value, lambda text: rewritten_word(text, find))
+            return rewritten(
+                value, lambda text: rewritten_word(text, self._finder(name, base, inputs, _is_path))
+            )
         return str(pick_device(value)) if name == "device" else value
 
+    def _finder(
+        self, name: str, base: Path, found: list[Ingredient], may_be: Callable[[str], bool] = bool
+    ) -> Callable[[str], str | None]:
+        """Return what puts down the input that a text names and gives its name; None for any other text."""
 
-def _kept(one: Ingredient | None, text: str, found: list[Ingredient]) -> str:
-    """Put down an ingredient, and return the text that stands for it."""
-    if one is None:
-        return text
+        def find(text: str) -> str | None:
+            if not (may_be(text) and Path(text).exists()):
+                return None
+            if ("input", text) not in self.sums:
+                self.sums["input", text] = contents(text)
+            return _kept(input_ingredient(name, text, base, self.sums["input", text]), found)
+
+        return find
+
+    def _model(self, name: str, text: str, base: Path) -> Ingredient:
+        if ("model", text) not in self.sums:
+            self.sums["model", text] = model_checksum(text)
+        return model_ingredient(name, text, base, self.sums["model", text])
+
+
+def _kept(one: Ingredient, found: list[Ingredient]) -> str:
+    """Put down an ingredient, and return the name that stands for it."""
     found.append(one)
     return one.name
 
 
-def _finder(name: str, base: Path, inputs: list[Ingredient]) -> Callable[[str], str | None]:
-    """Return what gives the kept name of a text that is the path of a file; None for any other text."""
+def _is_path(text: str) -> bool:
+    """Return whether a word looks like the path of a file, not like a number or a name."""
+    return "." in text or "/" in text
 
-    def find(text: str) -> str | None:
-        is_path = ("." in text or "/" in text) and Path(text).exists()
-        one = input_ingredient(name, text, base) if is_path else None
-        return None if one is None else _kept(one, text, inputs)
 
-    return find
+def _nameless(text: str) -> str:
+    """Return the text of an input without the place of one that is not there."""
+    return _PLACE.sub("", text)
 
 
 def rewritten(value: Any, change: Callable[[str], str]) -> Any:
@@ -147,47 +170,54 @@ def rewritten(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def rewritten_word(text: str, find: Callable[[str], str | None]) -> str:
-    """Return a text in which the whole, or what is before the last or after the first "=", is replaced.
+    """Return a text in which the path that it names is replaced.
+
+    That is the whole, what is before the last or after the first "=", or PATH of NAME:PATH and NAME:PATH#SPLIT.
 
     Args:
-        text: such as "clip.mp4", "style.safetensors=0.8" or "raft=raft.pth".
+        text: such as "clip.mp4", "style.safetensors=0.8", "raft=raft.pth" or "kth:data/kth#test".
         find: gives what to put in place of a path; None for what is none.
     """
-    whole = find(text)
-    if whole is not None or "=" not in text:
-        return text if whole is None else whole
-    before, _, number = text.rpartition("=")
-    if (left := find(before)) is not None:
-        return f"{left}={number}"
+    before, equals, number = text.rpartition("=")
     key, _, after = text.partition("=")
-    right = find(after)
-    return text if right is None else f"{key}={right}"
+    parts = [("", text, "")]
+    parts += [("", before, f"={number}"), (f"{key}=", after, "")] if equals else []
+    parts += [spec.groups(default="")] if (spec := _SPEC.fullmatch(text)) else []
+    for left, path, right in parts:
+        if (name := find(path)) is not None:
+            return f"{left}{name}{right}"
+    return text
 
 
-def input_ingredient(option: str, text: str, base: Path) -> Ingredient | None:
-    """Return the file or folder that an option names, as a file in `base` keeps it; None where nothing is there.
+def input_ingredient(option: str, text: str, base: Path, checksum: str | None = None) -> Ingredient:
+    """Return the file or folder that an option names, as a file in `base` keeps it.
+
+    Args:
+        option, text: what names it. base: a folder. checksum: of its contents, where it is known.
 
     Raises:
         InputError: it cannot be read.
     """
     path = Path(text)
-    return Ingredient(option, kept_name(path, base), contents(path)) if path.exists() else None
+    return Ingredient(option, kept_name(path, base), contents(path) if checksum is None else checksum)
 
 
-def model_ingredient(option: str, text: str, base: Path) -> Ingredient:
-    """Return the model that an option names, as a file in `base` keeps it."""
+def model_ingredient(option: str, text: str, base: Path, checksum: str | None = None) -> Ingredient:
+    """Return the model that an option names, as a file in `base` keeps it; arguments as `input_ingredient`."""
     prefix, name = (HUB, text[len(HUB) :]) if text.startswith(HUB) else ("", text)
     is_path = not is_embedded(text) and Path(name).exists()
-    return Ingredient(
-        option, prefix + (kept_name(Path(name), base) if is_path else name), model_checksum(text)
-    )
+    kept = kept_name(Path(name), base) if is_path else name
+    return Ingredient(option, prefix + kept, model_checksum(text) if checksum is None else checksum)
 
 
 def is_embedded(name: str) -> bool:
     """Return whether a model comes with moviola."""
-    from moviola.models.catalog import list_models
+    from moviola.models.catalog import find_model
 
-    return any(card.name == name for card in list_models())
+    try:
+        return find_model(name).name == name
+    except UnknownNameError:
+        return False
 
 
 def model_checksum(text: str) -> str:

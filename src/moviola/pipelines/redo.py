@@ -78,11 +78,10 @@ class Plan:
         """Return the record of what this plan makes now, for a file in `base` made by `version` of moviola."""
         inputs = [input_ingredient(one.option, path, base) for one, path in self._of(self.provenance.inputs)]
         models = [model_ingredient(one.option, path, base) for one, path in self._of(self.provenance.models)]
-        found = [one for one in inputs if one is not None]
-        names = {path: one.name for (_, path), one in zip(self.paths, [*found, *models], strict=True)}
+        names = {path: one.name for (_, path), one in zip(self.paths, [*inputs, *models], strict=True)}
         settings = {key: _renamed(value, names) for key, value in self.settings.items()}
         return replace(
-            self.provenance, version=version, settings=settings, inputs=tuple(found), models=tuple(models),
+            self.provenance, version=version, settings=settings, inputs=tuple(inputs), models=tuple(models),
             libraries=library_versions(),
         )  # fmt: skip
 
