@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Quiet, Seed, emit, example, group, say
+from moviola.cli.data_made import is_picture, made_lines, made_values, read_made, tell_picture
 from moviola.cli.data_match import match_command
 from moviola.cli.data_pairs import pairs_command
+from moviola.cli.recorded import recorded
 from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ app.command("match")(match_command)
     "moviola data make icons -n 100 --size 32 --frames 32 --elements 1-3 icons --format npz",
     "moviola data make digits -n 20 moving-mnist --data t10k-images-idx3-ubyte.gz --set any_phase=true",
 )
+@recorded("data make")
 def make_command(
     toy: Annotated[str, typer.Argument(metavar="TOY", help="digits, icons or sprites.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
@@ -106,6 +109,7 @@ def make_command(
     "moviola data info digits",
     "moviola data info digits --sheet digits.png",
     "moviola data info digits --json",
+    "moviola data info refined.mp4",
     "moviola data info kth:data/kth#test",
 )
 def info_command(
@@ -125,22 +129,29 @@ def info_command(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Tell what a data set holds: counts, sizes, rates, lengths, labels, captions, short and broken files."""
+    """Tell what a data set holds: counts, sizes, rates, lengths, labels, captions, short and broken files.
+
+    Of one file, or a folder of frames, also how it was made, where it says so (moviola redo makes it again).
+    """
     from moviola.core.progress import progress
     from moviola.data.sources import open_source
     from moviola.data.survey import survey
 
     if sheet is not None:
         check_sheet(sheet)
+    made = read_made(path)
+    if made is not None and is_picture(path) and sheet is None:
+        tell_picture(path, made, json, quiet)
+        return
     source = open_source(path, layout=layout, captions=captions, fps=fps)
     with progress("looking", len(source), quiet=quiet or json) as tick:
         found = survey(source, min_frames=min_frames, decode=not fast, tick=lambda: tick(1))
     if sheet is not None:
         write_sheet(source, found, sheet)
     if json:
-        emit({**to_json(found), "sheet": sheet})
+        emit({**to_json(found), "sheet": sheet, "provenance": made_values(made)})
         return
-    for line in report(found, min_frames):
+    for line in [*report(found, min_frames), *made_lines(made)]:
         say(line, quiet=quiet)
     if sheet is not None:
         say(f"contact sheet: {sheet}", quiet=quiet)
@@ -227,6 +238,7 @@ def pack_command(
 
 @app.command("cut")
 @example("moviola data cut grid.mp4 --rows 2 --columns 2 cells")
+@recorded("data cut")
 def cut_command(
     grid: Annotated[
         Path, typer.Argument(metavar="GRID", help="A video that shows clips in rows and columns.")

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.recorded import recorded
 
 
 @example("moviola data pairs sprites PARTS pairs -n 200 --held-out")
+@recorded("data pairs")
 def pairs_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A text-to-video model: name or folder.")],
     data: Annotated[

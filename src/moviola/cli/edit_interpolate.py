@@ -20,6 +20,7 @@ from moviola.cli.latent_options import (
     TaskOptions,
     read_space_size,
 )
+from moviola.cli.recorded import recorded
 from moviola.cli.written import check_output, write_pieces
 from moviola.core.errors import ConfigError, InputError, UnknownNameError
 
@@ -55,6 +56,7 @@ _Play = Annotated[
     "moviola edit interpolate --between 3 7 --grid 5 -o steps.mp4",
 )
 @takes_lists("--between")
+@recorded("edit interpolate")
 def command(
     between: _Between,
     output: Output,

@@ -11,6 +11,7 @@ import typer
 
 from moviola.cli.common import emit, example, say
 from moviola.cli.latent_options import TaskOptions, read_space_size, shares_options
+from moviola.cli.recorded import recorded
 from moviola.cli.written import check_output
 from moviola.core.errors import ConfigError
 
@@ -44,6 +45,7 @@ _Low = Annotated[
     "moviola edit invert face.webp --loop -o again.mp4",
     "moviola edit invert face.webp --loop --size 256x256 --fps 60 -o large.mp4",
 )
+@recorded("edit invert")
 @shares_options
 def invert(input: Input, *, options: TaskOptions) -> None:
     """Fit a code to a whole clip and draw it, at any size and rate."""
@@ -54,6 +56,7 @@ def invert(input: Input, *, options: TaskOptions) -> None:
     "moviola edit inpaint half.mp4 -o whole.mp4",
     "moviola edit inpaint face.mp4 --mask hidden.png --film film.mp4 -o whole.mp4",
 )
+@recorded("edit inpaint")
 @shares_options
 def inpaint(input: Input, mask: _Mask = None, *, options: TaskOptions) -> None:
     """Fill the lower half of a clip, or what a mask hides."""
@@ -64,6 +67,7 @@ def inpaint(input: Input, mask: _Mask = None, *, options: TaskOptions) -> None:
     "moviola edit predict face.png -o moves.mp4",
     "moviola edit predict face.mp4 --known 4 --samples 3 -o next.mp4",
 )
+@recorded("edit predict")
 @shares_options
 def predict(input: Input, known: _Known = 1, samples: _Samples = 1, *, options: TaskOptions) -> None:
     """Observe the first frames of a clip, and fill those after them."""
@@ -71,6 +75,7 @@ def predict(input: Input, known: _Known = 1, samples: _Samples = 1, *, options: 
 
 
 @example("moviola edit frame-interpolate face.mp4 --fps 60 -o smooth.mp4")
+@recorded("edit frame-interpolate")
 @shares_options
 def frame_interpolate(input: Input, *, options: TaskOptions) -> None:
     """Observe the first and the last frame of a clip, and fill those between."""
@@ -78,6 +83,7 @@ def frame_interpolate(input: Input, *, options: TaskOptions) -> None:
 
 
 @example("moviola edit sparse face.mp4 --share 0.1 --film film.mp4 -o whole.mp4")
+@recorded("edit sparse")
 @shares_options
 def sparse(input: Input, share: _Share = 0.25, *, options: TaskOptions) -> None:
     """Observe some pixels of each frame, drawn by the seed, and fill the others."""
@@ -88,6 +94,7 @@ def sparse(input: Input, share: _Share = 0.25, *, options: TaskOptions) -> None:
     "moviola edit upsample small.mp4 --size 256x256 -o large.mp4",
     "moviola edit upsample face.mp4 --from 16x16 --film film.mp4 -o again.mp4",
 )
+@recorded("edit upsample")
 @shares_options
 def upsample(input: Input, low: _Low = None, *, options: TaskOptions) -> None:
     """Enlarge a clip of few pixels; a larger one is shrunk first, and judged against."""

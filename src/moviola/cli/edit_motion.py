@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Output, Quiet, Seed, Sheet, Upscale, emit, example, say
+from moviola.cli.recorded import recorded
 from moviola.cli.written import check_output, read_span, write_pieces
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
@@ -94,6 +95,7 @@ _Codes = Annotated[
     "moviola edit motion freqmotion-toy --seed 3 --time 0:4 --fps 30 --loop -o loop.gif",
     "moviola edit motion freqmotion-toy --codes clip.safetensors --remove high -o slow.mp4",
 )
+@recorded("edit motion")
 def command(
     model: _Model,
     output: Output,

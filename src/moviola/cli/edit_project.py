@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Output, Quiet, Seed, Upscale, emit, example, say
+from moviola.cli.recorded import recorded
 from moviola.cli.written import check_output, write_pieces, write_sheet
 from moviola.core.devices import pick_device
 
@@ -51,6 +52,7 @@ _COLUMNS = 8
     "moviola edit project clip.mp4 --model freqmotion-toy -o projected.mp4",
     "moviola edit project clip.mp4 --model freqmotion-toy --save clip.safetensors --sheet clip.png -o projected.gif",
 )
+@recorded("edit project")
 def command(
     clip: _Clip,
     model: _Model,

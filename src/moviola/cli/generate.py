@@ -12,6 +12,7 @@ import typer
 
 from moviola.cli.common import Device, Json, Output, Quiet, Seed, Sheet, Upscale, emit, example, say
 from moviola.cli.hub_options import Guidance, HubOptions, Negative, Size, Steps
+from moviola.cli.recorded import recorded
 from moviola.cli.written import check_output, write_pieces, write_sheet
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
@@ -47,6 +48,10 @@ _Frames = Annotated[
     int | None, typer.Option("--frames", metavar="N", help="Number of frames, any; with --then of each part.")
 ]
 _Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
+_Index = Annotated[
+    int,
+    typer.Option("--index", metavar="K", min=0, help="Make video K of the seed, as mv.generate(index=K)."),
+]
 _Num = Annotated[int, typer.Option("--num", metavar="K", help="Make K videos: FILE-0, FILE-1, ...")]
 _Refine = Annotated[
     int, typer.Option("--refine", metavar="N", help="Refine it by N passes (moviola refine).")
@@ -66,6 +71,7 @@ _Refiner = Annotated[
     'moviola generate "a person walks to the left" --then "walks to the right" --then slashes -o film.mp4',
     'moviola generate "a panda eats bamboo" --model hub:ali-vilab/text-to-video-ms-1.7b -o panda.mp4',
 )
+@recorded("generate")
 def command(
     prompt: _Prompt,
     output: Output,
@@ -76,6 +82,7 @@ def command(
     frames: _Frames = None,
     fps: _Fps = None,
     num: _Num = 1,
+    index: _Index = 0,
     upscale: Upscale = 1,
     sheet: Sheet = None,
     refine: _Refine = 0,
@@ -106,10 +113,17 @@ def command(
     polish = _refine_plan(refiner, refine, place, model)
     from moviola.pipelines.generate import takes as plan_takes
 
-    how: dict[str, Any] = {"image": image, "frames": frames, "fps": fps, "seed": seed, "device": place}
+    how: dict[str, Any] = {
+        "image": image,
+        "frames": frames,
+        "fps": fps,
+        "seed": seed,
+        "first": index,
+        "device": place,
+    }
     how |= {"then": then or (), "join": join}
     takes = plan_takes(prompt, model, num, **how, settings=options.settings())
-    made = _make(takes, outputs, polish, upscale, quiet or json, mend)
+    made = _make(takes, outputs, polish, upscale, quiet or json, mend, index)
     if sheet is not None:
         write_sheet([one.head for one in made], sheet)
     seconds = round(time.perf_counter() - started, 3)
@@ -148,8 +162,10 @@ def _refine_plan(refiner: str | None, iterations: int, device: str, model: str) 
     """
     if not iterations:
         return None
+    from moviola.core.provenance import declare
     from moviola.pipelines.refine import make_plan
 
+    declare(models={"refiner": [refiner or _REFINER]})
     plan = make_plan(refiner or _REFINER, device=device, iterations=iterations)
     plan.note_on_generator(model, left=refiner is None)
     return plan if refiner is not None or plan.knows(model) else None
@@ -162,17 +178,21 @@ def _make(
     upscale: int,
     quiet: bool,
     mend: bool = False,
+    first: int = 0,
 ) -> list[_Made]:
     """Write one take after the other; what is to be noted is told before. Refiners are told what is drawn, in full."""
+    from moviola.core.provenance import as_if
+
     if isinstance(takes, list):  # planned ahead: all notes first
         _tell_notes(takes, quiet)
     made: list[_Made] = []
-    for path, take in zip(outputs, takes, strict=True):
+    for index, (path, take) in enumerate(zip(outputs, takes, strict=True), first):
         if not isinstance(takes, list):
             _tell_notes([take], quiet)
         shown = take if polish is None else _refined(take, polish)
         shown = _mended(shown) if mend else shown
-        head = write_pieces(shown.pieces(), path, shown.fps, shown.frames, upscale, quiet)
+        with as_if(path, num=1, index=index):
+            head = write_pieces(shown.pieces(), path, shown.fps, shown.frames, upscale, quiet)
         if polish is not None:
             take = _with_notes(take, polish, head.height // upscale, head.width // upscale, quiet)
         made.append(_Made(path, take, head))

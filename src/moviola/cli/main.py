@@ -35,6 +35,7 @@ VERBS: Table = {
     "edit": ("", "", "Edit what a model draws, in the model's own terms."),
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
     "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
+    "redo": ("redo", "command", "Make a file again by what it says of how it was made."),
     "study": ("", "", "Let people compare clips in pairs; read what they said."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),
     "models": ("models", "app", "The models at hand and what one can say to them."),

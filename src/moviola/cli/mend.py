@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Quiet, emit, example, say
+from moviola.cli.recorded import recorded
 from moviola.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ _Lossless = Annotated[
     "moviola mend long.mp4 -o whole.mp4 --seams 81,162 --drift",
     "moviola mend film.mp4 --dry-run --json",
 )
+@recorded("mend")
 def command(
     input: _Input,
     output: _Output = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, emit, example, say
+from moviola.cli.recorded import recorded
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 
@@ -91,6 +92,7 @@ _Batch = Annotated[int, typer.Option("--batch", metavar="N", help="Windows or ti
     "moviola refine clips -o refined --model my-refiner --iterations auto --held-out real --metric fvmd-lk",
     "moviola refine generated.mp4 -o refined.mp4 --corruption held-block --keep-known --seed 1",
 )
+@recorded("refine")
 def command(
     input: _Input,
     output: _Output,

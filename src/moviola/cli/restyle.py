@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Device, Json, Quiet, emit, example, say
+from moviola.cli.recorded import recorded
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 
@@ -106,6 +107,7 @@ _Lossless = Annotated[
     "moviola restyle clip.mp4 --painter ink --first-only -o look.png",
     "moviola restyle clip.mp4 --keys painted-by-hand --work work -o painted.mp4",
 )
+@recorded("restyle")
 def command(
     input: _Input,
     output: _Output,

@@ -10,6 +10,7 @@ import typer
 
 from moviola.cli.common import Device, Json, Quiet, Seed, Sheet, emit, example, say
 from moviola.cli.hub_options import HUB, Guidance, HubOptions, Steps
+from moviola.cli.recorded import recorded
 from moviola.cli.written import read_span
 from moviola.core.errors import ConfigError
 
@@ -25,6 +26,7 @@ _Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write 00000.mp4, 00001.mp4 ... into.")
 ]
 _Num = Annotated[int, typer.Option("--num", "-n", metavar="N", help="How many videos.")]
+_First = Annotated[int, typer.Option("--first", metavar="K", min=0, help="Begin with video K of the seed.")]
 _Frames = Annotated[int | None, typer.Option("--frames", metavar="T", help="Frames of each.")]
 _Fps = Annotated[float | None, typer.Option("--fps", metavar="F", help="Frames a second.")]
 _Time = Annotated[
@@ -56,10 +58,12 @@ _Method = Annotated[
     "moviola sample inrv-smileys -o faces --num 8 --size 256x256 --method prior",
     "moviola sample sprites -o told --captions told.txt --sheet told.png",
 )
+@recorded("sample")
 def command(
     model: _Model,
     output: _Output,
     num: _Num = 16,
+    first: _First = 0,
     frames: _Frames = None,
     fps: _Fps = None,
     time_span: _Time = None,
@@ -79,9 +83,9 @@ def command(
 ) -> None:
     """Draw many videos from a model, told a text or not, into a folder.
 
-    Video n follows from the seed and n alone. The same command goes on where it was stopped, and with a larger --num
-    draws those that are missing. A model that is told a text draws its captions by the seed unless it is given some;
-    they are written to DIR/captions.csv.
+    Video n follows from the seed and n alone, so several runs can share the work (--first). The same command goes on
+    where it was stopped, and with a larger --num draws those that are missing. A model that is told a text draws its
+    captions by the seed unless it is given some; they are written to DIR/captions.csv.
     """
     started = time.perf_counter()
     options = HubOptions(size, steps, guidance)
@@ -99,12 +103,12 @@ def command(
     settings = sample_settings(model, sampling, place, **{k: v for k, v in hub.items() if v is not None})
     with progress("sampling", num, quiet or json) as tick:
         written = write_samples(
-            sampling, place, num, settings, tick=tick,
+            sampling, place, num, settings, first=first, tick=tick,
             note=lambda text: say(f"note: {text}", quiet=quiet, as_json=json),
         )  # fmt: skip
     if sheet is not None:
-        write_png(sheet, sample_sheet(place, num))
-    report = _report(sampling, place, num, sheet, written, round(time.perf_counter() - started, 3))
+        write_png(sheet, sample_sheet(place, num, first))
+    report = _report(sampling, place, num, first, sheet, written, round(time.perf_counter() - started, 3))
     if json:
         emit(report)
     _tell(report, quiet or json)
@@ -161,20 +165,26 @@ def _open(
 
 
 def _report(
-    sampling: Sampling, place: SampleFolder, num: int, sheet: Path | None, written: Report, seconds: float
+    sampling: Sampling,
+    place: SampleFolder,
+    num: int,
+    first: int,
+    sheet: Path | None,
+    written: Report,
+    seconds: float,
 ) -> dict[str, Any]:
     from moviola.data.codec import probe
     from moviola.pipelines.sample_folder import CAPTIONS_NAME
 
-    first = probe(place.file(0))
+    info = probe(place.file(first))
     report: dict[str, Any] = {
         "output": str(place.path),
         "videos": num,
         "drawn": written.drawn,
-        "frames": first.frames,
+        "frames": info.frames,
         "fps": float(sampling.rate),
-        "width": first.width,
-        "height": first.height,
+        "width": info.width,
+        "height": info.height,
         "seconds": seconds,
         "notes": written.notes,
     }

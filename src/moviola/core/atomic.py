@@ -20,6 +20,7 @@ from moviola.core.errors import OutputError
 
 T = TypeVar("T")
 
+_final: dict[Path, Path] = {}  # hidden place -> the place it is for, while something is written there
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES)
 
@@ -69,6 +70,7 @@ class Staging:
                 self.path.mkdir()
             else:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        _final[self.path] = self.target
 
     def commit(self) -> None:
         """Give what was written its name.
@@ -82,11 +84,13 @@ class Staging:
                 self._swap_folder()
             else:
                 os.replace(self.path, self.target)
+            _final.pop(self.path, None)
             with suppress(OSError):  # some file systems cannot sync a folder
                 _sync(self.target.parent)
 
     def discard(self) -> None:
         """Remove what was written so far."""
+        _final.pop(self.path, None)
         if self._folder:
             shutil.rmtree(self.path, ignore_errors=True)
         else:
@@ -102,6 +106,18 @@ class Staging:
             os.rename(old, self.target)
             raise
         shutil.rmtree(old, ignore_errors=True)
+
+
+def final_place(path: str | Path) -> Path:
+    """Return where a file will stand that is written at `path`: another place than that in a hidden folder.
+
+    Links are followed.
+    """
+    path = Path(os.path.realpath(path))
+    for place in (path, *path.parents):
+        if place in _final:
+            return final_place(_final[place] / path.relative_to(place))
+    return path
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import numpy as np
 
 from moviola.core.atomic import write_atomic
 from moviola.core.errors import FormatError
+from moviola.core.provenance import provenance_of
+from moviola.data.codec.comments import ROOM, png_comment
 from moviola.data.folders import file_place
 
 
@@ -29,7 +31,7 @@ def check_png(path: str | Path, what: str) -> Path:
 
 
 def write_png(path: str | Path, picture: np.ndarray) -> None:
-    """Write a picture, uint8 (H, W, 3), as PNG, whole or not at all.
+    """Write a picture, uint8 (H, W, 3), as PNG, whole or not at all, with the record of how it was made.
 
     Raises:
         OutputError: it cannot be written.
@@ -38,4 +40,6 @@ def write_png(path: str | Path, picture: np.ndarray) -> None:
 
     data = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(data, format="PNG")
-    write_atomic(path, data.getvalue())
+    provenance = provenance_of(path)
+    text = "" if provenance is None else provenance.to_json()
+    write_atomic(path, png_comment(data.getvalue(), text) if 0 < len(text) <= ROOM else data.getvalue())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moviola.core.contents import contents
 from moviola.core.errors import UnknownNameError, WeightsError
-from moviola.core.weights import CONFIG_NAME, read_config
+from moviola.core.weights import CONFIG_NAME, WEIGHTS_NAME, read_config
 
 if TYPE_CHECKING:
     from moviola.models.freqmotion import FreqMotionGenerator
@@ -177,6 +179,18 @@ def model_folder(model: str | Path) -> Path:
             + ", ".join(c.name for c in list_models())
         )
     return find_model(str(model)).path
+
+
+def model_digest(model: str | Path) -> str:
+    """Return the SHA-256 (hex) of the names, settings and weights of a model's networks; loads nothing.
+
+    Args:
+        model: name or folder; errors as `model_folder`.
+    """
+    folder = model_folder(model)
+    files = sorted(path for path in folder.rglob("*") if path.name in (WEIGHTS_NAME, CONFIG_NAME))
+    lines = [f"{contents(path)} {path.relative_to(folder).as_posix()}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def load(model: str | Path, device: str = "cpu") -> Any:

@@ -16,12 +16,12 @@ import numpy as np
 
 from moviola.core.atomic import write_atomic
 from moviola.core.errors import ConfigError, FormatError, InputError, OutputError, UnknownNameError
+from moviola.core.provenance import as_if
 from moviola.core.video import Video
-from moviola.core.weights import CONFIG_NAME, WEIGHTS_NAME, sha256
 from moviola.data import codec
 from moviola.data.captions import decode_text, read_captions
 from moviola.data.folders import folder_place
-from moviola.models.catalog import model_folder
+from moviola.models.catalog import model_digest
 from moviola.pipelines.generate import Model
 from moviola.pipelines.hub_generator import HUB
 from moviola.pipelines.sample import Sampling
@@ -74,12 +74,11 @@ class SampleFolder:
         end = FORMATS[self.format]
         return self.path / f"{index:05d}{'' if end == '/' else end}"
 
-    def indices(self, num: int) -> Iterator[int]:
-        """Yield the numbers below `num`, and those above that were written in an earlier run, as far as they go on."""
-        index = 0
-        while index < num or self.file(index).exists():
-            yield index
-            index += 1
+    def indices(self) -> list[int]:
+        """Return the numbers of the videos that are there."""
+        end = "" if FORMATS[self.format] == "/" else FORMATS[self.format]
+        names = [path.name.removesuffix(end) for path in self.path.glob(f"*{end}")]
+        return sorted(int(name) for name in names if name.isdecimal() and len(name) >= 5)
 
     def _settings(self) -> dict[str, Any]:
         try:
@@ -136,10 +135,11 @@ def write_samples(
     num: int,
     settings: dict[str, Any],
     *,
+    first: int = 0,
     tick: Callable[[int], object] = lambda count: None,
     note: Callable[[str], object] = lambda text: None,
 ) -> Report:
-    """Write the videos 0 ... num - 1; those that are there are whole, and are left as they are.
+    """Write the videos first ... first + num - 1; those that are there are whole, and are left as they are.
 
     Each file appears when it is whole. A run that is stopped leaves those that are, with their captions, and the same
     call goes on from there. Memory does not grow with the number of videos, nor with their length where the generator
@@ -150,32 +150,36 @@ def write_samples(
         place: where.
         num: how many, at least 1; more than before draws those that are missing.
         settings: what `sample_settings` returned.
+        first: the number of the first of them, from 0.
         tick: called with the number of videos that are done.
         note: called with what is to be said, each line once.
 
     Raises:
-        ConfigError: num below 1. OutputError: see `SampleFolder.check`, and what cannot be written.
+        ConfigError: num below 1, or first below 0. OutputError: see `SampleFolder.check`, and what cannot be written.
     """
-    if num < 1:
-        raise ConfigError(f"num is {num}; it must be at least 1")
+    if num < 1 or first < 0:
+        raise ConfigError(f"num is {num} and first {first}; they must be at least 1 and 0")
     place.check(settings)
     report = Report()
-    with _kept_folder(sampling, place, num, settings):
-        for index in range(num):
+    with _kept_folder(sampling, place, settings):
+        for index in range(first, first + num):
             if not place.file(index).exists():
                 _write_one(sampling, place, index, report, note)
             tick(1)
     return report
 
 
-def sample_sheet(place: SampleFolder, num: int) -> np.ndarray:
+def sample_sheet(place: SampleFolder, num: int, first: int = 0) -> np.ndarray:
     """Return a contact sheet of what was written: up to 8 videos, a row each of up to 8 evenly spaced frames.
+
+    Args:
+        place: where. num, first: as for `write_samples`.
 
     Returns:
         uint8 (H, W, 3).
     """
     rows = []
-    for index in range(min(num, _SHEET_ROWS)):
+    for index in range(first, first + min(num, _SHEET_ROWS)):
         frames = codec.probe(place.file(index)).frames
         chosen = np.linspace(0, frames - 1, min(_SHEET_COLUMNS, frames)).round().astype(int)
         rows.append(Video(codec.read_frames_at(place.file(index), chosen), 1))
@@ -204,9 +208,7 @@ def read_caption_list(path: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def _kept_folder(
-    sampling: Sampling, place: SampleFolder, num: int, settings: dict[str, Any]
-) -> Iterator[None]:
+def _kept_folder(sampling: Sampling, place: SampleFolder, settings: dict[str, Any]) -> Iterator[None]:
     """Give the folder its settings, and at the end, whatever it is, the captions of what is there, or take it away."""
     is_new = not place.path.exists()
     try:
@@ -217,7 +219,7 @@ def _kept_folder(
     try:
         yield
     finally:
-        indices = [index for index in place.indices(num) if place.file(index).exists()]
+        indices = place.indices()
         if indices and sampling.generator.is_conditional:
             _write_captions(sampling, place, indices)
         elif not indices:
@@ -235,7 +237,10 @@ def _write_one(
             report.notes.append(text)
             note(text)
     path = place.file(index)
-    with codec.Writer(f"{path}/" if place.format == "png-folders" else path, one.fps) as writer:
+    with (
+        as_if(place.path, num=1, first=index),
+        codec.Writer(f"{path}/" if place.format == "png-folders" else path, one.fps) as writer,
+    ):
         for piece in one.pieces():
             writer.write(piece)
     report.drawn += 1
@@ -253,12 +258,7 @@ def _identity(model: Model) -> str:
     """Return what a model is told from another by: its name of the hub, or what is in its files."""
     if not isinstance(model, str | Path):
         return type(model).__name__
-    if str(model).startswith(HUB):
-        return str(model)
-    folder = model_folder(model)
-    files = sorted(path for path in folder.rglob("*") if path.name in (WEIGHTS_NAME, CONFIG_NAME))
-    lines = [f"{sha256(path)} {path.relative_to(folder).as_posix()}\n" for path in files]
-    return _digest("".join(lines).encode())
+    return str(model) if str(model).startswith(HUB) else model_digest(model)
 
 
 def _digest(data: bytes) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 
 from moviola.core.errors import FormatError
 from moviola.core.video import Audio
-from moviola.data.codec.formats import ENCODINGS
+from moviola.data.codec.comments import ROOM
+from moviola.data.codec.formats import CONTAINER_SUFFIXES, ENCODINGS
 from moviola.data.codec.last_delay import state_last_delay
 from moviola.data.codec.options import WriteOptions
 from moviola.data.codec.ticks import Bounds
@@ -70,6 +71,7 @@ class ContainerEncoder:
         audio: the first piece of sound, whose format the rest must have.
         times: stamps of frames, where the rate varies: those that are known, at least the first piece's.
         pixel_aspect: width over height of a pixel.
+        comment: for the tag of that name, where the container has one and it fits; None for none.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class ContainerEncoder:
         audio: Audio | None,
         times: Sequence[Fraction] | None = None,
         pixel_aspect: Fraction = Fraction(1),
+        comment: str | None = None,
     ) -> None:
         import av
 
@@ -90,6 +93,8 @@ class ContainerEncoder:
         self._container = av.open(
             str(path), "w", format=self._encoding.muxer, options=dict(self._encoding.muxer_options)
         )
+        if comment is not None and suffix in CONTAINER_SUFFIXES and len(comment) <= ROOM:
+            self._container.metadata["comment"] = comment
         self._count = 0
         self._ticks = None if times is None else self._encoding.rule.ticks(times)
         self._tick = 1 / fps if self._ticks is None else self._ticks.tick

@@ -75,7 +75,7 @@ ENCODINGS: dict[str, Encoding] = {
     ".mp4": _h264("mp4", movflags="+faststart"),
     ".m4v": _h264("mp4", movflags="+faststart"),
     ".mov": _h264("mov", movflags="+faststart"),
-    ".mkv": _h264("matroska", _MILLISECONDS),
+    ".mkv": _h264("matroska", _MILLISECONDS, fflags="+bitexact"),  # no random numbers in the file
     ".webm": Encoding(
         "webm",
         "libvpx-vp9",
@@ -85,6 +85,7 @@ ENCODINGS: dict[str, Encoding] = {
         (24, 63),
         rule=_MILLISECONDS,
         options={"deadline": "good", "cpu-used": "4", "row-mt": "1", "b": "0"},
+        muxer_options={"fflags": "+bitexact"},
     ),
     ".gif": Encoding(
         "gif",

@@ -16,8 +16,10 @@ from typing import Any, Self
 from moviola.core.atomic import Staging, output_errors
 from moviola.core.errors import FormatError, OutputError
 from moviola.core.notes import note
+from moviola.core.provenance import provenance_of
 from moviola.core.rates import Rate, as_aspect
 from moviola.core.video import Audio, Video
+from moviola.data.codec.comments import FOLDER_FILE, put_beside, put_comment
 from moviola.data.codec.encoders import ContainerEncoder, FrameEncoder
 from moviola.data.codec.formats import ENCODINGS, SQUARE_SUFFIXES, STILL_SUFFIXES, write_suffix
 from moviola.data.codec.frame_clock import FrameClock
@@ -56,7 +58,8 @@ class Writer:
             for piece in stream("in.mp4"):
                 writer.write(piece.resize(128, 128))
 
-    The file appears under its name when the block ends; an exception or ctrl-C leaves what was there before.
+    The file appears under its name when the block ends; an exception or ctrl-C leaves what was there before. It holds
+    the record of how it was made, where one is kept (`moviola.core.provenance`).
 
     Frames keep their times: those of `times`, else, where the first piece is of variable rate, those of the pieces, one
     after another, else one frame every 1 / fps seconds. `piece.with_fps(...)` drops a piece's own.
@@ -95,6 +98,7 @@ class Writer:
         self._staging: Staging | None = None
         self._encoder: FrameEncoder | None = None
         self._shape = (0, 0)
+        self._comment: str | None = None
         self.frames = 0
 
     def __enter__(self) -> Self:
@@ -163,12 +167,19 @@ class Writer:
     def _finish(self, staging: Staging) -> None:
         if self._encoder is None:
             raise OutputError(f"cannot write {self.path}: no frame was given")
+        has_room = True
         with self._errors():
             self._encoder.finish()
+            if self._comment is not None:
+                has_room = put_comment(staging.path, self._suffix, self._comment)
         staging.commit()
+        if self._comment is not None and not has_room:
+            put_beside(self.path, self._comment)
 
     def _open(self, path: Path, shape: tuple[int, int], audio: Audio | None) -> FrameEncoder:
         aspect = self._aspect or Fraction(1)
+        provenance = provenance_of(self.path)
+        self._comment = None if provenance is None else provenance.to_json()
         if not self._suffix:
             return FolderEncoder(path, self.fps, aspect)
         if self._suffix == ".webp":
@@ -178,7 +189,9 @@ class Writer:
         if self._suffix in ENCODINGS:
             square = Fraction(1) if self._suffix in SQUARE_SUFFIXES else aspect
             times = self._frame_clock.times
-            return ContainerEncoder(path, self._suffix, self.fps, self._options, shape, audio, times, square)
+            return ContainerEncoder(
+                path, self._suffix, self.fps, self._options, shape, audio, times, square, self._comment
+            )
         return ArrayEncoder(path, self.fps, shape, self._options.audio, aspect)
 
     @contextmanager
@@ -219,7 +232,7 @@ def _check_frame_folder(path: Path) -> None:
         raise OutputError(f"cannot write {path}: a file of that name exists; name another folder")
     for entry in path.iterdir():
         frame = entry.suffix.lower() == ".png" and entry.stem.isdigit()
-        if not frame and entry.name != RATE_FILE:
+        if not frame and entry.name not in (RATE_FILE, FOLDER_FILE):
             raise OutputError(
                 f"cannot write {path}: the folder holds {entry.name}; name a new or empty folder"
             )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from moviola.core.atomic import new_folder
 from moviola.core.config import Config
 from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.provenance import as_if
 from moviola.data.captions import write_captions
 from moviola.data.toys import ToyClip, load_toy
 
@@ -57,7 +58,8 @@ def write_dataset(
             for index in range(count):
                 clip = toy.make(index, seed, config)
                 file = f"{index:0{digits}d}{suffix}"
-                _write_clip(clip, folder / file, format)
+                with as_if(out, number=index + 1):
+                    _write_clip(clip, folder / file, format)
                 tick()
                 yield {"file": file, "caption": clip.caption, "truth": to_json(clip.truth)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from moviola.core.atomic import staged
 from moviola.core.errors import ConfigError, InputError, OutputError
 from moviola.core.progress import Tick
+from moviola.core.provenance import as_if
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.pipelines.refine.auto import FileShelf, HeldOut, Stage, make_stages
@@ -203,7 +204,8 @@ def refine_set(
             for clip, name in zip(clips, names, strict=True):
                 below = None if traces is None else _below(traces, name)
                 try:
-                    videos.append(_refine_one(clip, _place(folder, name), plan, below, lossless, tick))
+                    with _alone(clip, place := _place(folder, name), below is not None):
+                        videos.append(_refine_one(clip, place, plan, below, lossless, tick))
                 except UNREADABLE as error:
                     if not skip_bad:
                         raise
@@ -245,9 +247,28 @@ def _until_best(
                 break
         videos = []
         for clip, place, writer, stage in zip(clips, places, writers, stages[judge.best], strict=True):
-            _write(_with_sound(clip, stage), writer)
+            with _alone(clip, place, not judge.best, judge.best):
+                _write(_with_sound(clip, stage), writer)
             videos.append(_refined(clip, place, judge.best, _notes(plan, clip), []))
     return videos, (judge.note,)
+
+
+def _alone(
+    clip: Input, place: str, is_part: bool = False, passes: int | None = None
+) -> AbstractContextManager[None]:
+    """Let an output of a set hold the record of a run that makes it alone, where there is such a run.
+
+    Args:
+        clip, place: what becomes of what.
+        is_part: there is none.
+        passes: that were made, where that was found out with all of the set.
+    """
+    if is_part or clip.file is None:
+        return nullcontext()
+    changes: dict[str, Any] = dict.fromkeys(("layout", "skip-bad", "suffix", "held-out", "metric"))
+    if passes is not None:
+        changes |= {"iterations": str(passes), "limit": None}
+    return as_if(place, input=str(clip.file), **changes)
 
 
 def _set_shelf(clip: Input, name: str, folder: Path) -> FileShelf:

@@ -12,8 +12,9 @@ from moviola.core.times import Clock, note_on_rate
 from moviola.core.video import Video
 from moviola.data import codec
 from moviola.data.codec.formats import WRITE_SUFFIXES
-from moviola.data.layouts import FramesClip, StoredClip, VideoClip
+from moviola.data.layouts import FramesClip, StoredClip, StripClip, VideoClip
 from moviola.data.sources import LIST_SUFFIXES, Source, open_source
+from moviola.data.stores import FolderStore
 from moviola.pipelines.refine.passes import PIECE
 
 UNREADABLE = (VideoReadError, FormatError)
@@ -29,6 +30,7 @@ class Input:
         path: of a single file or frame folder, None for a clip of a set.
         clock: how many frames, and when each is shown. height, width: px. pixel_aspect: width over height of a pixel.
         pieces: with sound or without to an iterator of its pieces, `PIECE` frames each.
+        file: where it is a file or folder of its own, also in a set; None in a zip, and for a strip.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Input:
     width: int
     pixel_aspect: Fraction
     pieces: Callable[[bool], Iterator[Video]]
+    file: Path | None = None
 
     @property
     def frames(self) -> int:
@@ -105,11 +108,29 @@ def open_clips(path: str | Path, layout: str, skip_bad: bool) -> tuple[list[Inpu
             skipped.append((item.name, str(error)))
             continue
         found.append(
-            Input(item.name, None, info.clock, info.height, info.width, info.pixel_aspect, _opener(item.clip))
+            Input(
+                item.name,
+                None,
+                info.clock,
+                info.height,
+                info.width,
+                info.pixel_aspect,
+                _opener(item.clip),
+                _own_file(item.clip),
+            )
         )
     if not found:
         raise InputError(f"no clip of {path} can be read; the first: {skipped[0][1]}")
     return found, skipped
+
+
+def _own_file(clip: StoredClip) -> Path | None:
+    """Return the file or folder that is one clip of a set alone."""
+    if not isinstance(clip.store, FolderStore) or isinstance(clip, StripClip):
+        return None
+    return clip.store.root / (
+        PurePosixPath(clip.images[0]).parent if isinstance(clip, FramesClip) else clip.name
+    )
 
 
 def _opener(clip: StoredClip) -> Callable[[bool], Iterator[Video]]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from moviola.core.provenance import declare
 from moviola.pipelines.restyle.footage import Footage
 from moviola.pipelines.restyle.settings import DIFFUSION, RestyleConfig
 from moviola.propagation.propagate import Paint
@@ -95,3 +96,17 @@ def anchors_of(keys: Sequence[int], cuts: Sequence[int], how: str) -> list[int]:
     starts = [] if how == "first" else cuts
     firsts = [next((key for key in keys if key >= start), None) for start in (0, *starts)]
     return [key for key in keys if key in firsts]
+
+
+def declare_paint(config: RestyleConfig, by_hand: bool) -> None:
+    """Tell the records of this run what the settings came to, and which weights painted.
+
+    Args:
+        config: the settings. by_hand: the key frames are the user's own.
+    """
+    names: list[str] = []
+    if config.painter == DIFFUSION and not by_hand:
+        from moviola.models.rerender.diffusion.sources import sources
+
+        names = sources(config.diffusion)
+    declare(config.model_dump(mode="json"), {"model": names})

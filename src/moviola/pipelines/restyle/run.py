@@ -26,7 +26,7 @@ from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
 from moviola.pipelines.restyle.by_shot import borrowed, check_shots, parts_by_shot
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, workers_for
 from moviola.pipelines.restyle.footage import Footage
-from moviola.pipelines.restyle.painting import anchors_of, make_painter, own_paint
+from moviola.pipelines.restyle.painting import anchors_of, declare_paint, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
 from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
 from moviola.pipelines.restyle.work import Work, load_picture, stamp
@@ -320,6 +320,7 @@ def restyle_file(
         keys, cuts = task.select()
         anchors = task.paint(keys, cuts)
         parts = task.carry(keys, cuts)
+        declare_paint(config, plan.keys is not None)
         with writer:
             for piece in task.pieces(parts):
                 writer.write(piece)
@@ -349,6 +350,7 @@ def paint_first(
         task = Restyling(source, config, work, plan)
         task.paint([0], [], only=1)
         frame = load_picture(work.picture("painted", 0))
+        declare_paint(config, plan.keys is not None)
     write_png(output, frame)
     height, width = task.size
     return Restyled(
