@@ -9,6 +9,7 @@ import pytest
 
 from moviola.cli.main import VERBS, run
 from moviola.core.video import Video
+from moviola.data.pictures import write_png
 from moviola.pipelines.keyframes import keyframes
 
 
@@ -123,3 +124,17 @@ def test_a_varying_rate_is_noted(say, tmp_path):
     Video(frames, 4).save(tmp_path / "even.mp4")
     assert "variable rate" in say("varies.mp4 --json")[2]
     assert say("even.mp4 --json")[2] == ""
+
+
+def test_a_mask(say, tmp_path):
+    """As the Python function takes it; one of another size is named in one line."""
+    picture = np.zeros((32, 40, 3), np.uint8)
+    picture[:, 20:] = 255
+    write_png(tmp_path / "mask.png", picture)
+    code, out, err = say("clip.npz --interval 5 --mask mask.png --json")
+    assert (code, err) == (0, "")
+    expected = keyframes("clip.npz", interval=5, mask="mask.png")
+    np.testing.assert_allclose(json.loads(out)["change"], expected.change)
+    write_png(tmp_path / "mask.png", picture[:-2])
+    code, out, err = say("clip.npz --mask mask.png")
+    assert (code, out) == (2, "") and "mask.png is 40x30 and the frames of clip.npz are 40x32" in err

@@ -14,6 +14,7 @@ import pytest
 from moviola.cli.main import run
 from moviola.core.video import Video
 from moviola.data import codec
+from moviola.data.pictures import write_png
 
 pytest.importorskip("cv2")
 SHARED = Path(os.environ.get("MOVIOLA_SHARED", Path(__file__).parents[3] / "shared"))
@@ -106,6 +107,19 @@ def test_a_video(say):
             "clip.mp4 holds no weights",
         ),
         (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--set", "keys.alpha=0.5"], "alpha"),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--invert-mask"],
+            "--invert-mask needs a mask: --mask FILE",
+        ),
+        (["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--mask", "none.png"], "none.png"),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--mask", "clip.mp4", "--mend"],
+            "--mend would change what is outside the mask",
+        ),
+        (
+            ["clip.mp4", "--painter", "ink", "-o", "x.mp4", "--mask", "clip.mp4", "--mask-feather", "-1"],
+            "mask.feather",
+        ),
         (
             ["clip.mp4", "--painter", "oil", "-o", "x.mp4", "--set", "oil.brush=9"],
             "oil.brush: Input should be less",
@@ -373,3 +387,18 @@ def test_killed_in_the_middle_and_resumed_gives_the_same_bytes(say, stage):
     assert not Path("out.mp4").exists()
     assert say(*words, "-o", "out.mp4", "--work", "work", "--resume")[0] == 0
     assert Path("out.mp4").read_bytes() == Path("whole.mp4").read_bytes()
+
+
+def test_a_mask(say, tmp_path):
+    """Repainted inside, and inverted outside; the rest is the input."""
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, 32:] = 255
+    write_png(tmp_path / "mask.png", picture)
+    words = ["clip.mp4", "--painter", "ink", "--interval", "1", "--mask", "mask.png", "--quiet"]
+    assert say(*words, "-o", "right.npz")[0] == 0
+    assert say(*words, "--invert-mask", "--mask-feather", "3", "-o", "left.npz")[0] == 0
+    before, right, left = (codec.read(name).frames for name in ("clip.mp4", "right.npz", "left.npz"))
+    assert (
+        np.array_equal(right[:, :, :32], before[:, :, :32]) and (right[:, :, 32:] != before[:, :, 32:]).any()
+    )
+    assert np.array_equal(left[:, :, 32:], before[:, :, 32:]) and (left[:, :, :32] != before[:, :, :32]).any()

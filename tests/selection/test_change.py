@@ -211,3 +211,26 @@ def test_fast_motion_of_a_real_clip(shared):
     frames = [*clip[:6], *clip[10:16]]
     assert change_measure("flow").curve(frames).argmax() == 6
     assert change_measure("histogram").curve(frames).argmax() == 6
+
+
+@pytest.mark.parametrize("name", [name for name in MEASURES if name != "uniform"])
+def test_weights_leave_out_what_is_beside_them(name, walk):
+    """What happens where nothing counts is no change; where all counts alike the curve is the plain one bit for bit."""
+    measure = make(name)
+    frames = [np.concatenate([walk[0], frame], axis=1) for frame in walk]  # the left half stands still
+    left = np.zeros(frames[0].shape[:2], np.float32)
+    left[:, :180] = 1
+    plain, everything = measure.curve(frames), measure.curve(frames, [np.ones_like(left)] * 6)
+    np.testing.assert_array_equal(plain, everything)
+    still, moving, nothing = (measure.curve(frames, [w] * 6) for w in (left, 1 - left, np.zeros_like(left)))
+    assert still.max() < 0.1 * plain.max() and moving.max() > 0.5 * plain.max()
+    assert nothing.max() < 1e-6
+
+
+def test_flow_is_the_mean_inside(walk):
+    """Two halves that move by 0 and by 6 px: the mean of the moving one alone is twice that of the whole."""
+    frames = [np.concatenate([walk[0], frame], axis=1) for frame in walk[2:4]]
+    right = np.zeros(frames[0].shape[:2], np.float32)
+    right[:, 200:] = 1
+    measure = make("flow")
+    assert measure.curve(frames, [right] * 2)[1] == pytest.approx(2 * measure.curve(frames)[1], rel=0.15)

@@ -54,6 +54,12 @@ _Vae = Annotated[
     str | None,
     typer.Option("--vae", metavar="NAME|PATH", help="latent: a diffusion model, or its autoencoder."),
 ]
+_Mask = Annotated[
+    Path | None,
+    typer.Option(
+        "--mask", metavar="FILE", help="Count change in what is white here: a grey video, folder or picture."
+    ),
+]
 _Plot = Annotated[
     Path | None, typer.Option("--plot", metavar="PNG", help="Draw the curve of changes and the keys.")
 ]
@@ -63,6 +69,7 @@ _Plot = Annotated[
     "moviola keyframes clip.mp4",
     "moviola keyframes clip.mp4 --method optimal --count 12 --plot keys.png",
     "moviola keyframes clip.mp4 --method orb --interval 15 --alpha 1.5 --force-last --json",
+    "moviola keyframes clip.mp4 --mask person.mp4",
 )
 def command(
     input: _Input,
@@ -77,6 +84,7 @@ def command(
     no_cuts: _NoCuts = False,
     keys: _Keys = None,
     vae: _Vae = None,
+    mask: _Mask = None,
     plot: _Plot = None,
     device: Device = "auto",
     json: Json = False,
@@ -98,7 +106,7 @@ def command(
     }  # fmt: skip
     rules = {name: value for name, value in given.items() if value is not None}
     check_options(method, rules, keys is not None, vae is not None)
-    rules |= {"cuts": not no_cuts, "indices": None if keys is None else read_keys(keys)}
+    rules |= {"cuts": not no_cuts, "indices": None if keys is None else read_keys(keys), "mask": mask}
     found = _run(input, method, device, vae, quiet or json, rules)
     if plot is not None:
         write_plot(found, input, plot)

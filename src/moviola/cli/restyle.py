@@ -68,6 +68,18 @@ _Flow = Annotated[str | None, typer.Option("--flow", metavar="NAME", help="Optic
 _Crop = Annotated[
     str | None, typer.Option("--crop", metavar="L,T,R,B", help="Cut off first: left, top, right, bottom, px.")
 ]
+_Mask = Annotated[
+    Path | None,
+    typer.Option(
+        "--mask",
+        metavar="FILE",
+        help="Repaint what is white here: a grey video or folder, a picture, or 000010.png ... for some frames.",
+    ),
+]
+_Invert = Annotated[bool, typer.Option("--invert-mask", help="Repaint what is black in the mask.")]
+_Feather = Annotated[
+    float | None, typer.Option("--mask-feather", metavar="PX", help="Let the paint set in over PX; 0.")
+]
 _Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="JSON", help="Settings: ours, or a Rerender-A-Video config."),
@@ -106,6 +118,7 @@ _Lossless = Annotated[
     "--control hed=0.8 -o painted.mp4",
     "moviola restyle clip.mp4 --painter ink --first-only -o look.png",
     "moviola restyle clip.mp4 --keys painted-by-hand --work work -o painted.mp4",
+    "moviola restyle clip.mp4 --painter oil --mask person.mp4 -o painted.mp4",
 )
 @recorded("restyle")
 def command(
@@ -126,6 +139,9 @@ def command(
     propagation: _Propagation = None,
     flow: _Flow = None,
     crop: _Crop = None,
+    mask: _Mask = None,
+    invert_mask: _Invert = False,
+    mask_feather: _Feather = None,
     config: _Config = None,
     set: _Set = None,
     keys: _Keys = None,
@@ -152,8 +168,9 @@ def command(
         "painter": painter, "prompt": prompt or None,
         "flow": flow, "crop": None if crop is None else _crop(crop), "seed": seed,
         "keys.method": method, "keys.interval": interval, "keys.count": count,
-        "propagation.method": propagation, "diffusion.model": model, "diffusion.scheduler": scheduler,
-        "diffusion.steps": steps, "diffusion.anchor.mode": anchor,
+        "mask.file": None if mask is None else str(mask), "mask.invert": invert_mask or None,
+        "mask.feather": mask_feather, "propagation.method": propagation, "diffusion.model": model,
+        "diffusion.scheduler": scheduler, "diffusion.steps": steps, "diffusion.anchor.mode": anchor,
         "diffusion.controls": _controls(control), "diffusion.loras": _loras(lora),
     }  # fmt: skip
     settings, notes = _settings(config, given, strength, set or [])
@@ -213,7 +230,7 @@ def _run_and_mend(
     """Paint into a temporary file without loss, and write it mended; motion is read in the input, if it is not cropped.
 
     Raises:
-        ConfigError: work that is to be gone on with has no name.
+        ConfigError: work that is to be gone on with has no name, or there is a mask, outside which all stays.
     """
     import tempfile
     from dataclasses import replace
@@ -222,6 +239,10 @@ def _run_and_mend(
     from moviola.pipelines.mend import mend_file
 
     check_output(output, None)
+    if settings.mask.file is not None:
+        raise ConfigError(
+            "--mend would change what is outside the mask; mend the clip first, or leave one of them out"
+        )
     if plan.resume and plan.work is None:
         raise ConfigError("--mend with --resume needs --work DIR, the work to go on with")
     with tempfile.TemporaryDirectory(prefix="moviola-mend-") as folder:
@@ -255,7 +276,8 @@ _OPTIONS = {
     "keys.method": "--method", "keys.interval": "--interval", "keys.count": "--count",
     "propagation.method": "--propagation", "diffusion.model": "--model", "diffusion.scheduler": "--scheduler",
     "diffusion.steps": "--steps", "diffusion.anchor.mode": "--anchor", "diffusion.controls": "--control",
-    "diffusion.loras": "--lora",
+    "diffusion.loras": "--lora", "mask.file": "--mask", "mask.invert": "--invert-mask",
+    "mask.feather": "--mask-feather",
 }  # fmt: skip
 """Setting to the option that gives it, where their names differ."""
 
@@ -283,6 +305,8 @@ def _check_options(
         rest = ("keys.method", "keys.interval", "keys.count", "propagation.method", "workers")
         useless |= dict.fromkeys(rest, "--first-only")
     for name in names:
+        if name in ("mask.invert", "mask.feather") and settings.mask.file is None:
+            raise ConfigError(f"{_OPTIONS[name]} needs a mask: --mask FILE")
         if name in useless:
             option = _OPTIONS.get(name, f"--{name}")
             raise ConfigError(f"{option} has no effect with {useless[name]}; leave one of them out")

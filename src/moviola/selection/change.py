@@ -22,6 +22,7 @@ from moviola.core.errors import ConfigError, InputError, UnknownNameError, neare
 from moviola.core.luma import luma_levels
 from moviola.core.optional import require
 from moviola.core.resample import resize_frames
+from moviola.selection.weights import Weight, small_weight, veiled, weighted, weighted_mean
 
 Encode = Callable[[np.ndarray], Any]
 """Latents (B, ...) of frames uint8 (B, H, W, 3): an array, or a tensor on any device."""
@@ -41,8 +42,8 @@ class ChangeMeasure(Protocol):
         """Return how much `current` differs from `previous`, at least 0."""
         ...
 
-    def curve(self, frames: Iterable[np.ndarray]) -> np.ndarray:
-        """Return float64 (T,): [0] is 0, [t] the change from frame t-1 to frame t."""
+    def curve(self, frames: Iterable[np.ndarray], weights: Iterable[np.ndarray] | None = None) -> np.ndarray:
+        """Return float64 (T,): [0] is 0, [t] the change from frame t-1 to frame t, by how much each pixel counts."""
         ...
 
 
@@ -60,8 +61,8 @@ class Measure(ABC):
     batch = 1
 
     @abstractmethod
-    def describe(self, frames: Sequence[np.ndarray]) -> Sequence[Any]:
-        """Return what is compared, one for each of some frames uint8 (H, W, 3)."""
+    def describe(self, frames: Sequence[np.ndarray], weights: Sequence[Weight]) -> Sequence[Any]:
+        """Return what is compared, one for each of some frames uint8 (H, W, 3) and how much their pixels count."""
 
     @abstractmethod
     def compare(self, previous: Any, current: Any) -> float:
@@ -75,19 +76,20 @@ class Measure(ABC):
         """
         return float(self.curve([previous, current])[1])
 
-    def curve(self, frames: Iterable[np.ndarray]) -> np.ndarray:
+    def curve(self, frames: Iterable[np.ndarray], weights: Iterable[np.ndarray] | None = None) -> np.ndarray:
         """Return the change at each frame of a sequence, float64 (T,); the first is 0.
 
         Args:
             frames: uint8 (H, W, 3) of one size; taken as they come, `batch` at a time.
+            weights: how much each pixel counts, as many, float32 (H, W), 0 to 1; None where all count alike.
 
         Raises:
             InputError: no such frames, or the size changes.
         """
         changes: list[float] = []
         previous: Any = None
-        for part in _batches(checked(frames), self.batch):
-            for current in self.describe(part):
+        for part in _batches(weighted(checked(frames), weights), self.batch):
+            for current in self.describe(*zip(*part, strict=True)):
                 changes.append(max(float(self.compare(previous, current)), 0.0) if changes else 0.0)
                 previous = current
         return np.array(changes, np.float64)
@@ -98,7 +100,7 @@ class Uniform(Measure):
 
     name, unit = "uniform", "1 a frame"
 
-    def describe(self, frames: Sequence[np.ndarray]) -> Sequence[None]:
+    def describe(self, frames: Sequence[np.ndarray], weights: Sequence[Weight]) -> Sequence[None]:
         """Describe nothing."""
         return [None] * len(frames)
 
@@ -122,15 +124,16 @@ class Histogram(Measure):
     def __init__(self, size: int = 64) -> None:
         self.size = _at_least("size", size, 1)
 
-    def describe(self, frames: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    def describe(self, frames: Sequence[np.ndarray], weights: Sequence[Weight]) -> Sequence[np.ndarray]:
         """Return the cumulative histogram of each colour, float64 (3, 256)."""
-        return [self._cumulative(reduce(frame, self.size)) for frame in frames]
+        return [self._cumulative(reduce(f, self.size), w) for f, w in zip(frames, weights, strict=True)]
 
     @staticmethod
-    def _cumulative(frame: np.ndarray) -> np.ndarray:
-        pixels = frame.reshape(-1, 3)
-        counts = np.stack([np.bincount(pixels[:, c], minlength=256) for c in range(3)])
-        return counts.cumsum(axis=1) / len(pixels)
+    def _cumulative(frame: np.ndarray, weight: Weight) -> np.ndarray:
+        pixels, small = frame.reshape(-1, 3), small_weight(weight, *frame.shape[:2])
+        each = None if small is None else small.ravel()
+        counts = np.stack([np.bincount(pixels[:, c], each, minlength=256) for c in range(3)])
+        return counts.cumsum(axis=1) / (len(pixels) if each is None else max(float(each.sum()), 1e-9))
 
     def compare(self, previous: np.ndarray, current: np.ndarray) -> float:
         """Return the mean distance over the colours."""
@@ -160,10 +163,17 @@ class Orb(Measure):
         self._orb = cv2.ORB.create(_at_least("features", features, 1))
         self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
 
-    def describe(self, frames: Sequence[np.ndarray]) -> Sequence[np.ndarray | None]:
+    def describe(
+        self, frames: Sequence[np.ndarray], weights: Sequence[Weight]
+    ) -> Sequence[np.ndarray | None]:
         """Return the descriptors of the keypoints, uint8 (N, 32), or None where there are none."""
-        greys = (luma_levels(reduce(frame, self.size)) for frame in frames)
-        return [self._orb.detectAndCompute(grey, None)[1] for grey in greys]
+        found = []
+        for frame, weight in zip(frames, weights, strict=True):
+            grey = luma_levels(reduce(frame, self.size))
+            small = small_weight(weight, *grey.shape)
+            counted = None if small is None else (small > 0.5).astype(np.uint8)
+            found.append(self._orb.detectAndCompute(grey, counted)[1])
+        return found
 
     def compare(self, previous: np.ndarray | None, current: np.ndarray | None) -> float:
         """Return 1 minus the share of keypoints with a partner."""
@@ -199,21 +209,25 @@ class Flow(Measure):
             opencv('measure "flow"')
         self._flow = flow_method(flow, raft, device)
 
-    def describe(self, frames: Sequence[np.ndarray]) -> Sequence[tuple[Any, tuple[int, int]]]:
-        """Return the small copy float32 (1, 3, h, w) in [-1, 1] and the full height and width."""
+    def describe(self, frames: Sequence[np.ndarray], weights: Sequence[Weight]) -> Sequence[tuple[Any, ...]]:
+        """Return the small copy float32 (1, 3, h, w) in [-1, 1], the full height and width, and the small weight."""
         import torch
 
         from moviola.core.ranges import to_network
 
-        small = (to_network(torch.from_numpy(reduce(frame, self.size)))[None] for frame in frames)
-        return [(copy, frame.shape[:2]) for copy, frame in zip(small, frames, strict=True)]
+        found = []
+        for frame, weight in zip(frames, weights, strict=True):
+            copy = reduce(frame, self.size)
+            small = small_weight(weight, *copy.shape[:2])
+            found.append((to_network(torch.from_numpy(copy))[None], frame.shape[:2], small))
+        return found
 
-    def compare(self, previous: tuple[Any, tuple[int, int]], current: tuple[Any, tuple[int, int]]) -> float:
-        """Return the mean length of the flow."""
-        (first, (height, width)), (second, _) = previous, current
+    def compare(self, previous: tuple[Any, ...], current: tuple[Any, ...]) -> float:
+        """Return the mean length of the flow, by the weight of the first frame."""
+        (first, (height, width), weight), (second, *_) = previous, current
         flow = self._flow.estimate(first, second)[0].double().numpy(force=True)
         x, y = flow[0] * (width / flow.shape[2]), flow[1] * (height / flow.shape[1])
-        return float(np.hypot(x, y).mean())
+        return weighted_mean(np.hypot(x, y), weight)
 
 
 class Deep(Measure):
@@ -238,10 +252,11 @@ class Deep(Measure):
         self.size, self.batch, self.device = _at_least("size", size, 32), _at_least("batch", batch, 1), device
         self._network = _image_network(device) if network is None else network
 
-    def describe(self, frames: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    def describe(self, frames: Sequence[np.ndarray], weights: Sequence[Weight]) -> Sequence[np.ndarray]:
         """Return features of length 1, float64 (D,) each."""
         import torch
 
+        frames = [veiled(f, w) for f, w in zip(frames, weights, strict=True)]
         small = np.concatenate([resize_frames(f[None], self.size, self.size, "box") for f in frames])
         net = self._network
         with torch.inference_mode():
@@ -275,9 +290,9 @@ class Latent(Measure):
             )
         self.batch, self._encode = _at_least("batch", batch, 1), encode
 
-    def describe(self, frames: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    def describe(self, frames: Sequence[np.ndarray], weights: Sequence[Weight]) -> Sequence[np.ndarray]:
         """Return latents, float64."""
-        latents = self._encode(np.stack(frames))
+        latents = self._encode(np.stack([veiled(f, w) for f, w in zip(frames, weights, strict=True)]))
         if hasattr(latents, "detach"):
             latents = latents.detach().float().cpu().numpy()
         latents = np.asarray(latents, np.float64)
@@ -368,7 +383,9 @@ def _image_network(device: str) -> Any:
     return load_efficientnet_lite0(find_weights(NAME, 'measure "deep"'), device)
 
 
-def _batches(frames: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+def _batches(
+    frames: Iterator[tuple[np.ndarray, Weight]], size: int
+) -> Iterator[list[tuple[np.ndarray, Weight]]]:
     while part := list(islice(frames, size)):
         yield part
 

@@ -32,6 +32,7 @@ from moviola.nn.warp import inside, occlusion, pixel_grid, sample, warp
 from moviola.selection.change import checked, reduce
 from moviola.selection.select import Keys, check_count
 from moviola.selection.shots import shots
+from moviola.selection.weights import Weight, small_weight, weighted, weighted_mean
 
 SIZE = 96
 """Shorter side of the small copies, px."""
@@ -156,7 +157,12 @@ def predicted_error(costs: Costs, keys: Sequence[int], cuts: Iterable[int] = ())
 
 
 def predict(
-    frames: Iterable[np.ndarray], max_gap: int, *, size: int = SIZE, flow: NamedFlow | None = None
+    frames: Iterable[np.ndarray],
+    max_gap: int,
+    *,
+    size: int = SIZE,
+    flow: NamedFlow | None = None,
+    weights: Iterable[np.ndarray] | None = None,
 ) -> Costs:
     """Predict the error of every gap up to `max_gap` by warping small copies of the frames.
 
@@ -167,6 +173,7 @@ def predict(
         max_gap: longest gap, frames, at least 1.
         size: shorter side of the small copies, px.
         flow: how flow is found; DIS when None.
+        weights: how much each pixel counts, as many, float32 (H, W), 0 to 1; None where all count alike.
 
     Returns:
         the costs.
@@ -179,7 +186,7 @@ def predict(
     flow = flow or flow_method("dis")
     gathered: list[tuple[np.ndarray, np.ndarray]] = []
     change: list[float] = []
-    for window, middle in _windows(_linked(frames, size, flow), max_gap):
+    for window, middle in _windows(_linked(weighted(checked(frames), weights), size, flow), max_gap):
         gathered.append(_frame_errors(window, middle, max_gap))
         change.append(window[middle].change)
     return _assemble(gathered, change, max_gap)
@@ -194,19 +201,23 @@ class _Small:
         back: (1, 3, h, w): flow to the frame before in px, and 1 where that is seen there; None for the first frame.
         on: the same to the frame after; None for the last.
         change: mean length of `back`, px of the full frame.
+        root: square root of how much each pixel counts, (h, w); None where all count alike.
     """
 
     picture: Tensor
     back: Tensor | None
     on: Tensor | None
     change: float
+    root: Tensor | None
 
 
-def _linked(frames: Iterable[np.ndarray], size: int, flow: NamedFlow) -> Iterator[_Small]:
-    """Shrink frames and find the flow between neighbours, both ways."""
-    previous: tuple[Tensor, Tensor | None, float] | None = None
-    for frame in checked(frames):
+def _linked(frames: Iterable[tuple[np.ndarray, Weight]], size: int, flow: NamedFlow) -> Iterator[_Small]:
+    """Shrink frames and their weights, and find the flow between neighbours, both ways."""
+    previous: tuple[Tensor, Tensor | None, float, Tensor | None] | None = None
+    for frame, weight in frames:
         colours = to_network(torch.from_numpy(reduce(frame, size)))[None]
+        small = small_weight(weight, *colours.shape[-2:])
+        root = None if small is None else torch.from_numpy(small).sqrt()
         back, on, change = None, None, 0.0
         if previous is not None:
             forward, backward = (
@@ -215,11 +226,15 @@ def _linked(frames: Iterable[np.ndarray], size: int, flow: NamedFlow) -> Iterato
             )
             on = torch.cat([forward, (~occlusion(forward, backward, boundaries=False)).float()], 1)
             back = torch.cat([backward, (~occlusion(backward, forward, boundaries=False)).float()], 1)
-            change = float(backward.norm(dim=1).mean()) * frame.shape[0] / backward.shape[2]
-            yield _Small(_picture(previous[0]), previous[1], on, previous[2])
-        previous = (colours, back, change)
+            lengths = backward.norm(dim=1)
+            mean = (
+                float(lengths.mean()) if small is None else weighted_mean(lengths[0].numpy(force=True), small)
+            )
+            change = mean * frame.shape[0] / backward.shape[2]
+            yield _Small(_picture(previous[0]), previous[1], on, *previous[2:])
+        previous = (colours, back, change, root)
     if previous is not None:
-        yield _Small(_picture(previous[0]), previous[1], None, previous[2])
+        yield _Small(_picture(previous[0]), previous[1], None, *previous[2:])
 
 
 def _picture(colours: Tensor) -> Tensor:
@@ -284,7 +299,7 @@ def _carried(window: Sequence[_Small], path: range, back: bool) -> tuple[Tensor,
     Returns:
         differences from the first one (N, h w) and where it is seen in them, 0 or 1 (N, h w), nearest first.
     """
-    target = window[path[0]].picture
+    target, root = window[path[0]].picture, window[path[0]].root
     height, width = target.shape[-2:]
     grid = pixel_grid(height, width, target)
     places, in_view = grid, torch.ones_like(target)
@@ -297,7 +312,8 @@ def _carried(window: Sequence[_Small], path: range, back: bool) -> tuple[Tensor,
         in_view = in_view * (step[:, 2:] > 0.5) * inside(places + step[:, :2], height, width)
         places = places + step[:, :2]
         picture, _ = warp(window[index - 1 if back else index + 1].picture, places - grid)
-        residuals.append((picture - target).flatten())
+        gap = picture - target if root is None else root * (picture - target)  # squared, it is weighted
+        residuals.append(gap.flatten())
         visible.append(in_view.flatten())
     if not residuals:
         empty = torch.zeros(0, height * width)

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moviola.core.errors import ConfigError, FormatError, OutputError, UnknownNameError, VideoReadError
+from moviola.core.errors import (
+    ConfigError,
+    FormatError,
+    InputError,
+    OutputError,
+    UnknownNameError,
+    VideoReadError,
+)
 from moviola.core.video import Video
 from moviola.data import codec
+from moviola.data.pictures import write_png
 from moviola.pipelines.keyframes import METHODS, draw, keyframes, write_plot
 from moviola.selection.change import change_measure
 from moviola.selection.select import algorithm_1, uniform, with_budget
@@ -210,3 +218,38 @@ def test_a_real_clip(shared):
     found = keyframes(clip, "optimal", count=9, options={"size": 48})
     assert found.cuts == [61] and len(found.indices) == 9
     assert found.gain["uniform"] > 0.5
+
+
+@pytest.mark.parametrize("method", ["flow", "histogram", "optimal"])
+def test_a_mask_weighs_change_inside_it(video, method, tmp_path):
+    """Beside a part that moves first, the other moves later: keys fall where the part that is meant moves."""
+    early, late = video.frames[:20], video.frames[:20][::-1]
+    both = Video(np.concatenate([early, late], axis=2), 10)  # the right half moves in frames 0 to 10
+    half = np.zeros((48, 128, 3), np.uint8)
+    half[:, :64] = 255
+    write_png(tmp_path / "left.png", half)
+    write_png(tmp_path / "right.png", 255 - half)
+    found = {
+        side: keyframes(both, method, count=5, cuts=False, mask=tmp_path / f"{side}.png")
+        for side in ("left", "right")
+    }
+    late_keys = {side: sum(key >= 10 for key in keys.indices) for side, keys in found.items()}
+    assert late_keys["left"] >= 3 > late_keys["right"]
+    if method == "flow":
+        np.testing.assert_allclose(found["left"].change[1:9], 0, atol=0.2)
+        assert found["left"].change[11:].mean() == pytest.approx(3, rel=0.3)  # px, not half of it
+
+
+def test_a_mask_of_everything_changes_nothing(video, tmp_path):
+    """Bit for bit."""
+    write_png(tmp_path / "white.png", np.full((48, 64, 3), 255, np.uint8))
+    for method in ("flow", "optimal"):
+        plain, masked = (keyframes(video, method, interval=6, mask=m) for m in (None, tmp_path / "white.png"))
+        assert plain.indices == masked.indices
+        np.testing.assert_array_equal(plain.change, masked.change)
+
+
+def test_a_mask_that_does_not_fit(video, tmp_path):
+    write_png(tmp_path / "small.png", np.zeros((40, 64, 3), np.uint8))
+    with pytest.raises(InputError, match="is 64x40 and the frames of the video are 64x48"):
+        keyframes(video, mask=tmp_path / "small.png")

@@ -13,6 +13,7 @@ from moviola.core.errors import ConfigError, UnknownNameError
 from moviola.core.progress import Tick
 from moviola.core.video import Video
 from moviola.data import codec
+from moviola.data.masks import Masks, open_masks
 from moviola.selection.change import MEASURES, change_measure
 from moviola.selection.optimal import Costs, optimal, predict, predicted_error
 from moviola.selection.select import algorithm_1, check_count, default_max_gap, explicit, uniform, with_budget
@@ -68,6 +69,7 @@ def keyframes(
     indices: Iterable[int] | None = None,
     against: Sequence[str] = ("uniform", "flow"),
     options: Mapping[str, Any] | None = None,
+    mask: Masks | str | Path | None = None,
     tick: Tick | None = None,
 ) -> KeyFrames:
     """Choose the key frames of a video.
@@ -89,18 +91,17 @@ def keyframes(
         against: measures whose keys "optimal" is compared with.
         options: of the measure, such as {"device": "cuda"} (`moviola.selection.change`); "optimal": "size", "flow";
             "latent": "vae", a diffusion model or autoencoder by name or path, with "device"; or "encode".
+        mask: change counts where it is white, a video, folder or picture; `moviola.data.masks.open_masks`.
         tick: called with the number of frames looked at.
 
     Returns:
         the keys.
 
     Raises:
-        UnknownNameError: no such method. ConfigError: a setting out of range. VideoReadError, FormatError: the video
-        cannot be read. InputError, WeightsError: what the method needs is not here.
+        UnknownNameError: no such method. ConfigError: a setting out of range. VideoReadError, FormatError: a file that
+        cannot be read. InputError, WeightsError: what the method needs is not here, or the mask does not fit.
     """
-    if method not in METHODS:
-        raise UnknownNameError.of("method of choosing key frames", str(method), METHODS)
-    source = _Source(video, tick)
+    source = _Source(video, tick, mask)
     rule = _Rule(interval, count, alpha, beta, min_gap, max_gap, force_last)
     rule.check(source.count, method)
     if indices is None and method == "optimal":
@@ -108,11 +109,11 @@ def keyframes(
     measure = "flow" if method == "optimal" else method
     chosen = None if indices is None else explicit(indices, source.count)
     found = CutFinder() if cuts is True else None
-    change = change_measure(measure, **_with_encoder(measure, options)).curve(source.frames(found))
+    measured = change_measure(measure, **_with_encoder(measure, options))
+    change = measured.curve(source.frames(found), source.weights())
     starts = _given_cuts(cuts, found)
-    if chosen is not None:
-        return KeyFrames(explicit({*chosen, *starts}, len(change)), change, "explicit", starts, measure)
-    return KeyFrames(rule.keys(measure, change, starts), change, method, starts, measure)
+    keys = explicit({*chosen, *starts}, len(change)) if chosen else rule.keys(measure, change, starts)
+    return KeyFrames(keys, change, "explicit" if chosen else method, starts, measure)
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ class _Rule:
 
     def check(self, n: int, method: str) -> None:
         """Refuse settings that no curve would make right, before frames are decoded."""
+        if method not in METHODS:
+            raise UnknownNameError.of("method of choosing key frames", str(method), METHODS)
         if self.count is None:
             # the checks of Algorithm 1, on a clip of one frame
             algorithm_1([0.0], self.interval, alpha=self.alpha, beta=self.beta, min_gap=self.min_gap)
@@ -178,12 +181,21 @@ class _Source:
     """Frames that can be gone through several times.
 
     Args:
-        video: as for `keyframes`. tick: told of every frame.
+        video: as for `keyframes`. tick: told of every frame. mask: as for `keyframes`.
     """
 
-    def __init__(self, video: Video | str | Path, tick: Tick | None) -> None:
+    def __init__(self, video: Video | str | Path, tick: Tick | None, mask: Masks | str | Path | None) -> None:
         self._video, self._tick = video, tick
-        self.count = len(video) if isinstance(video, Video) else codec.probe(video).frames
+        known = video if isinstance(video, Video) else codec.probe(video)
+        self.count = len(known) if isinstance(known, Video) else known.frames
+        if mask is not None and not isinstance(mask, Masks):
+            name = "the video" if isinstance(video, Video) else str(video)
+            mask = open_masks(Path(mask), self.count, (known.height, known.width), name)
+        self._masks = mask
+
+    def weights(self) -> Iterator[np.ndarray] | None:
+        """Give how much each pixel counts, float32 (H, W), for every frame; None where all count alike."""
+        return None if self._masks is None else self._masks.frames()
 
     def frames(self, finder: CutFinder | None = None) -> Iterator[np.ndarray]:
         """Give every frame once; show it to the finder of cuts on the way."""
@@ -234,11 +246,11 @@ def _optimal(
     n = sum(1 for _ in source.frames(found)) if found else source.count
     starts = _given_cuts(cuts, found)
     count, longest = rule.budget(n, starts)
-    costs = predict(source.frames(), longest, flow=_flow(flow), **options)
+    costs = predict(source.frames(), longest, flow=_flow(flow), weights=source.weights(), **options)
     keys = optimal(costs, count, force_last=rule.force_last, cuts=starts, min_gap=rule.min_gap)
     errors = {"optimal": predicted_error(costs, keys, starts)}
     for name, measure in measures.items():
-        curve = measure.curve(source.frames()) if measure else _known(name, costs)
+        curve = measure.curve(source.frames(), source.weights()) if measure else _known(name, costs)
         try:
             others = with_budget(
                 curve, count, min_gap=rule.min_gap, max_gap=longest, force_last=rule.force_last, cuts=starts

@@ -11,6 +11,7 @@ import numpy as np
 from moviola.core.errors import InputError
 from moviola.models.rerender.diffusion import DiffusionPainter, Memory
 from moviola.pipelines.restyle.footage import Footage
+from moviola.pipelines.restyle.masking import Mask
 from moviola.pipelines.restyle.motion import ChainedFlows
 from moviola.pipelines.restyle.pictures import numbered
 from moviola.pipelines.restyle.settings import RestyleConfig
@@ -45,6 +46,7 @@ class KeyPainter:
         anchors: Sequence[int],
         missing: Sequence[int],
         memory: Path,
+        mask: Mask | None = None,
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint; see `moviola.pipelines.restyle.painting.Painter.paint`."""
         done = missing[0]  # a frame depends on those before it, so all from here on are painted
@@ -57,6 +59,7 @@ class KeyPainter:
         painted = self.painter.paint(
             frames, config.prompt, seed=config.seed, anchors=places, flows=flows, memory=known,
             controls={kind: _pictures(kind, folder, keys) for kind, folder in config.pictures.items()},
+            masks=None if mask is None else Lazy(keys, mask),
         )  # fmt: skip
         saved = known.done
         try:

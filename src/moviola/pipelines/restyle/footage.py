@@ -12,6 +12,7 @@ import numpy as np
 
 from moviola.data import codec
 
+PIECE = 16  # frames that are written together
 BLOCK, BLOCKS = 32, 3  # frames that are decoded together, and how many such blocks are kept
 
 
@@ -27,6 +28,10 @@ class Footage:
     source: Path
     rows: slice
     columns: slice
+
+    def cropped(self, frames: np.ndarray) -> np.ndarray:
+        """Return what is left of frames, uint8 (n, H, W, 3)."""
+        return np.ascontiguousarray(frames[:, self.rows, self.columns])
 
     def at(self, index: int) -> np.ndarray:
         """Return one frame, uint8 (H, W, 3)."""
@@ -87,3 +92,23 @@ class Frames(Sequence[np.ndarray]):
         if isinstance(index, slice):
             return type(self)(self._blocks, self._numbers[index])
         return self._blocks.at(self._numbers[index])
+
+
+class JoinedFrames:
+    """Frames of several videos in a row.
+
+    Args:
+        paths: of the videos.
+    """
+
+    def __init__(self, paths: Iterator[Path]) -> None:
+        self._pieces = (piece.frames for path in paths for piece in codec.stream(path, PIECE))
+        self._held: list[np.ndarray] = []
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the next `count` frames."""
+        while sum(map(len, self._held)) < count:
+            self._held.append(next(self._pieces))
+        frames = np.concatenate(self._held)
+        self._held = [frames[count:]]
+        return frames[:count]

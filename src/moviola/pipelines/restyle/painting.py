@@ -11,6 +11,7 @@ import numpy as np
 
 from moviola.core.provenance import declare
 from moviola.pipelines.restyle.footage import Footage
+from moviola.pipelines.restyle.masking import Mask
 from moviola.pipelines.restyle.settings import DIFFUSION, RestyleConfig
 from moviola.propagation.propagate import Paint
 
@@ -31,12 +32,14 @@ class Painter(Protocol):
         anchors: Sequence[int],
         missing: Sequence[int],
         memory: Path,
+        mask: Mask | None = None,
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint the key frames that are missing, and those that have to be made again for them.
 
         Args:
             keys: all key frames. footage: the frames. anchors: keys that are painted on their own.
             missing: places in `keys`, rising. memory: file to remember in what the next one depends on.
+            mask: a frame's number to what of it is repainted, float32 (H, W); None for whole frames.
 
         Yields:
             key and painted frame.
@@ -62,6 +65,7 @@ class FilterPainter:
         anchors: Sequence[int],
         missing: Sequence[int],
         memory: Path,
+        mask: Mask | None = None,
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Paint; see `Painter.paint`."""
         for place in missing:

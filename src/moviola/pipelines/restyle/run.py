@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from moviola.core.contents import contents
 from moviola.core.errors import ConfigError
 from moviola.core.progress import Tick
@@ -21,18 +19,18 @@ from moviola.data import codec
 from moviola.data.codec.formats import write_suffix
 from moviola.data.codec.info import Info
 from moviola.data.folders import file_place, folder_place
+from moviola.data.masks import Masks
 from moviola.data.pictures import write_png
 from moviola.pipelines.keyframes import KeyFrames, keyframes, write_plot
 from moviola.pipelines.restyle.by_shot import borrowed, check_shots, parts_by_shot
 from moviola.pipelines.restyle.carrying import Job, Part, carry_parts, workers_for
-from moviola.pipelines.restyle.footage import Footage
+from moviola.pipelines.restyle.footage import PIECE, Footage, JoinedFrames
+from moviola.pipelines.restyle.masking import Masking, prepare
 from moviola.pipelines.restyle.painting import anchors_of, declare_paint, make_painter, own_paint
 from moviola.pipelines.restyle.pictures import check_own, numbered
-from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig, default_painter
+from moviola.pipelines.restyle.settings import DIFFUSION, KeyConfig, RestyleConfig
 from moviola.pipelines.restyle.work import Work, load_picture, stamp
 from moviola.propagation.flow import estimator
-
-_PIECE = 16
 
 
 @dataclass(frozen=True)
@@ -98,13 +96,35 @@ class Restyling:
         if self.clock.times is not None:
             self.notes.append(note_on_rate(source.name, self.info.frames))
         self.painted = self.carried = 0
+        self.masking: Masking | None = None
+
+    def mask(self, first_only: bool = False) -> None:
+        """Read the masks, and carry them to the frames that have none; with `first_only` as far as the first needs."""
+        self.masking, notes = prepare(
+            self.source, self.info, self.config, self.work, self.plan.device, self._cuts, first_only
+        )
+        self.notes += notes
+
+    @property
+    def masks(self) -> Masks | None:
+        """The masks of whole frames, within which change counts for the choice of key frames."""
+        return None if self.masking is None else self.masking.masks.cropped(slice(None), slice(None))
+
+    def _cuts(self) -> list[int]:
+        """Look for cuts, or take those found before."""
+        shots = self.config.keys.shots
+        if not self.work.done("cuts", mark := stamp(shots)):
+            self.work.manifest["shots"] = choose_keys(self.source, KeyConfig(indices=(0,), shots=shots)).cuts
+            self.work.finish("cuts", mark)
+        return self.work.manifest["shots"]
 
     def select(self) -> tuple[list[int], list[int]]:
         """Choose the key frames, or take those chosen before; return them and the cuts."""
         own = None if self.plan.keys is None else numbered(self.plan.keys)
         keys = self._with_vae(self.config.keys)
         vae = self.work.weights(keys.vae) if keys.method == "latent" and keys.vae is not None else None
-        mark = stamp(keys.model_dump(mode="json"), None if own is None else list(own), vae)
+        seen = [] if self.masks is None else [self.masks.mark]
+        mark = stamp(keys.model_dump(mode="json"), None if own is None else list(own), vae, *seen)
         if not self.work.done("select", mark):
             keys, cuts = self._chosen(own)
             self.work.manifest.update(keys=keys, cuts=cuts)
@@ -117,7 +137,7 @@ class Restyling:
     def _chosen(self, own: dict[int, Path] | None) -> tuple[list[int], list[int]]:
         config = self.config.keys
         if own is None or config.indices is not None:
-            found = choose_keys(self.source, self._with_vae(config), self.plan.device)
+            found = choose_keys(self.source, self._with_vae(config), self.plan.device, self.masks)
             if self.plan.work is not None:
                 write_plot(found, self.source, self.work.folder / "keys.png")
             return found.indices, found.cuts
@@ -147,7 +167,8 @@ class Restyling:
             mark = self._paint_mark(wanted, anchors)  # what is fetched only now has its commit now
             missing = self._missing(mark, wanted)
             memory = self.work.memory(mark)
-            for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory):
+            mask = None if self.masking is None else self.masking.at
+            for key, frame in painter.paint(wanted, self.footage, anchors, missing, memory, mask):
                 write_png(self.work.picture("keys", key), self.footage.at(key))
                 write_png(self.work.picture("painted", key), frame)
                 self.work.finish("paint", mark, key)
@@ -168,8 +189,13 @@ class Restyling:
                 self._raft,
                 keys,
                 anchors,
+                *self._seen(keys),
             )
         return stamp(config.model_dump(mode="json", include=names), self._brush)
+
+    def _seen(self, keys: Sequence[int]) -> list[object]:
+        """What tells the masks of key frames apart; nothing where there are none."""
+        return [] if self.masking is None else [stamp(*(self.masking.at(key) for key in keys))]
 
     @property
     def _brush(self) -> dict[str, object] | None:
@@ -245,40 +271,26 @@ class Restyling:
         return self.work.done("carry", mark, job.part.start) and job.output.exists()
 
     def pieces(self, parts: Sequence[Part]) -> Iterator[Video]:
-        """Return the restyled video, with the sound of the input, piece by piece."""
-        painted = _Frames(self.work.part(part.start) for part in parts)
-        for piece in codec.stream(self.source, _PIECE, audio=True):
-            yield piece.with_frames(painted.take(len(piece)))
+        """Return the restyled video, with the sound of the input, piece by piece; outside the mask it is the input."""
+        painted = JoinedFrames(self.work.part(part.start) for part in parts)
+        shares = iter(()) if self.masking is None else self.masking.shares()
+        for piece in codec.stream(self.source, PIECE, audio=True):
+            frames = painted.take(len(piece))
+            if self.masking is not None:
+                frames = self.masking.put(self.footage.cropped(piece.frames), frames, shares)
+            yield piece.with_frames(frames)
 
 
-class _Frames:
-    """Frames of several videos in a row.
-
-    Args:
-        paths: of the videos.
-    """
-
-    def __init__(self, paths: Iterator[Path]) -> None:
-        self._pieces = (piece.frames for path in paths for piece in codec.stream(path, _PIECE))
-        self._held: list[np.ndarray] = []
-
-    def take(self, count: int) -> np.ndarray:
-        """Return the next `count` frames."""
-        while sum(map(len, self._held)) < count:
-            self._held.append(next(self._pieces))
-        frames = np.concatenate(self._held)
-        self._held = [frames[count:]]
-        return frames[:count]
-
-
-def choose_keys(source: Path | Video, config: KeyConfig, device: str = "cpu") -> KeyFrames:
-    """Choose key frames as settings say; raises as `moviola.keyframes` does."""
+def choose_keys(
+    source: Path | Video, config: KeyConfig, device: str = "cpu", masks: Masks | None = None
+) -> KeyFrames:
+    """Choose key frames as settings say, by the change within masks; raises as `moviola.keyframes` does."""
     method = config.method if config.indices is None else "uniform"  # what is chosen already needs no measure
     options = {"device": device} if method in ("deep", "latent") else {}
     return keyframes(
         source, method, config.interval, config.count, alpha=config.alpha, beta=config.beta,
         min_gap=config.min_gap, force_last=config.force_last, indices=config.indices, cuts=config.shots,
-        options={**options, "vae": config.vae} if method == "latent" else options,
+        options={**options, "vae": config.vae} if method == "latent" else options, mask=masks,
     )  # fmt: skip
 
 
@@ -317,6 +329,7 @@ def restyle_file(
     work = Work.open(folder, source, config.model_dump(mode="json"), plan.resume)
     try:
         task = Restyling(source, config, work, plan)
+        task.mask()
         keys, cuts = task.select()
         anchors = task.paint(keys, cuts)
         parts = task.carry(keys, cuts)
@@ -348,49 +361,15 @@ def paint_first(
         closing(Work.open(Path(folder), source, {}, False)) as work,
     ):
         task = Restyling(source, config, work, plan)
+        task.mask(first_only=True)
         task.paint([0], [], only=1)
         frame = load_picture(work.picture("painted", 0))
         declare_paint(config, plan.keys is not None)
+        if task.masking is not None:
+            plain = task.footage.at(0)
+            frame = task.masking.put(plain[None], frame[None], iter([task.masking.at(0)]))[0]
     write_png(output, frame)
     height, width = task.size
     return Restyled(
         str(output), 1, float(task.info.fps), width, height, (0,), (0,), task.painted, 0, tuple(task.notes)
     )
-
-
-def restyle(
-    video: Video,
-    prompt: str = "",
-    *,
-    painter: str | None = None,
-    device: str = "cpu",
-    workers: int = 1,
-    **changes: object,
-) -> Video:
-    """Restyle a video in memory: paint its key frames and carry the paint to all others.
-
-    Args:
-        video: any length, size and rate; its sound and the times of its frames are kept.
-        prompt: what the painted frames show, for the painter "diffusion".
-        painter: "diffusion", or a filter: "sketch", "watercolor", "oil", "cartoon", "ink". If none is
-            named: "diffusion" with a prompt, else "watercolor".
-        device: for networks. workers: parts carried at a time.
-        changes: other fields of `RestyleConfig`: `strength=0.8`, `keys={"interval": 20}` ...;
-            `model="..."` is short for `diffusion={"model": "..."}`.
-
-    Returns:
-        A `Video` of the same length, size (but for `crop`) and rate.
-
-    Raises:
-        InputError: and what is below it, in one line.
-    """
-    model = changes.pop("model", None)
-    if model is not None:
-        given = changes.pop("diffusion", {})
-        changes["diffusion"] = {**(given if isinstance(given, dict) else {}), "model": model}
-    config = RestyleConfig.make({"painter": painter or default_painter(prompt), "prompt": prompt, **changes})
-    with tempfile.TemporaryDirectory(prefix="moviola-restyle-") as folder:
-        source, output = Path(folder) / "in.mkv", Path(folder) / "out.mkv"
-        codec.write(Video(video.frames, codec.DEFAULT_FPS), source, lossless=True)  # only the frames are read
-        restyle_file(source, output, config, Plan(workers=workers, device=device), lossless=True)
-        return video.with_frames(codec.read(output).frames)

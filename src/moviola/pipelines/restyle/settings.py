@@ -83,6 +83,25 @@ class KeyConfig(Config):
         return [name for name in _changed(self) if name in names]
 
 
+class MaskConfig(Config):
+    """Which part of the frames is repainted; the rest stays as it is.
+
+    Attributes:
+        file: a grey video or a folder of frames, as long as the video, or one picture for all frames; or a folder of
+            pictures of a few frames by number (`000010.png` for frame 10), which are carried to the others. White is
+            repainted; colours count by their luma. None for the whole frames.
+        invert: black is repainted.
+        feather: px from the border inwards within which the paint sets in; 0 for a hard border.
+        reach: px from the border within which colours go over into the paint's, in the gradient domain; 0 for a plain
+            composite; None for 1/100 of the frame's shorter side, at most 6.
+    """
+
+    file: Path | None = None
+    invert: bool = False
+    feather: float = Field(default=0.0, ge=0)
+    reach: float | None = Field(default=None, ge=0)
+
+
 class RestylePropagation(PropagationConfig):
     """How the paint is carried; attributes as `PropagationConfig`, but for the first.
 
@@ -106,6 +125,7 @@ class RestyleConfig(Config):
         propagation: how their paint is carried to the other frames.
         flow: optical flow: "dis", "lk" or "raft". raft: file with RAFT-small's weights.
         crop: left, top, right, bottom to cut off first, px.
+        mask: which part of the frames is repainted.
         diffusion: settings of the painter "diffusion".
         pictures: for its ControlNets, by kind: a folder of pictures made elsewhere, `000010.png` for key frame 10.
         seed: of everything drawn.
@@ -124,6 +144,7 @@ class RestyleConfig(Config):
     flow: Literal["dis", "lk", "raft"] = "dis"
     raft: Path | None = None
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    mask: MaskConfig = MaskConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     pictures: dict[str, Path] = Field(default_factory=dict)
     seed: int = 0
@@ -183,6 +204,7 @@ class RestyleConfig(Config):
         own = ["strength"] if diffuses else ["pictures"]
         own += ["painter", "prompt", "strength"] if by_hand else []
         own += ["raft"] if self.flow != "raft" else []
+        names += [] if self.mask.file else [f"mask.{name}" for name in _changed(self.mask)]
         names += [name for name in own if name in _changed(self)]
         others = [name for name in FILTERS if by_hand or name != self.painter]
         names += [f"{name}.{below}" for name in others for below in _changed(getattr(self, name))]

@@ -5,6 +5,7 @@ WORK/keys.png           the curve of changes and the key frames, for people
 WORK/keys/000010.png    key frames as they are
 WORK/painted/000010.png key frames, painted
 WORK/parts/000010.mkv   the frames from key 10 to the next, painted, every value as it is
+WORK/masks/000010.mkv   the masks from that of frame 10 to the next that is given, where only some are
 """
 
 from __future__ import annotations
@@ -150,6 +151,13 @@ class Work:
     def part(self, index: int) -> Path:
         """Return the path of the part that begins at a key."""
         return self.folder / "parts" / f"{index:06d}.mkv"
+
+    def masks(self, index: int) -> Path:
+        """Return the path of the carried masks of a part that begins at a frame; their folder is there then."""
+        folder = self.folder / "masks"
+        with output_errors(folder):
+            folder.mkdir(exist_ok=True)
+        return folder / f"{index:06d}.mkv"
 
 
 def load_picture(path: Path) -> np.ndarray:

@@ -20,6 +20,7 @@ from moviola.models.rerender.diffusion.attention import CrossFrame
 from moviola.models.rerender.diffusion.config import DiffusionConfig
 from moviola.models.rerender.diffusion.constraints import Constraints, Flows, Link, link
 from moviola.models.rerender.diffusion.controls import annotate, check, condition
+from moviola.models.rerender.diffusion.known import check_mask
 from moviola.models.rerender.diffusion.loading import load_pipeline
 from moviola.models.rerender.diffusion.memory import Memory, Record
 from moviola.models.rerender.diffusion.motion import DirectFlows
@@ -77,6 +78,7 @@ class DiffusionPainter:
         anchors: Collection[int] = (0,),
         flows: Flows | None = None,
         controls: Mapping[str, Sequence[np.ndarray]] | None = None,
+        masks: Sequence[np.ndarray] | None = None,
         memory: Memory | None = None,
     ) -> Iterator[np.ndarray]:
         """Repaint key frames, one after the other.
@@ -92,6 +94,8 @@ class DiffusionPainter:
             flows: (i, j) -> flow from frame i to frame j, float32 (2, H, W) in px, x before y, and where frame i is
                 hidden in frame j, bool (H, W); None for `DirectFlows(frames)`.
             controls: pictures made elsewhere for ControlNets, by kind, uint8 (h, w, 3), one for each frame.
+            masks: what of each frame is repainted, float32 (H, W), where above 0; the latents of the rest are the
+                frame's, noised anew at each step (`moviola.models.rerender.diffusion.known`). None for all of it.
             memory: what was painted before; frames that it has seen are left out. It is changed: after each frame it
                 can be saved, and a later call that is given it goes on from there to the same pictures.
 
@@ -121,9 +125,9 @@ class DiffusionPainter:
                     condition(annotate(small, control, picture, device))
                     for control, picture in zip(self.config.controls, pictures, strict=True)
                 ]
-                painted = self._one(
-                    i, small, seen, text, seed, self._links(i, memory, anchors, flows), memory
-                )
+                links = self._links(i, memory, anchors, flows)
+                mask = None if masks is None else check_mask(masks[i], frame.shape[:2])
+                painted = self._one(i, small, seen, text, seed, links, memory, mask)
             yield resize_frames(painted[None], *frame.shape[:2], kernel="bicubic")[0]
 
     def _text(self, prompt: str, height: int, width: int) -> Text:
@@ -143,6 +147,7 @@ class DiffusionPainter:
         seed: int,
         links: Sequence[Link],
         memory: Memory,
+        mask: np.ndarray | None,
     ) -> np.ndarray:
         """Paint frame `i`, note it in the memory, and return it at the size that is painted."""
         sampler, config = self.sampler, self.config
@@ -151,7 +156,7 @@ class DiffusionPainter:
         constraints = Constraints(config, sampler.runs, vae, dtype, *links)
         if links and not config.preserve_color:
             small = latents.match_colors(small, latents.to_frame(links[0].record.painted))
-        made = sampler.denoise(latents.to_tensor(small), text, seen, seed, frame, constraints)
+        made = sampler.denoise(latents.to_tensor(small), text, seen, seed, frame, constraints, mask)
         decoded = latents.decode(vae, made.latent)
         place = torch.device("cpu") if config.attention.offload else decoded.device
         record = Record(

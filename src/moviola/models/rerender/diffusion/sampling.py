@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from moviola.models.rerender.diffusion import latents
 from moviola.models.rerender.diffusion.attention import CrossFrame, hooked
 from moviola.models.rerender.diffusion.config import DiffusionConfig
 from moviola.models.rerender.diffusion.constraints import Constraints
+from moviola.models.rerender.diffusion.known import Known, repainted_latents
 from moviola.models.rerender.diffusion.loading import freeu
 from moviola.models.rerender.diffusion.schedulers import Schedule, make_scheduler, schedule, step_options
 from moviola.models.rerender.diffusion.windows import steps
@@ -216,6 +218,7 @@ class Sampler:
         seed: int,
         frame: CrossFrame,
         constraints: Constraints,
+        mask: np.ndarray | None = None,
     ) -> Denoised:
         """Repaint a picture's latent.
 
@@ -226,13 +229,18 @@ class Sampler:
             seed: of all noise, as of `torch.Generator("cpu").manual_seed(seed)`.
             frame: cross-frame attention of this frame.
             constraints: on the clean latent.
+            mask: above 0 where the picture is repainted, float32 (h, w) of any size; None for all of it.
 
         Raises:
             InputError: the networks gave values that are no numbers.
         """
         plan = self.schedule()
         generator = torch.Generator("cpu").manual_seed(seed)
-        latent = self._noised(picture, plan, generator, text.embeds.dtype)
+        encoded, noise = self._encoded(picture, generator, text.embeds.dtype)
+        latent = plan.scheduler.add_noise(encoded, noise, plan.timesteps[:1])
+        known = None
+        if mask is not None:
+            known = Known(encoded, noise, repainted_latents(mask, *encoded.shape[-2:]))
         looked = self._conditions(seen)
         options = step_options(plan.scheduler, self.config.eta, generator)
         clean: dict[int, Tensor] = {}
@@ -251,6 +259,8 @@ class Sampler:
                     if i in keep:
                         clean[i] = found
                 latent = plan.scheduler.step(output, t, latent, **options, return_dict=False)[0]
+                if known is not None:
+                    latent = known.put(latent, i, plan)
         if not torch.isfinite(latent).all():
             raise InputError(
                 "the diffusion model made values that are no numbers; try dtype=float32 (or bfloat16 on a card)"
@@ -261,15 +271,14 @@ class Sampler:
         """Return the steps whose clean latent later frames may ask for."""
         return {*steps(self.config.shape.window, n), *steps(self.config.color.window, n)}
 
-    def _noised(
-        self, picture: Tensor, plan: Schedule, generator: torch.Generator, dtype: torch.dtype
-    ) -> Tensor:
-        """Return the picture's latent, noised to the first step's level."""
+    def _encoded(
+        self, picture: Tensor, generator: torch.Generator, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """Return the picture's latent and the noise of the first step."""
         randn_tensor = require("diffusers.utils.torch_utils", "the diffusion painter").randn_tensor
         device = self.pipeline._execution_device
         latent = latents.encode(self.pipeline.vae, picture.to(device, dtype), dtype, generator)
-        noise = randn_tensor(latent.shape, generator=generator, device=device, dtype=dtype)
-        return plan.scheduler.add_noise(latent, noise, plan.timesteps[:1])
+        return latent, randn_tensor(latent.shape, generator=generator, device=device, dtype=dtype)
 
     def _conditions(self, seen: Sequence[Tensor]) -> list[Tensor]:
         device = self.pipeline._execution_device
