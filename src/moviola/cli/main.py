@@ -36,6 +36,7 @@ VERBS: Table = {
     "train": ("train", "command", "Train a network by a recipe; stop and resume at will."),
     "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
     "study": ("", "", "Let people compare clips in pairs; read what they said."),
+    "studio": ("studio", "command", "Look at results in a browser: compare, make, judge."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),
     "models": ("models", "app", "The models at hand and what one can say to them."),
     "doctor": ("doctor", "command", "Versions, devices, codecs and weights found, and what is missing."),
