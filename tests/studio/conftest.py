@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,12 +53,42 @@ def make_client(folder: Path, **settings: Any) -> Any:
     """Return starlette's test client of the app over a folder."""
     from starlette.testclient import TestClient
 
+    from moviola.cli.studio_forms import make_forms
     from moviola.studio.app import StudioSettings, make_app
 
-    app = make_app(folder, StudioSettings(**settings))
+    app = make_app(folder, make_forms(), StudioSettings(**settings))
     return TestClient(
         app, base_url="http://127.0.0.1:8421", headers={"X-Moviola-Studio": "1"}, follow_redirects=False
     )
+
+
+STUB = """
+import json, os, signal, sys
+words = sys.argv[1:]
+output = next(word.partition("=")[2] for word in words if word.startswith("--output="))
+what = words[-1]
+print("a line for the log", file=sys.stderr)
+if what.startswith("wait"):
+    for done in (0, 1):
+        state = json.dumps({"title": "waiting", "done": done, "total": 4})
+        print("moviola: progress " + state, file=sys.stderr, flush=True)
+    open("go").read()
+if what == "fail":
+    sys.exit("moviola: error: there is no such thing")
+if what == "crash":
+    os.kill(os.getpid(), signal.SIGKILL)
+open(output, "w").write(what)
+print(json.dumps({"output": output}))
+"""
+
+
+@pytest.fixture
+def stub(tmp_path, folder) -> tuple[str, ...]:
+    """Words that start a program in moviola's place: it waits for `go` to be opened, fails, crashes or writes."""
+    script = tmp_path / "stub.py"
+    script.write_text(STUB)
+    os.mkfifo(folder / "go")
+    return sys.executable, str(script)
 
 
 @pytest.fixture
@@ -70,14 +101,16 @@ def served(folder) -> Iterator[str]:
 class serving:
     """A server in a thread, as a context: `with serving(folder) as url`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         import uvicorn
 
-        from moviola.studio.app import make_app
+        from moviola.cli.studio_forms import make_forms
+        from moviola.studio.app import StudioSettings, make_app
         from moviola.studio.serve import open_socket
 
         self.listening = open_socket("127.0.0.1", None)
-        config = uvicorn.Config(make_app(folder), log_level="critical", timeout_graceful_shutdown=1)
+        app = make_app(folder, make_forms(), StudioSettings(**settings))
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]})
 

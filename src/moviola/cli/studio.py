@@ -52,6 +52,7 @@ def command(
     Only this machine reaches it, unless --host says otherwise; then a token is needed, which stands in the address
     that is printed. It runs until ctrl-C; what is in its queue is gone on with at the next start.
     """
+    from moviola.cli.studio_forms import make_forms
     from moviola.studio.serve import serve
 
     def ready(url: str) -> None:
@@ -60,4 +61,4 @@ def command(
         say(f"studio  {url}", quiet=quiet or json)
         say(f"folder  {folder.resolve()}", quiet=quiet or json)
 
-    serve(folder, host=host, port=port, token=token, max_mb=max_mb, opens=open, ready=ready)
+    serve(folder, make_forms(), host=host, port=port, token=token, max_mb=max_mb, opens=open, ready=ready)

@@ -6,12 +6,13 @@ import secrets
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from moviola.core.errors import ConfigError, InputError
 from moviola.core.optional import require
 from moviola.studio.app import StudioSettings, make_app
+from moviola.studio.forms import Form
 from moviola.studio.guard import LOOPBACK
 
 PORT = 8421
@@ -65,6 +66,7 @@ def address(host: str, port: int, token: str | None) -> str:
 
 def serve(
     folder: str | Path,
+    forms: Sequence[Form] = (),
     *,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -76,7 +78,7 @@ def serve(
     """Run the studio over a folder until it is interrupted.
 
     Args:
-        folder: of results.
+        folder: of results. forms: of the verbs that can be run.
         host: address to listen on. port: None for 8421 or one that is free.
         token: that a browser must show; None draws one where other machines reach the host.
         max_mb: of one upload.
@@ -91,7 +93,7 @@ def serve(
         raise ConfigError(f"--max-mb is {max_mb}; it must be above 0")
     token = token_for(host, token)
     hosts = (*LOOPBACK, host) if is_local(host) else ()
-    app = make_app(folder, StudioSettings(token, hosts, int(max_mb * 1e6)))
+    app = make_app(folder, forms, StudioSettings(token, hosts, int(max_mb * 1e6)))
     listening = open_socket(host, port)
     url = address(host, listening.getsockname()[1], token)
     config = uvicorn.Config(

@@ -1,6 +1,7 @@
 // The frame of the page: which part is shown follows from the address, so each tab has a state of its own.
 
 import { ask, attempt } from "./dom.js";
+import { refresh } from "./jobs.js";
 
 const pages = {
   look: () => import("./look.js"),
@@ -44,5 +45,6 @@ attempt(async () => {
   document.getElementById("folder").textContent = folder;
   document.title = `${folder} · moviola studio`;
 });
+refresh();
 addEventListener("hashchange", show);
 show();

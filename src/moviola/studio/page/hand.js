@@ -1,0 +1,2 @@
+import { h } from "./dom.js";
+export async function open(main) { main.append(h("p", {}, "…")); }
