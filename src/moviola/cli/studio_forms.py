@@ -37,7 +37,6 @@ _KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         "painter": _PAINTERS, "propagation": ("patch", "warp", "linear"), "flow": ("dis", "lk", "raft"),
         "method": ("flow", "uniform", "histogram", "orb", "deep", "latent", "optimal"),
     },
-    "keyframes": {"method": ("flow", "uniform", "histogram", "orb", "deep", "latent", "optimal")},
     "sample": {"format": ("mp4", "webm", "mkv", "gif", "webp", "npz", "png-folders")},
 }  # fmt: skip
 _MAIN: dict[str, str] = {
@@ -52,12 +51,11 @@ _MAIN: dict[str, str] = {
     "edit predict": "input frames size",
     "edit upsample": "input size",
     "edit map": "model",
-    "keyframes": "input method interval count",
-    "evaluate": "real fake metrics",
+    "evaluate": "real fake metrics settings",
 }
 """The verbs of the studio, each with the fields that are shown at once."""
-_SUFFIXES = {"sample": "", "edit map": ".html", "evaluate": "", "keyframes": ".png"}
-_OUTPUTS = {"evaluate": "--report", "keyframes": "--plot"}
+_SUFFIXES = {"sample": "", "edit map": ".html", "evaluate": ""}
+_OUTPUTS = {"evaluate": "--report"}
 _PRESETS: dict[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
     "generate": (
         ("a person walks", {
@@ -86,6 +84,11 @@ _PRESETS: dict[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
     "edit motion": (
         ("the fast stops", {"model": "freqmotion-toy", "frames": 64, "gain": "high=0", "upscale": 8}),
         ("the fast alone", {"model": "freqmotion-toy", "frames": 64, "keep": "high", "upscale": 8}),
+    ),
+    "evaluate": (
+        ("motion and flicker", {"metrics": ["motion", "flicker"]}),
+        ("the usual ones", {"metrics": ["fvd", "kvd", "fvmd-lk", "motion", "flicker"]}),
+        ("pair by pair", {"metrics": ["ssim", "psnr"]}),
     ),
     "edit interpolate": (
         ("three faces", {"between": ["crying face", "grinning face", "robot"], "size": "256x256"}),

@@ -54,6 +54,7 @@ def make_app(
     from starlette.applications import Starlette
 
     from moviola.studio.answers import error_handlers
+    from moviola.studio.hand_routes import HandEndpoints
     from moviola.studio.look import look_routes
     from moviola.studio.make import MakeEndpoints, Orders
     from moviola.studio.queue import Queue
@@ -73,6 +74,10 @@ def make_app(
         queue.close()
         lock.release()
 
-    routes = [*look_routes(places, settings.max_bytes), *MakeEndpoints(orders, worker).routes()]
+    routes = [
+        *look_routes(places, settings.max_bytes),
+        *MakeEndpoints(orders, worker).routes(),
+        *HandEndpoints(places, queue, settings.max_bytes).routes(),
+    ]
     app = Starlette(routes=routes, exception_handlers=error_handlers(), lifespan=lifespan)
     return Guard(app, settings.token, settings.hosts)

@@ -33,7 +33,7 @@ export async function refresh() {
 }
 
 function tell(job) {
-  if (job.state === "done") notice(`${job.output} is done`);
+  if (job.state === "done") notice(job.output.startsWith(".") ? `${job.verb}: ${job.given.step} is done` : `${job.output} is done`);
   if (job.state === "failed") notice(`${job.verb}: ${job.error}`, true);
 }
 
@@ -110,9 +110,10 @@ class JobCard {
     const buttons = {
       waiting: [button("↑", () => act(`${path}/move`, { body: { by: -1 } }), "earlier"), button("↓", () => act(`${path}/move`, { body: { by: 1 } }), "later")],
       running: [],
-    }[job.state] ?? [button("again", () => act(`${path}/again`)), button("forget", () => act(path, { method: "DELETE" }))];
+    }[job.state] ?? [!job.given.session && button("again", () => act(`${path}/again`)), button("forget", () => act(path, { method: "DELETE" }))];
     if (!job.ended) buttons.push(button("cancel", () => act(`${path}/cancel`)));
-    buttons.push(h("a", { class: "button", href: `#/make?${query({ verb: job.verb, from: job.id })}` }, "change"), button("log", () => this.showLog(path)));
+    const change = job.given.session ? `#/hand?${query({ clip: job.given.input })}` : `#/make?${query({ verb: job.verb, from: job.id })}`;
+    buttons.push(h("a", { class: "button", href: change }, "change"), button("log", () => this.showLog(path)));
     const title = job.given.prompt || job.given.input || job.given.model || job.given.fake || (job.given.between ?? []).join?.(" – ") || "";
     this.element = h("article", { class: `job ${job.state}`, "data-job": job.id },
       h("p", { class: "row" }, h("b", {}, job.verb), h("span", {}, title), h("span", { class: "state" }, job.state)),
@@ -144,6 +145,7 @@ class JobCard {
 
 function result(job) {
   const name = job.output;
+  if (name.startsWith(".")) return null;
   const page = name.endsWith(".html") ? name : job.verb === "evaluate" ? `${name}/index.html` : null;
   if (page) return h("p", {}, h("a", { href: media(page), target: "_blank", rel: "noopener" }, name));
   if (/\.(mp4|webm|gif|webp|png|mkv|npz)$/.test(name)) return h("p", {}, h("a", { href: `#/compare?${new URLSearchParams([["clips", name], ...(job.given.input ? [["clips", job.given.input]] : [])])}` }, base(name)), job.given.input && h("small", {}, " beside what it was made from"));
