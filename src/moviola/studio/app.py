@@ -54,6 +54,8 @@ def make_app(
     from starlette.applications import Starlette
 
     from moviola.studio.answers import error_handlers
+    from moviola.studio.drawing import Drawer
+    from moviola.studio.edit_routes import edit_routes
     from moviola.studio.hand_routes import HandEndpoints
     from moviola.studio.look import look_routes
     from moviola.studio.make import MakeEndpoints, Orders
@@ -64,13 +66,14 @@ def make_app(
     places = Places(folder)
     lock = FolderLock(places.state, "a studio")
     queue = Queue(places.state)
-    orders, worker = Orders(places, queue, forms), Worker(places, queue, settings.program)
+    orders, worker, drawer = Orders(places, queue, forms), Worker(places, queue, settings.program), Drawer()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         worker.start()
         yield
         worker.stop()
+        drawer.close()
         queue.close()
         lock.release()
 
@@ -78,6 +81,7 @@ def make_app(
         *look_routes(places, settings.max_bytes),
         *MakeEndpoints(orders, worker).routes(),
         *HandEndpoints(places, queue, settings.max_bytes).routes(),
+        *edit_routes(places, drawer),
     ]
     app = Starlette(routes=routes, exception_handlers=error_handlers(), lifespan=lifespan)
     return Guard(app, settings.token, settings.hosts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from moviola.core.errors import FormatError
@@ -122,9 +122,9 @@ class HandEndpoints:
         ]
 
 
-def _take(path: PurePosixPath, session: Session, key: int) -> None:
+def _take(path: Path, session: Session, key: int) -> None:
     """Keep an uploaded picture as the paint of a key."""
     from moviola.data import codec
     from moviola.data.pictures import write_png
 
-    write_png(session.key_path("hand", key), codec.read_picture(str(path)))
+    write_png(session.key_path("hand", key), codec.read_picture(path))

@@ -39,8 +39,8 @@ class Hand {
     this.look = h("div", { class: "look" });
     this.method = h("select", { "aria-label": "method" }, ["flow", "optimal", "uniform", "histogram"].map((one) => h("option", {}, one)));
     this.interval = h("input", { type: "number", min: 1, value: "10", "aria-label": "interval" });
-    this.painter = h("select", { "aria-label": "painter" }, painters.map((one) => h("option", {}, one)));
-    this.prompt = h("input", { type: "text", placeholder: "prompt, for diffusion", "aria-label": "prompt" });
+    this.painter = h("select", { "aria-label": "painter", onchange: () => { this.prompt.hidden = this.painter.value !== "diffusion"; } }, painters.map((one) => h("option", {}, one)));
+    this.prompt = h("input", { type: "text", placeholder: "prompt, for diffusion", "aria-label": "prompt", hidden: true });
     this.strength = h("input", { type: "number", min: 0.1, max: 1, step: 0.1, placeholder: "strength", "aria-label": "strength" });
     const step = (name, title, body, after) => h("button", { "data-step": name, class: name === "carry" ? "first" : "", onclick: () => attempt(() => this.step(name, body(), after)) }, title);
     const paint = () => ({ painter: this.painter.value, prompt: this.painter.value === "diffusion" ? this.prompt.value : "", strength: this.strength.value });
