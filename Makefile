@@ -1,6 +1,7 @@
 # The developers' interface; .ci/run runs the same. Needs only python3.11 (or newer), make and pip.
 #   make demo    install what a user needs, then text -> video in demo/, refined and scored
 #   make test    the whole test suite
+#   make studio  set up the web app and open it over FOLDER (demo)
 #   make check   lint, types, floors, docs
 #   make docs    build the documentation into site/
 #   make leaderboard  write docs/leaderboard.md from the measured runs of benchmarks/regis_leaderboard.py
@@ -16,9 +17,11 @@ BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt
 CORE := $(VENV)/.core-installed
 DEV  := $(VENV)/.dev-installed
+STUDIO := $(VENV)/.studio-installed
+FOLDER ?= demo
 PROMPT := a person with green hair, a white shirt, red trousers and brown boots walks to the left
 
-.PHONY: demo test test-capabilities networks zoo leaderboard check docs install dev clean help
+.PHONY: demo studio test test-capabilities networks zoo leaderboard check docs install dev clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +41,11 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[dev]'
 	@touch $(CORE) $@
 
+$(STUDIO): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing moviola and what its studio needs into $(VENV) ..."
+	@$(PIP) -e '.[studio,restyle,evaluate]'
+	@touch $(CORE) $@
+
 install: $(CORE)
 dev: $(DEV)
 
@@ -47,6 +55,10 @@ demo: $(CORE)
 	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 -o demo/refined.mp4
 	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 --upscale 4 -o demo/walk.mp4 --sheet demo/walk.png
 	$(BIN)/moviola evaluate demo/generated.mp4 demo/refined.mp4 --metrics ssim,motion,flicker
+
+studio: $(STUDIO)
+	@mkdir -p $(FOLDER)
+	$(BIN)/moviola studio $(FOLDER) --open
 
 test: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses $(WORKERS) --dist worksteal $(ARGS)

@@ -10,7 +10,19 @@ import pytest
 
 import moviola
 
-HEAVY = ["torch", "numpy", "av", "PIL", "pydantic", "rich", "safetensors", "jaxtyping", "jinja2"]
+HEAVY = [
+    "torch",
+    "numpy",
+    "av",
+    "PIL",
+    "pydantic",
+    "rich",
+    "safetensors",
+    "jaxtyping",
+    "jinja2",
+    "starlette",
+    "uvicorn",
+]
 
 
 @pytest.mark.parametrize("name", moviola.__all__)

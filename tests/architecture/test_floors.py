@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "pyproject.toml"
-FLOORS = ["cli", "recipes", "scale", "training", "pipelines", "nn", "data", "core"]
+FLOORS = ["cli", "studio", "recipes", "scale", "training", "pipelines", "nn", "data", "core"]
 PEERS = ["models", "metrics", "selection", "propagation"]
 PACKAGES = [*FLOORS, *PEERS]
 REFINERS = ["models/regis", "models/regis/fuse", "models/regis/unet", "models/regis/vq"]
@@ -71,11 +71,20 @@ def test_an_empty_house_keeps_the_contracts(tmp_path):
         ({"core/video.py": "import moviola.data"}, "floors"),
         ({"nn/conv.py": "import moviola.data"}, "floors"),
         ({"pipelines/generate.py": "import moviola.training"}, "floors"),
+        ({"studio/app.py": "import moviola.cli"}, "floors"),
         ({"shelf/__init__.py": ""}, "floors"),
         ({"models/nextframe/net.py": "import moviola.models.textgan"}, "families"),
         ({"data/a.py": "import moviola.data.b", "data/b.py": "import moviola.data.a"}, "cycles"),
     ],
-    ids=["upwards", "data-beside-nn", "training-beside-pipelines", "unlisted-package", "families", "cycle"],
+    ids=[
+        "upwards",
+        "data-beside-nn",
+        "training-beside-pipelines",
+        "studio-above-cli",
+        "unlisted-package",
+        "families",
+        "cycle",
+    ],
 )
 def test_a_broken_house_is_noticed(tmp_path, files, named):
     """Each contract fails when its rule is broken."""

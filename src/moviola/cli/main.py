@@ -37,6 +37,7 @@ VERBS: Table = {
     "evaluate": ("evaluate", "command", "Judge generated video against real video, with intervals."),
     "redo": ("redo", "command", "Make a file again by what it says of how it was made."),
     "study": ("", "", "Let people compare clips in pairs; read what they said."),
+    "studio": ("studio", "command", "Look at results in a browser: compare, make, judge."),
     "data": ("data", "app", "Make toy data sets; see what a data set holds."),
     "models": ("models", "app", "The models at hand and what one can say to them."),
     "doctor": ("doctor", "command", "Versions, devices, codecs and weights found, and what is missing."),

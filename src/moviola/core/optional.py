@@ -62,6 +62,8 @@ _TABLE = (
     Library("peft", "peft", "peft", ("train", "restyle"), "train --set lora=RANK, restyle --lora"),
     Library("tensorboard", "tensorboard", "TensorBoard", ("train",), "curves of a training run"),
     Library("ray", "ray", "Ray", ("scale",), "evaluate --ray"),
+    Library("starlette", "starlette", "Starlette", ("studio",), "studio"),
+    Library("uvicorn", "uvicorn", "Uvicorn", ("studio",), "studio"),
 )  # fmt: skip
 OPTIONAL: dict[str, Library] = {library.module: library for library in _TABLE}
 """Module to library."""

@@ -1,15 +1,21 @@
-"""Progress on a terminal, silence everywhere else."""
+"""Progress on a terminal, lines of it for a program that asks for them, silence everywhere else."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 _SILENT: list[bool] = []
 _HUB_SWITCH = "HF_HUB_DISABLE_PROGRESS_BARS"
+LINES_SWITCH = "MOVIOLA_PROGRESS"
+"""An environment variable; "lines" writes progress to stderr, quiet or not, each time as `LINE` and a JSON object."""
+LINE = "moviola: progress "
+_PERIOD = 0.2  # seconds from line to line, at least
 
 
 def bars_are_shown() -> bool:
@@ -64,7 +70,15 @@ def progress(title: str, total: int | None, quiet: bool = False, start: int = 0)
         total: number of steps, or None when it is not known.
         quiet: show nothing.
         start: steps already done (a resumed run).
+
+    Raises:
+        BrokenPipeError: lines were asked for, and who asked is gone.
     """
+    if os.environ.get(LINES_SWITCH) == "lines":
+        lines = _Lines(title, total, start)
+        yield lines.tick
+        lines.write()
+        return
     if quiet or not bars_are_shown():
         yield _nothing
         return
@@ -85,3 +99,24 @@ def progress(title: str, total: int | None, quiet: bool = False, start: int = 0)
             bar.update(task, advance=advance, text=text)
 
         yield tick
+
+
+class _Lines:
+    """Progress as lines on stderr: {"title": ..., "done": ..., "total": ..., "text": ...}."""
+
+    def __init__(self, title: str, total: int | None, done: int) -> None:
+        self._title, self._total, self._done, self._text = title, total, done, ""
+        self.write()
+
+    def tick(self, advance: int = 1, text: str = "") -> None:
+        """See `Tick`; some steps share a line."""
+        self._done += advance
+        self._text = text
+        if time.monotonic() - self._written >= _PERIOD:
+            self.write()
+
+    def write(self) -> None:
+        """Write the line of what is done by now."""
+        self._written = time.monotonic()
+        state = {"title": self._title, "done": self._done, "total": self._total, "text": self._text}
+        print(LINE + json.dumps(state), file=sys.stderr, flush=True)
