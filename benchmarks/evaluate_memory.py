@@ -50,10 +50,10 @@ def run(real: str, fake: str, count: int) -> None:
     import torch
 
     from moviola.core.seeds import seeded
-    from moviola.metrics.catalog import Metric, find_metric
     from moviola.metrics.i3d import I3DExtractor
+    from moviola.metrics.kinds import SetMetric
+    from moviola.metrics.measures import KernelMeasure
     from moviola.metrics.protocol import Protocol
-    from moviola.metrics.video_distance import FrechetMeasure, KernelMeasure
     from moviola.nn.pretrained.i3d import I3D, I3DConfig
     from moviola.pipelines.evaluate import evaluate
 
@@ -62,8 +62,8 @@ def run(real: str, fake: str, count: int) -> None:
         network = I3D(I3DConfig.tiny(classes=400)).eval()
     extractor = I3DExtractor(network, "random", size=SIDE)
     metrics = [
-        Metric(find_metric("fvd"), (extractor,), FrechetMeasure("i3d", "logits")),
-        Metric(find_metric("kvd"), (extractor,), KernelMeasure("i3d", "logits")),
+        SetMetric("fvd", extractor=extractor, output="logits"),
+        SetMetric("kvd", extractor=extractor, output="logits", measure=KernelMeasure()),
     ]
     start = time.perf_counter()
     report = evaluate(real, fake, metrics, Protocol(max_real=count, max_fake=count), device="cpu", draws=20)

@@ -28,13 +28,13 @@ from moviola.core.video import Video
 from moviola.data.sources import open_source
 from moviola.data.whole_clips import WholeClips
 from moviola.metrics.base import Sample
-from moviola.metrics.catalog import Metric, build
 from moviola.metrics.functional.nearest import nearest_distance
+from moviola.metrics.kinds import Metric, build
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol
+from moviola.metrics.scoring import Draws, Table
 from moviola.models.catalog import load_space
 from moviola.models.inrv import InrvModel
-from moviola.pipelines.evaluate.reduce import Draws, Table, score_set
 
 
 class Set:
@@ -98,7 +98,7 @@ def judge(real: Set, fake: Set, metrics: list[Metric], limits: Sequence[float]) 
     """Return the figures of one set of samples; `limits` of features and of pixels tell near-copies."""
     row: dict[str, Any] = {}
     for metric in metrics:
-        s = score_set(metric, real.table(), fake.table(), Draws())
+        s = metric.score(real.table(), fake.table(), Draws())
         row[metric.key] = {
             "value": s.value,
             "low": s.low,
@@ -147,7 +147,7 @@ def main() -> None:
         given.methods = [m for m in given.methods if m != "prior"]
     clips = training_clips(model, given.data, given.loop)
     metrics = build(["fvd", "kvd"], Protocol(frames=model.num_frames), "cpu", MetricOptions())
-    extract = metrics[0].extractors[0]
+    extract = metrics[0].extractor
     real = Set(clips, extract)
     drawn = Set(
         [Video(draw_clip(model, code[None]), model.fps) for code in model.codes[: len(clips)]], extract

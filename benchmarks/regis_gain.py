@@ -32,8 +32,8 @@ from moviola.metrics.functional.floor import real_floor
 from moviola.metrics.functional.paired import ssim
 from moviola.metrics.functional.sharpness import gradient_energy
 from moviola.metrics.functional.temporal import flicker
+from moviola.metrics.measures import FrechetMeasure
 from moviola.metrics.temporal import FlowExtractor
-from moviola.metrics.video_distance import FrechetMeasure
 from moviola.models.catalog import load_refiner
 from moviola.pipelines.refine import refine
 
@@ -166,7 +166,7 @@ def unsharp(video: Video, amount: float = 0.5, sigma: float = 0.8) -> Video:
 
 def scores(bench: Bench, names: list[str]) -> dict[str, dict[str, Any]]:
     """Return FVD, its interval, the gain over the generated clips, and the interval of the gain."""
-    measure: Any = FrechetMeasure("set", "features")
+    measure: Any = FrechetMeasure()
     real = bench.rows("real")[:, None]
     seed = lambda: numpy_generator(0, "regis_gain")  # noqa: E731 - the same draws for every set
     draws, found = {}, {}
@@ -189,7 +189,7 @@ def scores(bench: Bench, names: list[str]) -> dict[str, dict[str, Any]]:
 
 def by_class(bench: Bench, names: list[str]) -> dict[str, dict[str, float]]:
     """Return label to set to distance, for labels with 8 clips and more on both sides."""
-    measure, found = FrechetMeasure("set", "features"), {}
+    measure, found = FrechetMeasure(), {}
     labels = {side: np.array(values) for side, values in bench.labels.items()}
     for label in sorted(set(labels["real"]) & set(labels["generated"])):
         real, fake = (labels[side] == label for side in ("real", "generated"))

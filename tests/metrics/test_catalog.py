@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from moviola.core.errors import InputError, UnknownNameError
-from moviola.metrics import catalog
-from moviola.metrics.catalog import METRICS, Metric, build, find_metric, list_metrics, renamed
+from moviola.metrics import kinds as kinds_module
+from moviola.metrics.catalog import METRICS, find_metric, list_metrics, renamed
+from moviola.metrics.kinds import KINDS, ClipMetric, PairMetric, SetMetric, build
+from moviola.metrics.measures import FrechetMeasure
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol
 from moviola.metrics.results import Report, Score
@@ -34,6 +36,11 @@ def test_the_metrics_are_those_promised():
     assert [spec.key for spec in list_metrics()] == list(METRICS)
     assert all(key == spec.key and spec.title for key, spec in METRICS.items())
     assert METRICS["motion"].better == "neither"
+    assert {key: KINDS[kind].__name__ for key, kind in kinds.items() if key in ("fvd", "psnr", "motion")} == {
+        "fvd": "SetMetric",
+        "psnr": "PairMetric",
+        "motion": "ClipMetric",
+    }
 
 
 @pytest.mark.parametrize("key", METRICS)
@@ -82,13 +89,30 @@ def test_metrics_that_share_an_extractor_share_the_object(monkeypatch):
             return {"size": str(self.size)}
 
     sizes = {"fvd": 1, "kvd": 1, "fvmd-lk": 2}
-    monkeypatch.setattr(catalog, "_factory", lambda spec: lambda *_: ([Net(sizes[spec.key])], "out"))
+    monkeypatch.setattr(
+        kinds_module, "load", lambda spec, *_: (Net(sizes[spec.key]), "out", FrechetMeasure())
+    )
     made = build(["fvd", "kvd", "fvd", "fvmd", "fvmd-lk"], Protocol(), "cpu", MetricOptions())
     assert [metric.key for metric in made] == ["fvd", "kvd", "fvmd-lk"]
-    assert made[0].extractors[0] is made[1].extractors[0]
-    assert made[0].extractors[0] is not made[2].extractors[0]
-    mine = Metric(find_metric("motion"), (Net(3),), "out")
+    assert made[0].extractor is made[1].extractor
+    assert made[0].extractor is not made[2].extractor
+    mine = ClipMetric("motion", extractor=Net(3), output="out")
     assert build([mine], Protocol(), "cpu", MetricOptions()) == [mine]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "line"),
+    [
+        (SetMetric, "psnr", "psnr compares each clip with its real one; use PairMetric"),
+        (SetMetric, "motion", "motion is a figure of single clips; use ClipMetric"),
+        (PairMetric, "motion", "motion is a figure of single clips; use ClipMetric"),
+        (PairMetric, "fvd", "fvd compares sets of clips"),
+    ],
+)
+def test_a_key_of_another_kind(kind, key, line):
+    """The line says which kind it is."""
+    with pytest.raises(InputError, match=line):
+        kind(key)
 
 
 def test_nothing_asked_for():

@@ -10,16 +10,11 @@ import pytest
 from moviola.core.errors import InputError
 from moviola.core.video import Video
 from moviola.metrics import i3d
-from moviola.metrics.distances import (
-    FrechetDistance,
-    FrechetVideoDistance,
-    InceptionScore,
-    KernelDistance,
-    KernelVideoDistance,
-)
+from moviola.metrics.distances import FrechetDistance, InceptionScore, KernelDistance
 from moviola.metrics.functional.frechet import frechet_from_features
 from moviola.metrics.functional.inception import inception_score
 from moviola.metrics.functional.kernel import kernel_distance_exact
+from moviola.metrics.fvd import FrechetVideoDistance, KernelVideoDistance
 
 CLASSES = [FrechetDistance, lambda: KernelDistance(subsets=5, subset_size=20), InceptionScore]
 KINDS = ["frechet", "kernel", "inception"]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from moviola.core.errors import WeightsError
 from moviola.core.video import Video
-from moviola.metrics.base import Extractor, Sample, SetMeasure
+from moviola.metrics.base import Extractor, Sample
 from moviola.metrics.frames import (
     FrameExtractor,
     ImageNetwork,
@@ -20,6 +20,7 @@ from moviola.metrics.frames import (
     make_frame_fd,
     make_frame_is,
 )
+from moviola.metrics.measures import SetMeasure
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol
 from moviola.nn.pretrained import store
@@ -77,7 +78,7 @@ def test_frame_fd_is_the_distance_of_the_features(network):
     real, fake = (
         np.stack([extractor(clip(s))["pooled"] for s in seeds]) for seeds in ((1, 2, 3, 4), (5, 6, 7))
     )
-    _, measure = _factory(make_frame_fd, network)
+    *_, measure = _factory(make_frame_fd, network)
     a, b = real.reshape(-1, 12).astype(np.float64), fake.reshape(-1, 12).astype(np.float64)
     root = np.sqrt(np.linalg.eigvals(np.cov(a.T) @ np.cov(b.T)).astype(complex)).real.sum()
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(np.cov(a.T) + np.cov(b.T)) - 2 * root
@@ -89,7 +90,7 @@ def test_frame_is_is_the_score_of_the_classes(network):
     """exp of the mean divergence of the frames' classes from their mean."""
     extractor = FrameExtractor(network)
     fake = np.stack([extractor(clip(s))["probabilities"] for s in (5, 6, 7)])
-    _, measure = _factory(make_frame_is, network)
+    *_, measure = _factory(make_frame_is, network)
     p = fake.reshape(-1, 10).astype(np.float64)
     expected = np.exp((p * (np.log(p) - np.log(p.mean(0)))).sum(1).mean())
     assert measure.score(fake[:0], fake) == pytest.approx(expected, rel=1e-6)
@@ -104,8 +105,8 @@ def _factory(make, network):
 
 def test_both_metrics_share_a_network_and_name_it(network):
     """One network behind both, named in the identity with its weights."""
-    (fd,), _ = _factory(make_frame_fd, network)
-    (score,), _ = _factory(make_frame_is, network)
+    fd, *_ = _factory(make_frame_fd, network)
+    score, *_ = _factory(make_frame_is, network)
     assert fd.network is score.network
     assert fd.identity() == {
         "network": "tiny", "sha256": "0" * 64, "resize": "bicubic, antialiased, bytes", "size": "33",

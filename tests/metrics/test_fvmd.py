@@ -86,7 +86,7 @@ def test_it_sees_broken_motion(extractor):
     def shuffled(frames):
         return frames[np.random.default_rng(0).permutation(len(frames))]
 
-    (_,), measure = make_fvmd(Protocol(), "cpu", MetricOptions())
+    *_, measure = make_fvmd(Protocol(), "cpu", MetricOptions())
     real = features(0)
     good = measure.score(real, features(1))
     frozen = measure.score(real, features(1, lambda frames: frames[:1].repeat(len(frames), axis=0)))

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from moviola.core.errors import ConfigError, WeightsError
 from moviola.core.video import Video
 from moviola.metrics.base import Extractor, Sample
+from moviola.metrics.fvd import make_fvd, make_fvd_pooled, make_kvd
 from moviola.metrics.i3d_torchscript import TorchScriptI3DExtractor
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol
-from moviola.metrics.video_distance import make_fvd, make_fvd_pooled, make_kvd
 
 
 class StandIn(nn.Module):
@@ -62,11 +62,11 @@ def test_named_beside_the_score(file):
     """FVD and KVD say which network it was; the pooled variant is refused, as the file has none."""
     options = MetricOptions(i3d_torchscript=file)
     for make in (make_fvd, make_kvd):
-        (extractor,), measure = make(Protocol(), "cpu", options)
+        extractor, output, _ = make(Protocol(), "cpu", options)
         assert (
             extractor.identity()["network"] == "i3d-torchscript" and len(extractor.identity()["sha256"]) == 64
         )
-        assert (measure.extractor, measure.output) == (extractor.name, "logits")
+        assert (extractor.name, output) == ("i3d", "logits")
     with pytest.raises(ConfigError, match="gives no pooled features"):
         make_fvd_pooled(Protocol(), "cpu", options)
 

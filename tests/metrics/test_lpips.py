@@ -66,7 +66,7 @@ def test_factory(tmp_path, monkeypatch):
     monkeypatch.setattr("moviola.nn.pretrained.lpips.find_heads", lambda *args: tmp_path / "heads.pth")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     options = MetricOptions(lpips_backbone=tmp_path / "alexnet.pth")
-    (extractor,), output = make_lpips(Protocol(), "cpu", options)
+    extractor, output = make_lpips(Protocol(), "cpu", options)
     assert output == extractor.name == "lpips"
     assert extractor.identity()["network"] == "lpips 0.1 alex"
     assert float(extractor(clip(0), clip(1))["lpips"]) > 0

@@ -16,13 +16,11 @@ from moviola.metrics.paired import (
     MSSSIM,
     PSNR,
     SSIM,
+    make_comparison,
     make_ms_ssim,
     make_mse,
     make_psnr,
     make_ssim,
-    ms_ssim_extractor,
-    psnr_extractor,
-    ssim_extractor,
 )
 from moviola.metrics.protocol import Protocol
 
@@ -41,11 +39,12 @@ def test_psnr_of_a_clip():
     real = clip()
     frames = real.video.frames.copy()
     frames[1] += 10
-    out = psnr_extractor()(real, Sample(Video(frames, 8), "b.mp4"))
-    assert isinstance(psnr_extractor(), PairExtractor)
+    psnr, _ = make_comparison("psnr")
+    out = psnr(real, Sample(Video(frames, 8), "b.mp4"))
+    assert isinstance(psnr, PairExtractor)
     assert out["psnr"].shape == () and out["psnr"].dtype == np.float32
     assert float(out["psnr"]) == pytest.approx(10 * math.log10(255**2 / (100 / 3)), rel=1e-6)
-    assert float(psnr_extractor()(real, real)["psnr"]) == 100
+    assert float(psnr(real, real)["psnr"]) == 100
 
 
 def test_ssim_against_another_library():
@@ -66,7 +65,7 @@ def test_ssim_against_another_library():
             for a, b in zip(real.video.frames, fake.video.frames, strict=True)
         ]
     )
-    assert float(ssim_extractor()(real, fake)["ssim"]) == pytest.approx(expected, abs=1e-6)
+    assert float(make_comparison("ssim")[0](real, fake)["ssim"]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_shapes_that_differ():
@@ -74,13 +73,13 @@ def test_shapes_that_differ():
     with pytest.raises(
         InputError, match=r"psnr compares clips of one shape: a\.mp4 is 3 frames of 24x24, b\.mp4 is 4 frames"
     ):
-        psnr_extractor()(clip(), clip(frames=4, name="b.mp4"))
+        make_comparison("psnr")[0](clip(), clip(frames=4, name="b.mp4"))
 
 
 def test_frames_that_are_too_small():
     """The clip is named."""
     with pytest.raises(InputError, match=r"b\.mp4: .*160 px"):
-        ms_ssim_extractor()(clip(), clip(1, name="b.mp4"))
+        make_comparison("ms-ssim")[0](clip(), clip(1, name="b.mp4"))
 
 
 def test_classes():
@@ -102,5 +101,5 @@ def test_classes():
 )
 def test_factories(make, name):
     """Each gives its own figure."""
-    (extractor,), output = make(Protocol(), "cpu", MetricOptions())
+    extractor, output = make(Protocol(), "cpu", MetricOptions())
     assert output == extractor.name == name and extractor.identity()["settings"]

@@ -82,10 +82,10 @@ def test_sides_differ_where_the_protocol_says_so():
     assert (real.policy, real.short) == ("random", "skip")
     assert (fake.policy, fake.short) == ("first", "error")
     plain = Protocol()
-    assert plain.side("real").key() == plain.side("fake").key()
-    assert plain.side("real").key() == Protocol(seed=3, max_real=5, short="loop").side("real").key()
+    assert plain.side("real").clip_key() == plain.side("fake").clip_key()
+    assert plain.side("real").clip_key() == Protocol(seed=3, max_real=5, short="loop").side("real").clip_key()
     for other in (Protocol(resize=64), Protocol(jpeg_real=75), Protocol(stride=2), Protocol(fps=8)):
-        assert other.side("real").key() != plain.side("real").key()
+        assert other.side("real").clip_key() != plain.side("real").clip_key()
 
 
 def test_record_is_plain():

@@ -136,6 +136,6 @@ def test_factories_share_one_extractor():
         make(Protocol(), "cpu", MetricOptions()) for make in (make_pixel_mse, make_warp_error, make_motion)
     ]
     assert [output for _, output in made] == ["pixel-mse", "warp-error", "motion"]
-    assert len({repr(sorted(extractors[0].identity().items())) for extractors, _ in made}) == 1
-    (flicker,), output = make_flicker(Protocol(), "cpu", MetricOptions())
+    assert len({repr(sorted(extractor.identity().items())) for extractor, _ in made}) == 1
+    flicker, output = make_flicker(Protocol(), "cpu", MetricOptions())
     assert output == flicker.name == "flicker"

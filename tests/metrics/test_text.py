@@ -176,7 +176,7 @@ def test_clip_metrics_share_one_model(monkeypatch):
     options = MetricOptions(clip="some/clip", candidates=("red", "blue"))
     found = [make(Protocol(), "cpu", options) for make in (make_clip_score, make_fram_acc, make_tmp_con)]
     assert [output for _, output in found] == ["clip-score", "fram-acc", "tmp-con"]
-    assert len({id(extractors[0].embedder) for extractors, _ in found}) == 1
+    assert len({id(extractor.embedder) for extractor, _ in found}) == 1
     assert made == [("some/clip", "cpu", "clip-score")]
 
 
@@ -186,7 +186,7 @@ def test_conse_on_real_clips(shared):
 
     pytest.importorskip("transformers")
     try:
-        (extractor,), output = make_conse(Protocol(), "cpu", MetricOptions())
+        extractor, output = make_conse(Protocol(), "cpu", MetricOptions())
     except WeightsError as error:
         pytest.skip(str(error))
     captions = {

@@ -78,8 +78,8 @@ def test_factory_checks_the_protocol(network, monkeypatch, tmp_path):
     """The protocol's length is checked before any clip is read; the covariance is the protocol's."""
     monkeypatch.setattr("moviola.nn.pretrained.videomae.load_videomae", lambda folder, device: network)
     options = MetricOptions(videomae=tmp_path)
-    (extractor,), measure = make_cd_fvd(Protocol(frames=4, ddof=0), "cpu", options)
-    assert (measure.extractor, measure.output, measure.ddof) == (extractor.name, "features", 0)
+    extractor, output, measure = make_cd_fvd(Protocol(frames=4, ddof=0), "cpu", options)
+    assert (extractor.name, output, measure.ddof) == ("videomae", "features", 0)
     features = [
         np.stack([extractor(clip(s))["features"] for s in seeds]) for seeds in (range(9), range(9, 18))
     ]

@@ -9,9 +9,8 @@ import pytest
 
 from moviola.core.errors import ConfigError, InputError
 from moviola.core.video import Video
-from moviola.metrics.catalog import Metric, find_metric
+from moviola.metrics.kinds import ClipMetric, SetMetric
 from moviola.metrics.protocol import Protocol
-from moviola.metrics.video_distance import FrechetMeasure
 from moviola.pipelines.evaluate import evaluate as evaluate_here
 from moviola.scale import RayMapper, evaluate
 
@@ -46,8 +45,8 @@ def tiny_metrics() -> list[Metric]:
 
     tiny = Tiny()
     return [
-        Metric(find_metric("fvd"), (tiny,), FrechetMeasure("tiny", "features")),
-        Metric(find_metric("motion"), (tiny,), "moved"),
+        SetMetric("fvd", extractor=tiny, output="features"),
+        ClipMetric("motion", extractor=tiny, output="moved"),
     ]
 
 

@@ -318,7 +318,7 @@ def _tell_list(json: bool, quiet: bool) -> None:
     from moviola.metrics.protocol import PRESETS
 
     if json:
-        emit({"metrics": list_metrics(), "protocols": PRESETS})
+        emit({"metrics": [spec.record() for spec in list_metrics()], "protocols": PRESETS})
         return
     for line in listing(list_metrics(), list(PRESETS.values()), width()):
         say(line, quiet=quiet)

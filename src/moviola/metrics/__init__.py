@@ -19,15 +19,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moviola.metrics.distances import (
-        FrechetDistance,
-        FrechetVideoDistance,
-        InceptionScore,
-        KernelDistance,
-        KernelVideoDistance,
-    )
+    from moviola.metrics.distances import FrechetDistance, InceptionScore, KernelDistance
+    from moviola.metrics.fvd import FrechetVideoDistance, KernelVideoDistance
     from moviola.metrics.fvmd import MotionDistance
-    from moviola.metrics.means import ClipMetric
+    from moviola.metrics.kinds import ClipMetric, PairMetric, SetMetric
     from moviola.metrics.paired import MSE, MSSSIM, PSNR, SSIM
     from moviola.metrics.temporal import Flicker, Motion, PixelMSE, WarpError
 
@@ -45,7 +40,9 @@ __all__ = [
     "KernelVideoDistance",
     "Motion",
     "MotionDistance",
+    "PairMetric",
     "PixelMSE",
+    "SetMetric",
     "WarpError",
 ]
 
@@ -53,9 +50,9 @@ __all__ = [
 _HOME = {
     **dict.fromkeys(("MSE", "MSSSIM", "PSNR", "SSIM"), "paired"),
     **dict.fromkeys(("Flicker", "Motion", "PixelMSE", "WarpError"), "temporal"),
-    **dict.fromkeys(("FrechetDistance", "FrechetVideoDistance", "InceptionScore"), "distances"),
-    **dict.fromkeys(("KernelDistance", "KernelVideoDistance"), "distances"),
-    "ClipMetric": "means",
+    **dict.fromkeys(("FrechetDistance", "InceptionScore", "KernelDistance"), "distances"),
+    **dict.fromkeys(("FrechetVideoDistance", "KernelVideoDistance"), "fvd"),
+    **dict.fromkeys(("ClipMetric", "PairMetric", "SetMetric"), "kinds"),
     "MotionDistance": "fvmd",
 }
 

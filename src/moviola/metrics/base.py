@@ -1,8 +1,8 @@
-"""What a metric is made of: samples, extractors (the map step), and three kinds of measure (the reduce step).
+"""What a metric is made of: samples, extractors (the map step), and what the catalog says of it.
 
 A sampled clip goes once through every extractor that any asked metric needs; what comes out is small, is kept in the
-feature cache, and is all that the measures see. So one decode feeds every metric, and any part of the map step may
-run elsewhere.
+feature cache, and is all that the reduce step (`moviola.metrics.kinds`) sees. So one decode feeds every metric, and any
+part of the map step may run elsewhere.
 """
 
 from __future__ import annotations
@@ -84,34 +84,6 @@ class PairExtractor(Protocol):
         ...
 
 
-@runtime_checkable
-class SetMeasure(Protocol):
-    """The reduce step of a set metric: two arrays of features in, a number out.
-
-    Attributes:
-        extractor: name of the extractor it reads.
-        output: which of its arrays.
-
-    A measure that also has these, as the three of `moviola.metrics.video_distance` do, gets more beside its figure:
-    `lowest` (what the figure cannot lie below, or None) bounds the interval; `unbiased` and `fake_only` (bool),
-    `scorer(real, fake)` and `fewest_clips(real, fake)` give the floor and the extrapolation
-    (`moviola.metrics.functional.infinity.Countable`).
-    """
-
-    extractor: str
-    output: str
-
-    def score(self, real: np.ndarray, fake: np.ndarray) -> float:
-        """Return the distance of `fake` (M, rows, d) from `real` (N, rows, d), float."""
-        ...
-
-    def resample(
-        self, real: np.ndarray, fake: np.ndarray, draws: int, generator: np.random.Generator
-    ) -> np.ndarray:
-        """Return the scores of `draws` bootstrap resamplings of the clips, float64 (draws,)."""
-        ...
-
-
 @dataclass(frozen=True)
 class MetricSpec:
     """What the catalog says of one metric.
@@ -119,14 +91,18 @@ class MetricSpec:
     Attributes:
         key: its name: "fvd".
         title: a line for tables and reports.
-        kind: "set" (a distribution against a distribution), "paired" (clip against clip) or "video" (each clip alone;
-            the value is the mean over FAKE, and that over REAL stands beside it).
+        kind: key in `moviola.metrics.kinds.KINDS`: "set" (a distribution against a distribution), "paired" (clip
+            against clip) or "video" (each clip alone; the value is the mean over FAKE, that over REAL beside it).
         better: which way is better; "neither" for figures that only describe.
+        factory: "module:function"; called with the `Protocol`, the device and the `MetricOptions`, it returns the
+            extractor, the name of the output that is read, and for the kind "set" the measure.
         unit: of the value, "" for none.
-        factory: "module:function"; called with the `Protocol`, the device and the metric options, it returns
-            (list of extractors, measure); for kinds "paired" and "video" the measure is the output's name.
         needs: what has to be there beyond the core, in a few words; "" for nothing.
         source: paper.
+        captions: whether clips are compared with their captions.
+        candidates: whether `MetricOptions.candidates` are chosen from.
+        published_clips: clips on each side of published figures, None where there are none to compare with.
+        moves: whether it measures how much moves, so that far less in FAKE than in REAL is warned of.
     """
 
     key: str
@@ -137,3 +113,12 @@ class MetricSpec:
     unit: str = ""
     needs: str = ""
     source: str = ""
+    captions: bool = False
+    candidates: bool = False
+    published_clips: int | None = None
+    moves: bool = False
+
+    def record(self) -> dict[str, str]:
+        """Return what `moviola evaluate --list --json` prints of it."""
+        names = ("key", "title", "kind", "better", "factory", "unit", "needs", "source")
+        return {name: getattr(self, name) for name in names}

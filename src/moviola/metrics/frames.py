@@ -13,14 +13,13 @@ import numpy as np
 from moviola.core.devices import pick_device
 from moviola.core.errors import WeightsError
 from moviola.metrics.base import Sample
-from moviola.metrics.sharing import PerVideo, full_precision, load_shared
-from moviola.metrics.video_distance import FrechetMeasure, InceptionMeasure
+from moviola.metrics.cache import PerVideo, full_precision, load_shared
+from moviola.metrics.measures import FrechetMeasure, InceptionMeasure
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from moviola.core.video import Video
-    from moviola.metrics.base import Extractor
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
 
@@ -163,8 +162,8 @@ def _inception(options: MetricOptions, device: str, metric: str) -> ImageNetwork
 
 def make_frame_fd(
     protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], FrechetMeasure]:
-    """Return extractor and measure of frame-fd: the Fréchet distance of all frames' features.
+) -> tuple[FrameExtractor, str, FrechetMeasure]:
+    """Return extractor, output and measure of frame-fd: the Fréchet distance of all frames' features.
 
     As Heusel et al. 2017 define FID, but for the network, which the score names. Frames of one clip are alike, so
     the number of independent pictures is nearer to that of clips than to that of frames.
@@ -173,13 +172,13 @@ def make_frame_fd(
         WeightsError: the network's weights are not here.
     """
     network = load_image_network(options, device, "frame-fd")
-    return [FrameExtractor(network)], FrechetMeasure(EXTRACTOR, "pooled", protocol.ddof)
+    return FrameExtractor(network), "pooled", FrechetMeasure(protocol.ddof)
 
 
 def make_frame_is(
     protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], InceptionMeasure]:
-    """Return extractor and measure of frame-is: how sure and how various the classes of FAKE's frames are.
+) -> tuple[FrameExtractor, str, InceptionMeasure]:
+    """Return extractor, output and measure of frame-is: how sure and how various the classes of FAKE's frames are.
 
     As Salimans et al. 2016 define the Inception Score, but for the network, which the score names. REAL is not used.
 
@@ -187,4 +186,4 @@ def make_frame_is(
         WeightsError: the network's weights are not here.
     """
     network = load_image_network(options, device, "frame-is")
-    return [FrameExtractor(network)], InceptionMeasure(EXTRACTOR, "probabilities")
+    return FrameExtractor(network), "probabilities", InceptionMeasure()

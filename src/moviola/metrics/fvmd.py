@@ -13,15 +13,14 @@ import numpy as np
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 from moviola.metrics.base import Sample
-from moviola.metrics.distances import FrechetVideoDistance
 from moviola.metrics.functional.motion_histogram import CELL_FRAMES, motion_features
+from moviola.metrics.kinds import SetMetric
+from moviola.metrics.measures import FrechetMeasure
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
-    from moviola.metrics.base import Extractor
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
-    from moviola.metrics.video_distance import FrechetMeasure
     from moviola.nn.flow import LucasKanadeConfig
 
 SIZE, SIDE, MARGIN, SPAN = 256, 20, 8, 16
@@ -90,7 +89,7 @@ def _flow_config() -> LucasKanadeConfig:
     return LucasKanadeConfig(finest=1)
 
 
-class MotionDistance(FrechetVideoDistance):
+class MotionDistance(SetMetric):
     """The FVMD-style distance, fed with videos: `update(videos, real=...)`.
 
     Args:
@@ -99,13 +98,12 @@ class MotionDistance(FrechetVideoDistance):
     """
 
     def __init__(self, ddof: int = 1, device: str = "cpu") -> None:
-        super().__init__(MotionExtractor(device), "histograms", ddof, device)
+        extractor, measure = MotionExtractor(device), FrechetMeasure(ddof)
+        super().__init__("fvmd-lk", extractor=extractor, output="histograms", measure=measure)
 
 
 def make_fvmd(
     protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], FrechetMeasure]:
-    """Return extractor and measure of the FVMD-style distance."""
-    from moviola.metrics.video_distance import FrechetMeasure
-
-    return [MotionExtractor(str(pick_device(device)))], FrechetMeasure("fvmd-lk", "histograms", protocol.ddof)
+) -> tuple[MotionExtractor, str, FrechetMeasure]:
+    """Return extractor, output and measure of the FVMD-style distance."""
+    return MotionExtractor(str(pick_device(device))), "histograms", FrechetMeasure(protocol.ddof)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from moviola.core.errors import ConfigError
 from moviola.metrics.base import Sample
-from moviola.metrics.sharing import full_precision
+from moviola.metrics.cache import full_precision
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moviola.core.errors import ConfigError, WeightsError
 from moviola.core.weights import sha256
 from moviola.metrics.base import Sample
-from moviola.metrics.sharing import full_precision
+from moviola.metrics.cache import full_precision
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,10 +9,9 @@ import numpy as np
 
 from moviola.core.devices import pick_device
 from moviola.metrics.base import Sample
-from moviola.metrics.sharing import check_one_shape, full_precision
+from moviola.metrics.cache import check_one_shape, full_precision
 
 if TYPE_CHECKING:
-    from moviola.metrics.base import PairExtractor
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
     from moviola.nn.pretrained.lpips import LPIPS
@@ -60,7 +59,7 @@ class LpipsExtractor:
         return {self.name: np.asarray(total / len(a), np.float32)}
 
 
-def make_lpips(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[PairExtractor], str]:
+def make_lpips(protocol: Protocol, device: str, options: MetricOptions) -> tuple[LpipsExtractor, str]:
     """Return extractor and output of LPIPS.
 
     Raises:
@@ -71,4 +70,4 @@ def make_lpips(protocol: Protocol, device: str, options: MetricOptions) -> tuple
 
     device = str(pick_device(device))
     network, identity = load_lpips(options.lpips_net, options.lpips_backbone, device=device)
-    return [LpipsExtractor(network, identity, device)], "lpips"
+    return LpipsExtractor(network, identity, device), "lpips"

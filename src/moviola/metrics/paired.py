@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moviola.core.errors import InputError
 from moviola.metrics.base import Sample
-from moviola.metrics.means import ClipMean
-from moviola.metrics.sharing import check_one_shape
+from moviola.metrics.cache import check_one_shape
+from moviola.metrics.functional import paired as functional
+from moviola.metrics.kinds import PairMetric
 
 if TYPE_CHECKING:
-    from moviola.metrics.base import PairExtractor
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
 
-Compare = Callable[[np.ndarray, np.ndarray], float]
+Compare = Callable[[np.ndarray, np.ndarray], np.ndarray | float]
 
 
 class FrameComparison:
@@ -25,7 +26,7 @@ class FrameComparison:
 
     Args:
         name: of the figure.
-        compare: frames uint8 (T, H, W, 3) of both clips to the figure.
+        compare: frames uint8 (T, H, W, 3) of both clips to the figure, or to one a frame, whose mean it is then.
         settings: what it is, in words; part of the cache key.
     """
 
@@ -49,98 +50,57 @@ class FrameComparison:
             value = self.compare(real.video.frames, fake.video.frames)
         except InputError as error:
             raise InputError(f"{fake.name}: {error}") from None
-        return {self.name: np.asarray(value, np.float32)}
+        return {self.name: np.asarray(np.mean(value), np.float32)}
 
 
-def _mse(first: np.ndarray, second: np.ndarray) -> float:
-    from moviola.metrics.functional.paired import mse
-
-    return float(mse(first, second).mean())
-
-
-def _psnr(first: np.ndarray, second: np.ndarray) -> float:
-    from moviola.metrics.functional.paired import clip_psnr
-
-    return clip_psnr(first, second)
+_MEASURED = {
+    "mse": (functional.mse, "values 0 to 255"),
+    "psnr": (functional.clip_psnr, "peak 255; of the clip's mean squared error; at most 100 dB"),
+    "ssim": (functional.ssim, "gaussian 1.5 px in 11x11, mean over RGB and frames"),
+    "ms-ssim": (functional.ms_ssim, "five scales, gaussian 1.5 px in 11x11, mean over RGB and frames"),
+}
 
 
-def _ssim(first: np.ndarray, second: np.ndarray) -> float:
-    from moviola.metrics.functional.paired import ssim
+def make_comparison(
+    key: str, protocol: Protocol | None = None, device: str = "cpu", options: MetricOptions | None = None
+) -> tuple[FrameComparison, str]:
+    """Return extractor and output of one of `mse`, `psnr`, `ssim` and `ms-ssim`.
 
-    return float(ssim(first, second).mean())
-
-
-def _ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
-    from moviola.metrics.functional.paired import ms_ssim
-
-    return float(ms_ssim(first, second).mean())
-
-
-def mse_extractor() -> FrameComparison:
-    """Return the mean squared error of a clip's values, 0 to 255^2."""
-    return FrameComparison("mse", _mse, "values 0 to 255")
+    MSE is that of a clip's values, 0 to 255^2; PSNR is of that, dB, and equal clips have 100, the most there is; SSIM
+    and MS-SSIM are averaged over frames, whose sides are at least 11 px, and more than 160.
+    """
+    return FrameComparison(key, *_MEASURED[key]), key
 
 
-def psnr_extractor() -> FrameComparison:
-    """Return the PSNR of a clip's mean squared error, dB; equal clips have 100, the most there is."""
-    return FrameComparison("psnr", _psnr, "peak 255; of the clip's mean squared error; at most 100 dB")
+make_mse = partial(make_comparison, "mse")
+make_psnr = partial(make_comparison, "psnr")
+make_ssim = partial(make_comparison, "ssim")
+make_ms_ssim = partial(make_comparison, "ms-ssim")
 
 
-def ssim_extractor() -> FrameComparison:
-    """Return SSIM averaged over frames; 11 px is the smallest side."""
-    return FrameComparison("ssim", _ssim, "gaussian 1.5 px in 11x11, mean over RGB and frames")
-
-
-def ms_ssim_extractor() -> FrameComparison:
-    """Return MS-SSIM averaged over frames; sides have to exceed 160 px."""
-    return FrameComparison(
-        "ms-ssim", _ms_ssim, "five scales, gaussian 1.5 px in 11x11, mean over RGB and frames"
-    )
-
-
-class MSE(ClipMean):
+class MSE(PairMetric):
     """Mean squared error of pixel values 0 to 255; `update(real, fake)`, lower is better."""
 
     def __init__(self) -> None:
-        super().__init__(mse_extractor(), "mse")
+        super().__init__("mse")
 
 
-class PSNR(ClipMean):
+class PSNR(PairMetric):
     """Peak signal-to-noise ratio, dB, averaged over clips; `update(real, fake)`; equal clips count as 100 dB."""
 
     def __init__(self) -> None:
-        super().__init__(psnr_extractor(), "psnr")
+        super().__init__("psnr")
 
 
-class SSIM(ClipMean):
+class SSIM(PairMetric):
     """Structural similarity, averaged over frames and clips; `update(real, fake)`, 1 is best."""
 
     def __init__(self) -> None:
-        super().__init__(ssim_extractor(), "ssim")
+        super().__init__("ssim")
 
 
-class MSSSIM(ClipMean):
+class MSSSIM(PairMetric):
     """Multi-scale structural similarity, averaged over frames and clips; `update(real, fake)`, 1 is best."""
 
     def __init__(self) -> None:
-        super().__init__(ms_ssim_extractor(), "ms-ssim")
-
-
-def make_mse(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[PairExtractor], str]:
-    """Return extractor and output of MSE."""
-    return [mse_extractor()], "mse"
-
-
-def make_psnr(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[PairExtractor], str]:
-    """Return extractor and output of PSNR."""
-    return [psnr_extractor()], "psnr"
-
-
-def make_ssim(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[PairExtractor], str]:
-    """Return extractor and output of SSIM."""
-    return [ssim_extractor()], "ssim"
-
-
-def make_ms_ssim(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[PairExtractor], str]:
-    """Return extractor and output of MS-SSIM."""
-    return [ms_ssim_extractor()], "ms-ssim"
+        super().__init__("ms-ssim")

@@ -22,36 +22,18 @@ from moviola.data.clips import Policy, frame_step, span
 
 Short = Literal["error", "loop", "hold", "skip"]
 Order = Literal["sorted", "random"]
-
-
-class Side(Config):
-    """What a protocol says of one of the two sets; see `Protocol` for the meaning of each field."""
-
-    frames: int
-    stride: int
-    fps: float | None
-    policy: Policy
-    clips_per_video: int
-    min_frames: int
-    short: Short
-    order: Order
-    limit: int | None
-    resize: int | None
-    crop: Literal["none", "center"]
-    resize_kernel: Kernel
-    resize_antialias: bool
-    rounding: Literal["nearest", "down"]
-    jpeg: int | None
-    seed: int
-
-    def key(self) -> str:
-        """Return a sha256 (hex) over what is done to frames once they are chosen: a part of the feature cache's key.
-
-        What only decides which videos and frames are chosen is left out: the key holds those themselves.
-        """
-        choosing = {"clips_per_video", "min_frames", "short", "order", "limit", "seed"}
-        fields = self.model_dump(mode="json", exclude=choosing)
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+_DONE = (
+    "frames",
+    "stride",
+    "fps",
+    "policy",
+    "resize",
+    "crop",
+    "resize_kernel",
+    "resize_antialias",
+    "rounding",
+)
+"""Fields of a side that its clips depend on, beside `jpeg`, once their frames are chosen."""
 
 
 class Protocol(Config):
@@ -132,27 +114,43 @@ class Protocol(Config):
             return changed
         return changed.model_copy(update={"name": f"{self.name} (changed)"})
 
-    def side(self, which: Literal["real", "fake"]) -> Side:
-        """Return what holds for REAL or for FAKE, with nothing left to look up in the other one."""
-        fake = which == "fake"
-        return Side(
-            frames=self.frames,
-            stride=self.stride,
-            fps=self.fps,
-            policy=(self.policy_fake or self.policy) if fake else self.policy,
-            clips_per_video=self.clips_per_video,
-            min_frames=self.min_frames or 1,
-            short=(self.short_fake or self.short) if fake else self.short,
-            order=self.order,
-            limit=self.max_fake if fake else self.max_real,
-            resize=self.resize,
-            crop=self.crop,
-            resize_kernel=self.resize_kernel,
-            resize_antialias=self.resize_antialias,
-            rounding=self.rounding,
-            jpeg=self.jpeg_fake if fake else self.jpeg_real,
-            seed=self.seed,
+    def side(self, which: Literal["real", "fake"]) -> Self:
+        """Return the protocol of REAL or of FAKE: what differs between them is the same in all of its fields.
+
+        Its `limit` and `jpeg` are those of that set.
+        """
+        is_fake = which == "fake"
+        limit = self.max_fake if is_fake else self.max_real
+        jpeg = self.jpeg_fake if is_fake else self.jpeg_real
+        return self.model_copy(
+            update={
+                "policy": (self.policy_fake or self.policy) if is_fake else self.policy,
+                "policy_fake": None,
+                "short": (self.short_fake or self.short) if is_fake else self.short,
+                "short_fake": None,
+                "min_frames": self.min_frames or 1,
+                **dict.fromkeys(("max_real", "max_fake"), limit),
+                **dict.fromkeys(("jpeg_real", "jpeg_fake"), jpeg),
+            }
         )
+
+    @property
+    def limit(self) -> int | None:
+        """Videos taken at most from the set that `side` made this for, times `clips_per_video`; None: all."""
+        return self.max_real
+
+    @property
+    def jpeg(self) -> int | None:
+        """JPEG quality of the frames of the set that `side` made this for; None: they are as they are."""
+        return self.jpeg_real
+
+    def clip_key(self) -> str:
+        """Return a sha256 (hex) over what is done to the frames of one side once they are chosen.
+
+        It is a part of the feature cache's key. What only decides which videos and frames are chosen is left out: the
+        key holds those themselves.
+        """
+        return _digest({**self.model_dump(mode="json", include=set(_DONE)), "jpeg": self.jpeg})
 
     def reach(self, fps: Any = None) -> int:
         """Return how many frames of a video of `fps` (Hz) a clip reaches over; at least `min_frames`."""
@@ -163,8 +161,7 @@ class Protocol(Config):
 
     def key(self) -> str:
         """Return a sha256 (hex) over every field but the names."""
-        fields = self.model_dump(mode="json", exclude={"name", "split"})
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+        return _digest(self.model_dump(mode="json", exclude={"name", "split"}))
 
     def record(
         self,
@@ -197,6 +194,10 @@ class Protocol(Config):
             if field not in shown_fields and value != getattr(plain, field):
                 parts.append(f"{field} {value}")
         return f"{self.name}: {', '.join(parts)}"
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:

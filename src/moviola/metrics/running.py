@@ -1,4 +1,7 @@
-"""What the `update / compute / reset` classes keep between updates, and what they refuse."""
+"""What is kept of a set of features that comes piece by piece, and what is refused.
+
+Each state has `add(clips)`, `join(other)`, `clips` (how many it has seen), `shapes`, `state()` and `from_state`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from moviola.core.errors import InputError
 from moviola.metrics.functional.frechet import Gaussian
+from moviola.metrics.functional.inception import inception_sums
 from moviola.metrics.functional.moments import Moments, as_clips, refuse_not_finite
 
 SETS = ("real", "fake")
@@ -22,6 +26,8 @@ class RunningGaussian:
 
     Rows are exact where a covariance would be singular; neither is ever larger than d x d.
     """
+
+    keys = ("clips",)
 
     def __init__(self) -> None:
         self.clips = 0
@@ -88,6 +94,95 @@ class RunningGaussian:
             side.parts = [np.array(state["rows"], dtype=np.float64)]
         elif "mean" in state:
             side.moments = Moments.from_dict(state)
+        return side
+
+
+class RunningRows:
+    """What a kernel distance keeps of one set: all its features."""
+
+    keys = ("clips",)
+
+    def __init__(self) -> None:
+        self.parts: list[np.ndarray] = []
+
+    def add(self, clips: np.ndarray) -> None:
+        """Add (n, rows, d)."""
+        self.parts.append(clips.copy())
+
+    @property
+    def clips(self) -> int:
+        """How many there are."""
+        return sum(map(len, self.parts))
+
+    @property
+    def rows(self) -> np.ndarray:
+        """All of them, (n, rows, d); (0,) before the first."""
+        return np.concatenate(self.parts) if self.parts else np.zeros(0)
+
+    def join(self, other: RunningRows) -> None:
+        """Add what another has seen."""
+        self.parts = [*self.parts, *other.parts]
+
+    @property
+    def shapes(self) -> set[tuple[int, ...]]:
+        """(rows, d), or nothing before the first clip."""
+        return {part.shape[1:] for part in self.parts[:1]}
+
+    def state(self) -> State:
+        """Plain arrays."""
+        return {"clips": self.rows}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> Self:
+        """Read what `state` returned."""
+        side = cls()
+        if len(state["clips"]):
+            side.add(np.array(state["clips"]))
+        return side
+
+
+class RunningClasses:
+    """What an inception score keeps of one set: two sums over the class probabilities of all rows."""
+
+    keys = ("marginal", "sums")
+
+    def __init__(self) -> None:
+        self.marginal = np.zeros(0)
+        self.negentropy, self.rows, self.clips = 0.0, 0, 0
+
+    def add(self, clips: np.ndarray) -> None:
+        """Add class probabilities (n, rows, classes); raises InputError for rows that are none."""
+        marginal, negentropy = inception_sums(clips, np.ones((1, len(clips))))
+        self._add(marginal[0], float(negentropy[0]), clips.shape[0] * clips.shape[1], len(clips))
+
+    def join(self, other: RunningClasses) -> None:
+        """Add what another has seen."""
+        if other.clips:
+            self._add(other.marginal, other.negentropy, other.rows, other.clips)
+
+    def _add(self, marginal: np.ndarray, negentropy: float, rows: int, clips: int) -> None:
+        self.marginal = self.marginal + marginal if self.clips else marginal
+        self.negentropy += negentropy
+        self.rows += rows
+        self.clips += clips
+
+    @property
+    def shapes(self) -> set[tuple[int, ...]]:
+        """(classes,), or nothing before the first clip."""
+        return {self.marginal.shape} if self.clips else set()
+
+    def state(self) -> State:
+        """Plain arrays."""
+        sums = np.array([self.negentropy, self.rows, self.clips], dtype=np.float64)
+        return {"marginal": self.marginal.copy(), "sums": sums}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> Self:
+        """Read what `state` returned."""
+        side = cls()
+        side.marginal = np.array(state["marginal"], dtype=np.float64)
+        negentropy, rows, clips = state["sums"]
+        side.negentropy, side.rows, side.clips = float(negentropy), int(rows), int(clips)
         return side
 
 

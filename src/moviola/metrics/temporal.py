@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError
 from moviola.metrics.base import Sample
-from moviola.metrics.means import ClipMean
-from moviola.metrics.sharing import full_precision, load_shared
+from moviola.metrics.cache import full_precision, load_shared
+from moviola.metrics.kinds import ClipMetric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from moviola.core.video import Video
-    from moviola.metrics.base import Extractor
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
     from moviola.nn.flow_methods import NamedFlow
@@ -123,57 +123,48 @@ class FlickerExtractor:
         return {self.name: np.asarray(flicker(sample.video.frames), np.float32)}
 
 
-class _Temporal(ClipMean):
-    output_name = ""
+class _FlowMetric(ClipMetric):
+    name: ClassVar[str]
 
     def __init__(self, flow: str = "lk", raft: Path | None = None, device: str = "cpu") -> None:
-        super().__init__(FlowExtractor(flow, raft, device), self.output_name)
+        super().__init__(self.name, extractor=FlowExtractor(flow, raft, device), output=self.name)
 
 
-class PixelMSE(_Temporal):
+class PixelMSE(_FlowMetric):
     """Squared error between frames aligned by flow, 0 to 255^2; `update(video)`; arguments as `FlowExtractor`."""
 
-    output_name = "pixel-mse"
+    name = "pixel-mse"
 
 
-class WarpError(_Temporal):
+class WarpError(_FlowMetric):
     """The same where nothing is hidden, values 0 to 1; `update(video)`; arguments as `FlowExtractor`."""
 
-    output_name = "warp-error"
+    name = "warp-error"
 
 
-class Flicker(ClipMean):
+class Motion(_FlowMetric):
+    """Mean length of the flow, percent of the height per frame; `update(video)`; arguments as `FlowExtractor`."""
+
+    name = "motion"
+
+
+class Flicker(ClipMetric):
     """How much pixels swing back and forth, levels of 0 to 255; `update(video)`."""
 
     def __init__(self) -> None:
-        super().__init__(FlickerExtractor(), "flicker")
+        super().__init__("flicker")
 
 
-class Motion(_Temporal):
-    """Mean length of the flow, percent of the height per frame; `update(video)`; arguments as `FlowExtractor`."""
-
-    output_name = "motion"
-
-
-def _extractors(device: str, options: MetricOptions) -> list[Extractor]:
-    return [FlowExtractor(options.flow, options.raft, str(pick_device(device)))]
+def _flow(output: str, protocol: Protocol, device: str, options: MetricOptions) -> tuple[FlowExtractor, str]:
+    """Return extractor and output of a figure that needs flow; raises as `FlowExtractor`."""
+    return FlowExtractor(options.flow, options.raft, str(pick_device(device))), output
 
 
-def make_pixel_mse(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
-    """Return extractor and output of pixel-mse; raises as `FlowExtractor`."""
-    return _extractors(device, options), "pixel-mse"
+make_pixel_mse = partial(_flow, "pixel-mse")
+make_warp_error = partial(_flow, "warp-error")
+make_motion = partial(_flow, "motion")
 
 
-def make_warp_error(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
-    """Return extractor and output of warp-error; raises as `FlowExtractor`."""
-    return _extractors(device, options), "warp-error"
-
-
-def make_flicker(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
+def make_flicker(protocol: Protocol, device: str, options: MetricOptions) -> tuple[FlickerExtractor, str]:
     """Return extractor and output of flicker."""
-    return [FlickerExtractor()], "flicker"
-
-
-def make_motion(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
-    """Return extractor and output of motion; raises as `FlowExtractor`."""
-    return _extractors(device, options), "motion"
+    return FlickerExtractor(), "flicker"

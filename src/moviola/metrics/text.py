@@ -11,14 +11,13 @@ from moviola.core.devices import pick_device
 from moviola.core.errors import InputError
 from moviola.core.names import name_bytes
 from moviola.metrics.base import Sample
+from moviola.metrics.cache import PerVideo, full_precision, load_shared
 from moviola.metrics.functional.alignment import clip_score, conse, frame_accuracy, temporal_consistency
-from moviola.metrics.sharing import PerVideo, full_precision, load_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from moviola.core.video import Video
-    from moviola.metrics.base import Extractor
     from moviola.metrics.frames import ImageNetwork
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
@@ -232,12 +231,16 @@ def load_embedder(options: MetricOptions, device: str, metric: str) -> ClipEmbed
     )
 
 
-def make_clip_score(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
+def make_clip_score(
+    protocol: Protocol, device: str, options: MetricOptions
+) -> tuple[ClipScoreExtractor, str]:
     """Return extractor and output of clip-score; raises as `load_embedder`."""
-    return [ClipScoreExtractor(load_embedder(options, device, "clip-score"))], "clip-score"
+    return ClipScoreExtractor(load_embedder(options, device, "clip-score")), "clip-score"
 
 
-def make_fram_acc(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
+def make_fram_acc(
+    protocol: Protocol, device: str, options: MetricOptions
+) -> tuple[FrameAccuracyExtractor, str]:
     """Return extractor and output of fram-acc; raises as `load_embedder`, and InputError without candidate texts."""
     if not options.candidates:
         raise InputError(
@@ -245,15 +248,17 @@ def make_fram_acc(protocol: Protocol, device: str, options: MetricOptions) -> tu
             "or give the texts with --candidate"
         )
     embedder = load_embedder(options, device, "fram-acc")
-    return [FrameAccuracyExtractor(embedder, options.candidates)], "fram-acc"
+    return FrameAccuracyExtractor(embedder, options.candidates), "fram-acc"
 
 
-def make_tmp_con(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
+def make_tmp_con(
+    protocol: Protocol, device: str, options: MetricOptions
+) -> tuple[TemporalConsistencyExtractor, str]:
     """Return extractor and output of tmp-con; raises as `load_embedder`."""
-    return [TemporalConsistencyExtractor(load_embedder(options, device, "tmp-con"))], "tmp-con"
+    return TemporalConsistencyExtractor(load_embedder(options, device, "tmp-con")), "tmp-con"
 
 
-def make_conse(protocol: Protocol, device: str, options: MetricOptions) -> tuple[list[Extractor], str]:
+def make_conse(protocol: Protocol, device: str, options: MetricOptions) -> tuple[ConSEExtractor, str]:
     """Return extractor and output of ConSE, on efficientnet-lite0 and all-MiniLM-L6-v2.
 
     Raises:
@@ -267,4 +272,4 @@ def make_conse(protocol: Protocol, device: str, options: MetricOptions) -> tuple
     device = str(pick_device(device))
     images = load_efficientnet(device, "conse")
     encoder = load_sentence_encoder(find_weights(NAME, "conse").parent, device, "conse")
-    return [ConSEExtractor(images, encoder, class_names(), weights_sha256(NAME))], "conse"
+    return ConSEExtractor(images, encoder, class_names(), weights_sha256(NAME)), "conse"

@@ -10,12 +10,11 @@ import numpy as np
 from moviola.core.devices import pick_device
 from moviola.core.errors import WeightsError
 from moviola.metrics.base import Sample
-from moviola.metrics.sharing import full_precision
-from moviola.metrics.video_distance import FrechetMeasure
+from moviola.metrics.cache import full_precision
+from moviola.metrics.measures import FrechetMeasure
 
 if TYPE_CHECKING:
     from moviola.core.video import Video
-    from moviola.metrics.base import Extractor
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
     from moviola.nn.pretrained.videomae import VideoMAE
@@ -93,8 +92,8 @@ class VideoTransformerExtractor:
 
 def make_cd_fvd(
     protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], FrechetMeasure]:
-    """Return extractor and measure of CD-FVD: the Fréchet distance of VideoMAE features (Ge et al. 2024).
+) -> tuple[VideoTransformerExtractor, str, FrechetMeasure]:
+    """Return extractor, output and measure of CD-FVD: the Fréchet distance of VideoMAE features (Ge et al. 2024).
 
     The published figures are made with a giant VideoMAE v2, fine-tuned on Something-Something v2, whose code does not
     normalise its pixels: a folder of that network says `"do_normalize": false` in its preprocessor_config.json.
@@ -112,13 +111,13 @@ def make_cd_fvd(
     extractor = VideoTransformerExtractor(
         network, "videomae", "cd-fvd", f"VideoMAE {folder.name}", device=device
     )
-    return [extractor], FrechetMeasure("videomae", "features", protocol.ddof)
+    return extractor, "features", FrechetMeasure(protocol.ddof)
 
 
 def make_jepa_fd(
     protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], FrechetMeasure]:
-    """Return extractor and measure of the Fréchet distance of V-JEPA 2 features.
+) -> tuple[VideoTransformerExtractor, str, FrechetMeasure]:
+    """Return extractor, output and measure of the Fréchet distance of V-JEPA 2 features.
 
     Luo et al. 2024, "Beyond FVD", show that V-JEPA's features need fewer clips than I3D's; their own figure (JEDi)
     is a kernel distance on the first V-JEPA and another number.
@@ -135,7 +134,7 @@ def make_jepa_fd(
     extractor = VideoTransformerExtractor(
         network, "vjepa", "jepa-fd", f"V-JEPA 2 {folder.name}", antialias=True, device=device
     )
-    return [extractor], FrechetMeasure("vjepa", "features", protocol.ddof)
+    return extractor, "features", FrechetMeasure(protocol.ddof)
 
 
 def _require_folder(folder: Path | None, metric: str, what: str, option: str) -> Path:

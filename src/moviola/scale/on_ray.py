@@ -12,7 +12,7 @@ from typing import Any
 
 from moviola.core.errors import ConfigError, InputError
 from moviola.core.optional import require
-from moviola.metrics.catalog import Metric
+from moviola.metrics.kinds import Metric
 from moviola.metrics.protocol import Protocol
 from moviola.metrics.results import Report
 from moviola.pipelines.evaluate.features import Block, Job, Unit

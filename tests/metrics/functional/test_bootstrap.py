@@ -10,7 +10,7 @@ from moviola.metrics.functional.bootstrap import bootstrap_counts, compress, fre
 from moviola.metrics.functional.frechet import frechet_from_features
 from moviola.metrics.functional.kernel import kernel_distance_exact
 from moviola.metrics.functional.moments import as_clips
-from moviola.metrics.video_distance import FrechetMeasure, InceptionMeasure, KernelMeasure
+from moviola.metrics.measures import FrechetMeasure, InceptionMeasure, KernelMeasure
 
 
 def gaussians(n, d, rng, shift=1.0, fall=0.7):
@@ -86,7 +86,7 @@ def test_coverage_of_the_frechet_distance(n, d):
     """The 95 % interval holds what other clips give on average at the same number: in 85 to 100 % of 60 cases."""
     rng = np.random.default_rng(n + d)
     typical = np.mean([frechet_from_features(*gaussians(n, d, rng)) for _ in range(400)])
-    covered = coverage(FrechetMeasure("", ""), lambda: gaussians(n, d, rng), 60, 60, typical, rng)
+    covered = coverage(FrechetMeasure(), lambda: gaussians(n, d, rng), 60, 60, typical, rng)
     assert 0.85 <= covered <= 1
 
 
@@ -102,7 +102,7 @@ def test_coverage_of_the_kernel_distance():
     """The same of MMD^2, whose figure at any number is that at infinitely many."""
     rng = np.random.default_rng(4)
     typical = np.mean([kernel_distance_exact(*gaussians(50, 10, rng)) for _ in range(600)])
-    covered = coverage(KernelMeasure("", ""), lambda: gaussians(50, 10, rng), 60, 80, typical, rng)
+    covered = coverage(KernelMeasure(), lambda: gaussians(50, 10, rng), 60, 80, typical, rng)
     assert 0.85 <= covered <= 1
 
 
@@ -114,7 +114,7 @@ def test_coverage_of_the_inception_score():
     def make():
         return np.zeros((2, 1)), rng.dirichlet(alpha, size=60)
 
-    measure = InceptionMeasure("", "")
+    measure = InceptionMeasure()
     typical = np.mean([measure.score(*(as_clips(s) for s in make())) for _ in range(400)])
     assert 0.85 <= coverage(measure, make, 60, 100, typical, rng) <= 1
 
@@ -123,7 +123,7 @@ def test_the_kernel_draws_are_not_lifted():
     """Pairs of copies are left out, so the draws lie around the figure."""
     rng = np.random.default_rng(6)
     x, y = (as_clips(s) for s in gaussians(40, 10, rng))
-    measure = KernelMeasure("", "")
+    measure = KernelMeasure()
     draws = measure.resample(x, y, 600, rng)
     assert draws.mean() == pytest.approx(measure.score(x, y), abs=4 * draws.std() / np.sqrt(600))
 

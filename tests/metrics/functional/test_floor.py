@@ -9,9 +9,9 @@ from moviola.metrics.functional.floor import carry_over, real_floor
 from moviola.metrics.functional.frechet import frechet_from_features
 from moviola.metrics.functional.inception import inception_score
 from moviola.metrics.functional.kernel import kernel_distance_exact
-from moviola.metrics.video_distance import FrechetMeasure, InceptionMeasure, KernelMeasure
+from moviola.metrics.measures import FrechetMeasure, InceptionMeasure, KernelMeasure
 
-FRECHET = FrechetMeasure("", "")
+FRECHET = FrechetMeasure()
 
 
 def test_measured():
@@ -64,7 +64,7 @@ def test_the_kernel_distance_has_a_floor_around_zero():
     real = rng.normal(size=(80, 10))
     apart = kernel_distance_exact(real, real + 0.5)
     for n in (80, 30):
-        value, _ = real_floor(KernelMeasure("", ""), real, n, n, rng)
+        value, _ = real_floor(KernelMeasure(), real, n, n, rng)
         assert value is not None and abs(value) < 0.2 * apart
 
 
@@ -72,7 +72,7 @@ def test_the_inception_score_of_real_clips():
     """A score of generated clips alone is set beside that of as many real ones."""
     rng = np.random.default_rng(3)
     p = rng.dirichlet(np.ones(5), size=40)
-    measure = InceptionMeasure("", "")
+    measure = InceptionMeasure()
     assert real_floor(measure, p, 40, 60, rng) == (pytest.approx(inception_score(p)), "of N=40")
     value, how = real_floor(measure, p, 40, 25, rng)
     assert how == "measured" and value == pytest.approx(inception_score(p), rel=0.2)

@@ -7,7 +7,7 @@ import pytest
 
 from moviola.metrics.functional.infinity import extrapolate, subset_counts
 from moviola.metrics.functional.moments import as_clips
-from moviola.metrics.video_distance import FrechetMeasure, InceptionMeasure, KernelMeasure
+from moviola.metrics.measures import FrechetMeasure, InceptionMeasure, KernelMeasure
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (0.5, 1.4)], ids=["equal", "different"])
@@ -16,7 +16,7 @@ def test_nearer_the_truth(shift, scale):
     rng = np.random.default_rng(0)
     true = 30 * (shift**2 + (scale - 1) ** 2)
     plain, found = [], []
-    measure = FrechetMeasure("", "")
+    measure = FrechetMeasure()
     for _ in range(6):
         x, y = rng.normal(size=(120, 30)), scale * rng.normal(size=(120, 30)) + shift
         extrapolation = extrapolate(measure, x, y, rng)
@@ -33,7 +33,7 @@ def test_sets_of_different_numbers():
     """Both shrink in proportion."""
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(400, 12)), rng.normal(size=(60, 12))
-    extrapolation = extrapolate(FrechetMeasure("", ""), x, y, rng)
+    extrapolation = extrapolate(FrechetMeasure(), x, y, rng)
     assert extrapolation is not None
     assert extrapolation.sizes[0] == 30 and extrapolation.sizes[-1] == 60
     assert abs(extrapolation.value) < 0.4 * extrapolation.values[-1]
@@ -43,14 +43,14 @@ def test_sets_of_different_numbers():
 def test_none_with_too_few_clips(n, d):
     """No figure is better than a wrong one."""
     rng = np.random.default_rng(2)
-    assert extrapolate(FrechetMeasure("", ""), *rng.normal(size=(2, n, d)), rng) is None
+    assert extrapolate(FrechetMeasure(), *rng.normal(size=(2, n, d)), rng) is None
 
 
 def test_a_falling_spectrum_needs_fewer_clips():
     """400 features of which few are strong: 100 clips are enough."""
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(2, 100, 400)) * np.arange(1, 401) ** -1.0
-    extrapolation = extrapolate(FrechetMeasure("", ""), x, y, rng)
+    extrapolation = extrapolate(FrechetMeasure(), x, y, rng)
     assert extrapolation is not None and abs(extrapolation.value) < 0.5 * extrapolation.values[-1]
 
 
@@ -58,7 +58,7 @@ def test_an_unbiased_figure_stays():
     """The kernel distance is its own extrapolation."""
     rng = np.random.default_rng(4)
     x, y = (as_clips(s) for s in rng.normal(size=(2, 10, 5)))
-    measure = KernelMeasure("", "")
+    measure = KernelMeasure()
     extrapolation = extrapolate(measure, x, y, rng)
     assert extrapolation is not None
     assert (extrapolation.value, extrapolation.residual) == (measure.score(x, y), 0)
@@ -67,7 +67,7 @@ def test_an_unbiased_figure_stays():
 def test_the_inception_score():
     """The score of few clips is too low; the extrapolation looks at generated clips alone."""
     rng = np.random.default_rng(5)
-    measure = InceptionMeasure("", "")
+    measure = InceptionMeasure()
     alpha, nothing = np.full(8, 0.3), np.zeros((0, 1, 8))
     true = measure.score(nothing, as_clips(rng.dirichlet(alpha, size=200_000)))
     gains = []

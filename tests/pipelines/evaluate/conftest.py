@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from moviola.core.video import Video
-from moviola.metrics.catalog import Metric, find_metric
-from moviola.metrics.video_distance import FrechetMeasure, KernelMeasure
+from moviola.metrics.kinds import ClipMetric, Metric, PairMetric, SetMetric
+from moviola.metrics.measures import KernelMeasure
 
 FRAMES = 20
 
@@ -97,10 +97,10 @@ def metrics(tiny) -> Callable[..., list[Metric]]:
 
     def make(*keys: str) -> list[Metric]:
         known = {
-            "fvd": Metric(find_metric("fvd"), (tiny,), FrechetMeasure("tiny", "features")),
-            "kvd": Metric(find_metric("kvd"), (tiny,), KernelMeasure("tiny", "features")),
-            "motion": Metric(find_metric("motion"), (tiny,), "moved"),
-            "mse": Metric(find_metric("mse"), (pair,), "error"),
+            "fvd": SetMetric("fvd", extractor=tiny, output="features"),
+            "kvd": SetMetric("kvd", extractor=tiny, output="features", measure=KernelMeasure()),
+            "motion": ClipMetric("motion", extractor=tiny, output="moved"),
+            "mse": PairMetric("mse", extractor=pair, output="error"),
         }
         return [known[key] for key in keys or ("fvd", "kvd", "motion")]
 

@@ -14,10 +14,10 @@ from moviola.core.errors import InputError
 from moviola.core.video import Video
 from moviola.data import corrupt
 from moviola.metrics.protocol import Protocol, find_protocol
-from moviola.pipelines.evaluate.honesty import of_plans
 from moviola.pipelines.evaluate.inputs import Entry, VideoSet, check_apart, open_set, stem
 from moviola.pipelines.evaluate.pairs import pair_clips
 from moviola.pipelines.evaluate.samples import cut_clip, make_plan
+from moviola.pipelines.evaluate.warnings import of_plans
 
 
 def numbered(frames: int, height: int = 8, width: int = 8, fps: int = 10) -> Video:

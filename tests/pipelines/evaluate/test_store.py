@@ -442,9 +442,8 @@ def test_a_stopped_run_goes_on_and_is_never_taken_for_whole(sets, metrics, tiny)
 
 MORTAL = """
 import os, runpy, signal, sys
-from moviola.metrics.catalog import Metric, find_metric
+from moviola.metrics.kinds import SetMetric
 from moviola.metrics.protocol import Protocol
-from moviola.metrics.video_distance import FrechetMeasure
 from moviola.pipelines.evaluate import evaluate
 support, real, fake, last = sys.argv[1:]
 class Mortal(runpy.run_path(support)["Tiny"]):
@@ -452,7 +451,7 @@ class Mortal(runpy.run_path(support)["Tiny"]):
         if len(self.seen) == int(last):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(sample)
-metric = Metric(find_metric("fvd"), (Mortal(),), FrechetMeasure("tiny", "features"))
+metric = SetMetric("fvd", extractor=Mortal(), output="features")
 # go
 evaluate(real, fake, [metric], Protocol(frames=8))
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -29,8 +29,8 @@ class Countable(Protocol):
         fake_only: it never looks at the real clips.
     """
 
-    unbiased: bool
-    fake_only: bool
+    unbiased: ClassVar[bool]
+    fake_only: ClassVar[bool]
 
     def score(self, real: np.ndarray, fake: np.ndarray) -> float:
         """Return the figure of whole sets."""

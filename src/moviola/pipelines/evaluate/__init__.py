@@ -1,7 +1,7 @@
 """Judging generated video: from two sets of videos to a report.
 
 `inputs` opens what was given, `samples` plans and cuts clips, `features` and `store` make and keep what the metrics
-see, `reduce` makes the scores, `honesty` says what to know before believing them, `sanity` what they cannot see.
+see, from which they make the scores; `warnings` says what to know before believing them, `sanity` what they cannot see.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class ClipKeys:
             )
         self.where = [cut.entry.where for cut in plan.cuts]
         """How to tell a person which video each clip is of."""
-        side = plan.side.key()
+        side = plan.side.clip_key()
         self._frames = [
             _sha256(f"{self._contents[cut.entry.name]}\t{side}\t{cut.indices.tolist()}") for cut in plan.cuts
         ]

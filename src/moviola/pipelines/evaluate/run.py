@@ -15,11 +15,13 @@ from moviola.core.errors import ConfigError, InputError
 from moviola.core.paths import cache_dir
 from moviola.core.progress import Tick
 from moviola.metrics.base import MetricSpec
-from moviola.metrics.catalog import Metric, build, find_metric, renamed
+from moviola.metrics.catalog import renamed
+from moviola.metrics.kinds import Metric, build, kind_of, spec_of
 from moviola.metrics.options import MetricOptions
 from moviola.metrics.protocol import Protocol, find_protocol
 from moviola.metrics.results import Report, Score
-from moviola.pipelines.evaluate import honesty, sanity
+from moviola.metrics.scoring import Draws, Table
+from moviola.pipelines.evaluate import sanity, warnings
 from moviola.pipelines.evaluate.assemble import Features
 from moviola.pipelines.evaluate.features import (
     Column,
@@ -32,7 +34,6 @@ from moviola.pipelines.evaluate.features import (
 )
 from moviola.pipelines.evaluate.inputs import Given, check_apart, open_set
 from moviola.pipelines.evaluate.pairs import check_pairing, pair_clips
-from moviola.pipelines.evaluate.reduce import Draws, Table, make_table, score_classes, score_mean, score_set
 from moviola.pipelines.evaluate.samples import Plan, make_plan
 from moviola.pipelines.evaluate.store import write_errors
 
@@ -135,71 +136,78 @@ class _Run:
     ) -> dict[str, Any]:
         """Make the features and the scores; return the fields of a `Report`."""
         real = self.plans["real"]
-        columns = self._columns()
+        digests = {which: set_column(plan, FrameDigest()) for which, plan in self.plans.items()}
+        columns = {(m.key, which): self._column(m, which) for m in self.metrics for which in self._sets(m)}
+        real = self.plans["real"]
         rows = sanity.choose(real, how.seed) if sane else ()
         views = (
             sanity.views([m for m in self.metrics if self._on_real(m)], real, rows, how.seed) if sane else []
         )
-        unique = {column.identity: column for column in (*columns.values(), *(v.column for v in views))}
+        wanted = [*digests.values(), *columns.values(), *(view.column for view in views)]
+        unique = {column.identity: column for column in wanted}
         made = extract(
             self.plans, self.pairs, list(unique.values()), root,
             skip_bad=skip_bad, mapper=mapper, tick=tick, expect=expect,
         )  # fmt: skip
         features = dict(zip(unique, made, strict=True))
-        table = _Tables(self, {place: features[c.identity] for place, c in columns.items()})
-        digests = [table.features[which, "frames"] for which in ("real", "fake")]
-        scores, classes = self._scores(table, how)
-        tables = {m.key: t for m in self.metrics if self._on_real(m) and (t := table.of(m, "real"))}
+        tables = {
+            (metric.key, which): self._table(metric, which, features[columns[metric.key, which].identity])
+            for metric in self.metrics
+            for which in self._sets(metric)
+        }
+        frames = [features[digest.identity] for digest in digests.values()]
+        scores, classes = self._scores(tables, how)
         damaged = [(view, features[view.column.identity]) for view in views]
-        sane_table = sanity.table(self.metrics, damaged, tables, real, rows, how) if sane else {}
+        good = {key: table for (key, which), table in tables.items() if which == "real"}
         return {
             "scores": scores,
-            "protocol": self._record(digests),
-            "warnings": tuple(self._warnings(digests, classes)),
+            "protocol": self._record(frames),
+            "warnings": tuple(self._warnings(frames, classes)),
             "classes": classes,
-            "sanity": sane_table,
-            "skipped": tuple(self._skipped(digests)),
+            "sanity": sanity.table(self.metrics, damaged, good, real, rows, how) if sane else {},
+            "skipped": tuple(self._skipped(frames)),
         }
 
-    def _columns(self) -> dict[tuple[str, Any], Column]:
-        """What has to be made: (set, extractor) to column."""
-        found: dict[tuple[str, Any], Column] = {}
-        for which, plan in self.plans.items():
-            found[which, "frames"] = set_column(plan, FrameDigest())
-        for metric in self.metrics:
-            for extractor in metric.extractors:
-                if metric.spec.kind == "paired":
-                    found["pair", id(extractor)] = pair_column(self.plans, self.pairs, extractor)
-                    continue
-                found["fake", id(extractor)] = set_column(self.plans["fake"], extractor)
-                if self._on_real(metric):
-                    found["real", id(extractor)] = set_column(self.plans["real"], extractor)
-        return found
+    def _sets(self, metric: Metric) -> list[str]:
+        """What the extractor of a metric looks at: "real", "fake", "pair"."""
+        return [which for which in metric.sets if which != "real" or metric.key not in self.blind]
 
     def _on_real(self, metric: Metric) -> bool:
         return metric.key not in self.blind
 
-    def _scores(self, table: _Tables, how: Draws) -> tuple[dict[str, Score], dict[str, dict[str, float]]]:
+    def _column(self, metric: Metric, which: str) -> Column:
+        if which == "pair":
+            return pair_column(self.plans, self.pairs, metric.extractor)
+        return set_column(self.plans[which], metric.extractor)
+
+    def _table(self, metric: Metric, which: str, features: Features) -> Table:
+        """Return the output that a metric reads."""
+        plan = self.plans["fake" if which == "pair" else which]
+        order = [fake for _, fake in self.pairs] if which == "pair" else range(len(plan.cuts))
+        cuts = [plan.cuts[order[row]] for row in features.rows]
+        names, labels = tuple(cut.name for cut in cuts), tuple(cut.entry.label for cut in cuts)
+        if metric.output not in features.outputs:
+            raise InputError(f"{metric.key}: {metric.extractor.name} gives no output {metric.output!r}")
+        return Table(metric.values(features.outputs[metric.output]), names, labels)
+
+    def _scores(
+        self, tables: Mapping[tuple[str, str], Table], how: Draws
+    ) -> tuple[dict[str, Score], dict[str, dict[str, float]]]:
         """Return the scores, and label to metric key to figure."""
-        sizes = self._class_sizes()
         scores: dict[str, Score] = {}
-        classes: dict[str, dict[str, float]] = {label: {} for label in sizes}
+        classes: dict[str, dict[str, float]] = {label: {} for label in self._class_sizes()}
         for metric in self.metrics:
-            paired = metric.spec.kind == "paired"
-            fake = table.of(metric, "pair" if paired else "fake")
-            real = table.of(metric, "real") if not paired and self._on_real(metric) else None
-            if fake is None:
-                raise InputError(f"{metric.key}: no clip of FAKE gives a figure")
-            if metric.spec.kind == "set" and real is not None:
-                scores[metric.key] = score_set(metric, real, fake, how)
-            else:
-                scores[metric.key] = score_mean(metric, fake, real, how)
-            for label, figure in score_classes(metric, real, fake, sizes).items():
-                classes[label][metric.key] = figure
+            real, fake = tables.get((metric.key, "real")), tables[metric.key, metric.sets[0]]
+            scores[metric.key] = metric.score(real, fake, how)
+            for label in classes:
+                of_real = None if real is None else real.of_class(label)
+                figure = metric.figure(of_real, fake.of_class(label))
+                if figure is not None:
+                    classes[label][metric.key] = figure
         return scores, {label: row for label, row in classes.items() if row}
 
     def _record(self, digests: Sequence[Features]) -> dict[str, Any]:
-        networks = {one.name: one.identity() for metric in self.metrics for one in metric.extractors}
+        networks = {metric.extractor.name: metric.extractor.identity() for metric in self.metrics}
         sets = []
         for plan, features in zip(self.plans.values(), digests, strict=True):
             sets.append({**plan.record(), "clips": len(features.rows)})
@@ -208,46 +216,23 @@ class _Run:
     def _class_sizes(self) -> dict[str, tuple[int, int]]:
         """Label to number of real and of generated clips."""
         labels = {which: [cut.entry.label for cut in plan.cuts] for which, plan in self.plans.items()}
-        return honesty.count_classes(labels["real"], labels["fake"])
+        return warnings.count_classes(labels["real"], labels["fake"])
 
     def _warnings(self, digests: Sequence[Features], classes: Mapping[str, Any]) -> list[str]:
         names = {which: [cut.name for cut in plan.cuts] for which, plan in self.plans.items()}
-        found = [*self.warnings, *honesty.of_plans(self.plans["real"], self.plans["fake"])]
-        found += honesty.of_repeats(digests[0], digests[1], names)
+        texts = [*self.warnings, *warnings.of_plans(self.plans["real"], self.plans["fake"])]
+        texts += warnings.of_repeats(digests[0], digests[1], names)
         for plan, features in zip(self.plans.values(), digests, strict=True):
-            found += honesty.of_skipped(plan, features.failed)
-            found += honesty.of_concealed(plan, features)
-        if any(metric.spec.kind == "set" for metric in self.metrics):
-            sizes = self._class_sizes()
-            found += honesty.of_classes({label: sizes[label] for label in classes})
-        return found
+            texts += warnings.of_skipped(plan, features.failed)
+            texts += warnings.of_concealed(plan, features)
+        sizes = {label: size for label, size in self._class_sizes().items() if label in classes}
+        return texts + list(dict.fromkeys(t for metric in self.metrics for t in metric.class_warnings(sizes)))
 
     def _skipped(self, digests: Sequence[Features]) -> Iterator[tuple[str, str, str]]:
         yield from self.files
         for plan, features in zip(self.plans.values(), digests, strict=True):
             for name, reason in (*plan.skipped, *features.failed):
                 yield plan.which, name, reason
-
-
-@dataclass(frozen=True, eq=False)
-class _Tables:
-    """The features of a run, metric by metric; `features`: (set, extractor) to features."""
-
-    run: _Run
-    features: Mapping[tuple[str, Any], Features]
-
-    def of(self, metric: Metric, which: str) -> Table | None:
-        """Return the output that the metric reads, None where its extractor did not look at that set."""
-        output = metric.measure if isinstance(metric.measure, str) else metric.measure.output
-        plan = self.run.plans["fake" if which == "pair" else which]
-        order = [fake for _, fake in self.run.pairs] if which == "pair" else range(len(plan.cuts))
-        cuts = [plan.cuts[row] for row in order]
-        for extractor in metric.extractors:
-            found = self.features.get((which, id(extractor)))
-            if found is not None and output in found.outputs:
-                names, labels = [cut.name for cut in cuts], [cut.entry.label for cut in cuts]
-                return make_table(found, output, names, labels, metric.spec.kind == "set")
-        return None
 
 
 def _prepare(
@@ -262,10 +247,10 @@ def _prepare(
 ) -> _Run:
     """Plan everything; whatever is wrong with the input is found here, before anything slow begins."""
     check_pairing(pair)
-    specs = [metric.spec if isinstance(metric, Metric) else find_metric(metric) for metric in asked]
+    specs = [spec_of(metric) for metric in asked]
     sets = {"real": open_set(real, "REAL"), "fake": open_set(fake, "FAKE")}
-    warnings = [*check_apart(sets["real"], sets["fake"]), *renamed(asked)]
-    warnings += options.idle(spec.key for spec in specs)
+    texts = [*check_apart(sets["real"], sets["fake"]), *renamed(asked)]
+    texts += options.idle(spec.key for spec in specs)
     plans: dict[str, Plan] = {
         "real": make_plan(sets["real"], "real", protocol, skip_bad),
         "fake": make_plan(sets["fake"], "fake", protocol, skip_bad),
@@ -273,31 +258,30 @@ def _prepare(
     for spec in specs:
         _check_metric(spec, plans)
     pairs: list[tuple[int, int]] = []
-    if any(spec.kind == "paired" for spec in specs):
-        pairs, said = pair_clips(plans["real"], plans["fake"], pair)
-        warnings += said
+    if any("pair" in kind_of(spec).sets for spec in specs):
+        pairs, pairing = pair_clips(plans["real"], plans["fake"], pair)
+        texts += pairing
     elif pair != "auto":
-        warnings.append(f"pair {pair} changes nothing: no paired metric is asked for")
-    if any(spec.key == "fram-acc" for spec in specs) and not options.candidates:
+        texts.append(f"pair {pair} changes nothing: no paired metric is asked for")
+    if any(spec.candidates for spec in specs) and not options.candidates:
         options = options.model_copy(update={"candidates": tuple(sorted(_captions(plans["fake"])))})
-    blind = {spec.key for spec in specs if _needs_captions(spec) and _lonely(plans["real"]) is not None}
+    blind = {spec.key for spec in specs if spec.captions and _uncaptioned(plans["real"]) is not None}
     if not _captions(plans["real"]) <= set(options.candidates):
-        blind.add("fram-acc")
+        blind |= {spec.key for spec in specs if spec.candidates}
     files = [(which, name, reason) for which, one in sets.items() for name, reason in one.skipped]
     metrics = build(asked, protocol, device, options)
-    return _Run(protocol, metrics, plans, pairs, files, warnings, frozenset(blind))
+    return _Run(protocol, metrics, plans, pairs, files, texts, frozenset(blind))
 
 
 def _check_metric(spec: MetricSpec, plans: Mapping[str, Plan]) -> None:
     """Refuse a set metric on a single clip, and a text metric on clips without a text."""
-    if spec.kind == "set":
-        for plan in plans.values():
-            if len(plan.cuts) < 2:
-                raise InputError(
-                    f"{spec.key} compares sets of clips and needs 2 at least: {plan.title} gives 1; "
-                    "for single videos there are psnr, ssim, motion, flicker and others (moviola evaluate --list)"
-                )
-    lonely = _lonely(plans["fake"]) if _needs_captions(spec) else None
+    for plan in plans.values():
+        if len(plan.cuts) < kind_of(spec).least_clips:
+            raise InputError(
+                f"{spec.key} compares sets of clips and needs 2 at least: {plan.title} gives 1; "
+                "for single videos there are psnr, ssim, motion, flicker and others (moviola evaluate --list)"
+            )
+    lonely = _uncaptioned(plans["fake"]) if spec.captions else None
     if lonely is not None:
         raise InputError(
             f"{spec.key} compares clips with their captions, and {lonely} of {plans['fake'].title} has none: put a "
@@ -305,15 +289,11 @@ def _check_metric(spec: MetricSpec, plans: Mapping[str, Plan]) -> None:
         )
 
 
-def _needs_captions(spec: MetricSpec) -> bool:
-    return "captions" in spec.needs
-
-
 def _captions(plan: Plan) -> set[str]:
     return {cut.entry.caption or "" for cut in plan.cuts}
 
 
-def _lonely(plan: Plan) -> str | None:
+def _uncaptioned(plan: Plan) -> str | None:
     """The name of a clip without a caption, if there is one."""
     return next((cut.name for cut in plan.cuts if not cut.entry.caption), None)
 

@@ -21,7 +21,7 @@ from moviola.core.video import Video
 from moviola.data import codec, corrupt
 from moviola.data.clips import frame_step, reaches, sample_indices, span
 from moviola.metrics.base import Sample
-from moviola.metrics.protocol import Protocol, Side
+from moviola.metrics.protocol import Protocol
 from moviola.pipelines.evaluate.inputs import Entry, Facts, VideoSet, stem
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Cut:
     indices: np.ndarray
     padded: bool
 
-    def size(self, side: Side) -> tuple[int, int]:
+    def size(self, side: Protocol) -> tuple[int, int]:
         """Return height and width of the clip as it is cut, px."""
         if side.resize is not None:
             return side.resize, side.resize
@@ -57,7 +57,7 @@ class Cut:
             return edge, edge
         return self.facts.height, self.facts.width
 
-    def rate(self, side: Side) -> Fraction:
+    def rate(self, side: Protocol) -> Fraction:
         """Return the rate of the clip, Hz: slower than the video's where frames are left out."""
         facts = self.facts
         if side.policy == "uniform" and len(self.indices) > 1 and facts.frames > 1:
@@ -73,7 +73,7 @@ class Plan:
 
     Attributes:
         which: "real" or "fake".
-        side: the protocol's word on this set.
+        side: the protocol of this set (`Protocol.side`).
         cuts: the clips.
         skipped: (name, reason) of videos left out.
         videos: number of videos in the set, taken or not.
@@ -82,7 +82,7 @@ class Plan:
     """
 
     which: Which
-    side: Side
+    side: Protocol
     cuts: tuple[Cut, ...]
     skipped: tuple[tuple[str, str], ...]
     videos: int
@@ -150,7 +150,7 @@ def make_plan(videos: VideoSet, which: Which, protocol: Protocol, skip_bad: bool
     )
 
 
-def cut_clip(cut: Cut, side: Side) -> Sample:
+def cut_clip(cut: Cut, side: Protocol) -> Sample:
     """Decode one clip and bring it to the protocol's size.
 
     Raises:
@@ -172,18 +172,19 @@ class _LeftOut(InputError):
     """A video that the protocol itself leaves out."""
 
 
-def _ranked(entries: list[Entry], side: Side) -> list[Entry]:
+def _ranked(entries: list[Entry], side: Protocol) -> list[Entry]:
     """Order videos as the protocol takes them: by name, or by a draw for each name."""
     if side.order == "sorted":
         return sorted(entries, key=lambda entry: entry.name)
     return sorted(entries, key=lambda entry: (derive(side.seed, "order", stem(entry.name)), entry.name))
 
 
-def _cuts(entry: Entry, side: Side, protocol: str) -> Iterator[Cut]:
+def _cuts(entry: Entry, side: Protocol, protocol: str) -> Iterator[Cut]:
     facts = entry.facts()
     lack = _lack(facts, side)
-    if lack is None and facts.frames < side.min_frames:
-        text = f"holds {facts.frames} frames", f"{side.min_frames}"
+    least = side.min_frames or 1
+    if lack is None and facts.frames < least:
+        text = f"holds {facts.frames} frames", f"{least}"
     else:
         text = lack
     if text is not None and side.short in ("error", "skip"):
@@ -207,7 +208,7 @@ def _cuts(entry: Entry, side: Side, protocol: str) -> Iterator[Cut]:
         yield Cut(name, entry, facts, indices, lack is not None)
 
 
-def _lack(facts: Facts, side: Side) -> tuple[str, str] | None:
+def _lack(facts: Facts, side: Protocol) -> tuple[str, str] | None:
     """Return what a video holds and what a clip reaches over, where it holds less."""
     if side.fps is not None and facts.times is not None:
         apart = side.stride / as_rate(side.fps)
@@ -218,10 +219,12 @@ def _lack(facts: Facts, side: Side) -> tuple[str, str] | None:
     reach = side.frames if side.policy == "uniform" else span(side.frames, step)
     if facts.frames >= reach:
         return None
-    return f"holds {facts.frames} frames", f"{max(reach, side.min_frames)}"
+    return f"holds {facts.frames} frames", f"{max(reach, side.min_frames or 1)}"
 
 
-def _of_one_size(cuts: list[Cut], side: Side, skip_bad: bool, skipped: list[tuple[str, str]]) -> list[Cut]:
+def _of_one_size(
+    cuts: list[Cut], side: Protocol, skip_bad: bool, skipped: list[tuple[str, str]]
+) -> list[Cut]:
     """Refuse clips of several sizes, or keep those of the commonest size."""
     sizes = Counter(cut.size(side) for cut in cuts)
     if len(sizes) < 2:
@@ -243,7 +246,7 @@ def _of_one_size(cuts: list[Cut], side: Side, skip_bad: bool, skipped: list[tupl
     return kept
 
 
-def _sized(video: Video, side: Side) -> Video:
+def _sized(video: Video, side: Protocol) -> Video:
     """Crop and resize as the protocol says."""
     if side.resize is None:
         return video.center_crop_square() if side.crop == "center" else video

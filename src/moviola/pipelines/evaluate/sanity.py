@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from moviola.core.seeds import derive
 from moviola.data.corrupt import DAMAGES
-from moviola.metrics.catalog import Metric
+from moviola.metrics.kinds import Metric
+from moviola.metrics.scoring import Draws, Table
 from moviola.pipelines.evaluate.assemble import Features
 from moviola.pipelines.evaluate.features import Column, DamagedView, Damager, set_column
-from moviola.pipelines.evaluate.reduce import Draws, Table, floor_of, make_table
+from moviola.pipelines.evaluate.keys import extractor_key
 from moviola.pipelines.evaluate.samples import Plan
 
 UNDAMAGED = "undamaged"
@@ -50,18 +48,17 @@ def views(metrics: Sequence[Metric], plan: Plan, rows: Sequence[int], seed: int)
         plan: of REAL. rows: which of its clips.
         seed: of what is random in the damages.
     """
-    found = []
+    damaged = []
     damagers = {name: Damager(damage, seed) for name, damage in DAMAGES.items()}
-    columns: dict[tuple[int, str], Column] = {}
+    columns: dict[tuple[bytes, str], Column] = {}
     for metric in metrics:
-        extractor = _extractor(metric)
         for name, damager in damagers.items():
-            key = (id(extractor), name)
+            key = (extractor_key(metric.extractor), name)
             if key not in columns:
-                view = DamagedView(extractor, damager, metric.spec.kind == "paired")
+                view = DamagedView(metric.extractor, damager, "pair" in metric.sets)
                 columns[key] = set_column(plan, view, rows)
-            found.append(View(metric.key, name, columns[key]))
-    return found
+            damaged.append(View(metric.key, name, columns[key]))
+    return damaged
 
 
 def table(
@@ -86,45 +83,17 @@ def table(
     """
     names = {plan.cuts[row].name for row in rows}
     by_key = {metric.key: metric for metric in metrics}
-    found: dict[str, dict[str, float]] = {UNDAMAGED: {}}
-    good: dict[str, np.ndarray] = {}
-    for key, whole in real.items():
-        good[key] = whole.values[[i for i, name in enumerate(whole.names) if name in names]]
-        found[UNDAMAGED][key] = _undamaged(by_key[key], good[key], how)
-    for damage in DAMAGES.values():
-        found[damage.title] = {}
+    good = {
+        key: whole.values[[i for i, name in enumerate(whole.names) if name in names]]
+        for key, whole in real.items()
+    }
+    undamaged = {key: by_key[key].undamaged(values, how) for key, values in good.items()}
+    figures: dict[str, dict[str, float]] = {
+        UNDAMAGED: {key: value for key, value in undamaged.items() if not math.isnan(value)},
+        **{damage.title: {} for damage in DAMAGES.values()},
+    }
     for view, features in made:
         metric = by_key[view.metric]
-        bad = _table(metric, features, plan)
-        if metric.spec.kind == "set":
-            figure = float(metric.measure.score(good[metric.key], bad.values))  # type: ignore[union-attr]
-        else:
-            figure = _mean(bad.values)
-        found[DAMAGES[view.damage].title][metric.key] = figure
-    found[UNDAMAGED] = {key: value for key, value in found[UNDAMAGED].items() if not math.isnan(value)}
-    return found
-
-
-def _undamaged(metric: Metric, values: np.ndarray, how: Draws) -> float:
-    if metric.spec.kind != "set":
-        return _mean(values)
-    floor, _ = floor_of(metric, values, len(values), len(values), how)
-    return math.nan if floor is None else floor
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
-
-
-def _extractor(metric: Metric) -> Any:
-    """The extractor that the metric's figure comes from."""
-    name = metric.measure if isinstance(metric.measure, str) else metric.measure.extractor
-    named = [extractor for extractor in metric.extractors if extractor.name == name]
-    return (named or metric.extractors)[0]
-
-
-def _table(metric: Metric, features: Features, plan: Plan) -> Table:
-    output = metric.measure if isinstance(metric.measure, str) else metric.measure.output
-    names, labels = [c.name for c in plan.cuts], [c.entry.label for c in plan.cuts]
-    return make_table(features, output, names, labels, metric.spec.kind == "set")
+        bad = metric.figure(good.get(metric.key), metric.values(features.outputs[metric.output]))
+        figures[DAMAGES[view.damage].title][metric.key] = math.nan if bad is None else bad
+    return figures

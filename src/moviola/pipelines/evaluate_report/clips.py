@@ -11,7 +11,7 @@ from moviola.core.errors import InputError
 from moviola.core.names import natural_sorted
 from moviola.core.progress import Tick
 from moviola.metrics.results import Report, Score
-from moviola.pipelines.evaluate_report.text import figure, is_paired, is_set
+from moviola.pipelines.evaluate_report.text import figure, kind
 from moviola.pipelines.pages.media import KINDS, data_uri, encode, fit, poster
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def ends(score: Score, each: int) -> tuple[list[str], list[str]]:
     For a distance between sets the figure of a clip is its own distance from the real clips, so less is better.
     """
     known = {name: value for name, value in score.per_clip.items() if math.isfinite(value)}
-    direction = 1 if is_set(score) or score.better == "lower" else -1
+    direction = 1 if kind(score).clip_better(score.better) == "lower" else -1
     ordered = sorted(known, key=lambda name: (direction * known[name], name))
     each = min(each, len(ordered) // 2)
     return (ordered[::-1][:each], ordered[:each]) if each else (ordered, [])
@@ -92,8 +92,8 @@ def ends(score: Score, each: int) -> tuple[list[str], list[str]]:
 
 def rankable(report: Report, most: int) -> list[Score]:
     """Return at most `most` scores that can say which clips are better: they have figures and a direction."""
-    found = [s for s in report.scores.values() if s.per_clip and (is_set(s) or s.better != "neither")]
-    return found[:most]
+    ranked = [s for s in report.scores.values() if s.per_clip and kind(s).clip_better(s.better) != "neither"]
+    return ranked[:most]
 
 
 class Embedder:
@@ -201,9 +201,9 @@ def gather(
     shown_real = tuple(s for name in dict.fromkeys(chosen) if (s := beside.show(name, "")))
     rankings = []
     for score in rankable(report, metrics):
-        partner = partners(real, fake) if is_paired(score) else {}
+        partner = partners(real, fake) if "pair" in kind(score).sets else {}
         sides = [_row(shelf, beside, score, names, partner) for names in ends(score, each)]
-        said = "distance from the nearest real clip" if is_set(score) else score.unit
+        said = kind(score).clip_figure or score.unit
         rankings.append(Ranking(score.metric, said, *sides))
     return Gallery(tuple(rankings), shown_real, _TOO_MUCH if budget.spent else "")
 

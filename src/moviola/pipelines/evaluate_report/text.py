@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moviola.metrics.results import Report, Score
+
+if TYPE_CHECKING:
+    from moviola.metrics.metric import Metric
 
 UNDAMAGED = "undamaged"
 BETTER = {"lower": "lower is better", "higher": "higher is better", "neither": "only describes"}
@@ -62,20 +65,14 @@ def title(metric: str) -> str:
     return METRICS[metric].title if metric in METRICS else ""
 
 
-def is_set(score: Score) -> bool:
-    """Return whether the score is a figure of whole sets, not a mean over clips."""
+def kind(score: Score) -> type[Metric]:
+    """Return which kind of metric a score is of."""
     from moviola.metrics.catalog import METRICS
+    from moviola.metrics.kinds import ClipMetric, SetMetric, kind_of
 
     if score.metric in METRICS:
-        return METRICS[score.metric].kind == "set"
-    return score.floor is not None or score.infinity is not None
-
-
-def is_paired(score: Score) -> bool:
-    """Return whether the score compares each generated clip with one real clip."""
-    from moviola.metrics.catalog import METRICS
-
-    return score.metric in METRICS and METRICS[score.metric].kind == "paired"
+        return kind_of(METRICS[score.metric])
+    return ClipMetric if score.floor is None and score.infinity is None else SetMetric
 
 
 def level(report: Report) -> str:

@@ -1,29 +1,55 @@
-"""The set measures: two arrays of features in, one number out. And FVD and KVD on the I3D network.
+"""The set measures: features of two sets in, one number out.
 
-A measure only names which extractor's features it reads; how they are made is the extractor's affair. So the same
-three serve video, frame and motion features.
+A measure knows nothing of how features are made, so the same three serve video, frame and motion features. Each also
+says what it keeps of a set that comes piece by piece (`state`), and makes the same figure of that (`reduce`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from moviola.core.errors import ConfigError
 from moviola.metrics.functional.bootstrap import bootstrap_counts, frechet_bootstrap
 from moviola.metrics.functional.frechet import Gaussian, check_same_size, frechet_from_features
-from moviola.metrics.functional.inception import inception_score, inception_scores_counted
+from moviola.metrics.functional.inception import (
+    inception_from_sums,
+    inception_score,
+    inception_scores_counted,
+)
+from moviola.metrics.functional.infinity import Countable
 from moviola.metrics.functional.kernel import kernel_distance, kernel_distance_counted
 from moviola.metrics.functional.moments import as_clips, check_clips
-from moviola.metrics.sharing import load_shared
+from moviola.metrics.running import RunningClasses, RunningGaussian, RunningRows, in_own_order
 
-if TYPE_CHECKING:
-    from moviola.metrics.base import Extractor
-    from moviola.metrics.options import MetricOptions
-    from moviola.metrics.protocol import Protocol
+
+@runtime_checkable
+class SetMeasure(Countable, Protocol):
+    """The reduce step of a set metric: features of two sets, (N, rows, d) and (M, rows, d), in, a number out.
+
+    Attributes:
+        lowest: what the figure cannot lie below, or None.
+        free_rows: clips may have any number of rows.
+    """
+
+    lowest: ClassVar[float | None]
+    free_rows: ClassVar[bool]
+
+    def resample(
+        self, real: np.ndarray, fake: np.ndarray, draws: int, generator: np.random.Generator
+    ) -> np.ndarray:
+        """Return the scores of `draws` bootstrap resamplings of the clips, float64 (draws,)."""
+        ...
+
+    def state(self) -> Any:
+        """Return what is kept of a set that comes piece by piece, empty (`moviola.metrics.running`)."""
+        ...
+
+    def reduce(self, real: Any, fake: Any) -> float:
+        """Return the score of two such states."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,17 +57,14 @@ class FrechetMeasure:
     """The Fréchet distance of the features: FVD, and its kin on other features.
 
     Attributes:
-        extractor: name of the extractor it reads.
-        output: which of its arrays.
         ddof: 1 divides the covariances by n - 1, 0 by n.
     """
 
-    extractor: str
-    output: str
     ddof: int = 1
     lowest: ClassVar[float | None] = 0.0
     unbiased: ClassVar[bool] = False
     fake_only: ClassVar[bool] = False
+    free_rows: ClassVar[bool] = True
 
     def score(self, real: np.ndarray, fake: np.ndarray) -> float:
         """Return the distance of `fake` (M, rows, d) from `real` (N, rows, d), at least 0.
@@ -72,27 +95,32 @@ class FrechetMeasure:
         """Return the larger effective rank of the two sets: with fewer clips the bias does not fall as 1 / N."""
         return max(Gaussian.of(clips, self.ddof).effective_rank() for clips in (real, fake))
 
+    def state(self) -> RunningGaussian:
+        """Return no rows: of a set, rows are kept while they are fewer than features, moments from then on."""
+        return RunningGaussian()
+
+    def reduce(self, real: RunningGaussian, fake: RunningGaussian) -> float:
+        """Return the distance of two such sets, at least 0."""
+        return real.gaussian(self.ddof).distance(fake.gaussian(self.ddof))
+
 
 @dataclass(frozen=True)
 class KernelMeasure:
     """The unbiased polynomial-kernel distance of the features, in subsets: KVD.
 
     Attributes:
-        extractor: name of the extractor it reads.
-        output: which of its arrays.
         subsets: random subsets whose distances are averaged.
         subset_size: clips of each set in a subset; sets no larger than that are compared whole.
         seed: of the subsets.
     """
 
-    extractor: str
-    output: str
     subsets: int = 100
     subset_size: int = 1000
     seed: int = 0
     lowest: ClassVar[float | None] = None
     unbiased: ClassVar[bool] = True
     fake_only: ClassVar[bool] = False
+    free_rows: ClassVar[bool] = False
 
     def score(self, real: np.ndarray, fake: np.ndarray) -> float:
         """Return the distance of `fake` (M, rows, d) from `real` (N, rows, d); below 0 by chance when they are alike.
@@ -124,23 +152,28 @@ class KernelMeasure:
         """Return 2: the estimate is unbiased at any number of clips."""
         return 2.0
 
+    def state(self) -> RunningRows:
+        """Return no clips: all features of a set are kept."""
+        return RunningRows()
+
+    def reduce(self, real: RunningRows, fake: RunningRows) -> float:
+        """Return the distance of two such sets, whose clips are put in an order of their own first."""
+        return self.score(in_own_order(real.rows), in_own_order(fake.rows))
+
 
 @dataclass(frozen=True)
 class InceptionMeasure:
-    """The inception score of class probabilities; the real set is not looked at.
+    """The inception score of class probabilities, each row summing to 1; the real set is not looked at.
 
     Attributes:
-        extractor: name of the extractor it reads.
-        output: which of its arrays: probabilities, each row summing to 1.
         splits: parts whose scores are averaged.
     """
 
-    extractor: str
-    output: str
     splits: int = 1
     lowest: ClassVar[float | None] = 1.0
     unbiased: ClassVar[bool] = False
     fake_only: ClassVar[bool] = True
+    free_rows: ClassVar[bool] = True
 
     def score(self, real: np.ndarray, fake: np.ndarray) -> float:
         """Return the score of `fake` (M, rows, classes), from 1 to the number of classes.
@@ -174,40 +207,11 @@ class InceptionMeasure:
         share = share[share > 0]
         return float(np.exp(-(share * np.log(share)).sum()))
 
+    def state(self) -> RunningClasses:
+        """Return no clips: two sums are kept of a set."""
+        return RunningClasses()
 
-def make_fvd(
-    protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], FrechetMeasure]:
-    """Return extractor and measure of FVD: I3D logits averaged over time (Unterthiner et al. 2018).
-
-    Raises:
-        WeightsError: no weights on this machine; the line says how to get them.
-    """
-    return [_i3d(device, "fvd", options)], FrechetMeasure("i3d", "logits", protocol.ddof)
-
-
-def make_fvd_pooled(
-    protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], FrechetMeasure]:
-    """Return extractor and measure of FVD on the 1024 pooled features before the classifier; raises as `make_fvd`."""
-    if options.i3d_torchscript is not None:
-        raise ConfigError("fvd-pooled needs our own I3D: the TorchScript file gives no pooled features")
-    return [_i3d(device, "fvd-pooled", options)], FrechetMeasure("i3d", "pooled", protocol.ddof)
-
-
-def make_kvd(
-    protocol: Protocol, device: str, options: MetricOptions
-) -> tuple[list[Extractor], KernelMeasure]:
-    """Return extractor and measure of KVD: the kernel distance of I3D logits; raises as `make_fvd`."""
-    return [_i3d(device, "kvd", options)], KernelMeasure("i3d", "logits", seed=protocol.seed)
-
-
-def _i3d(device: str, metric: str, options: MetricOptions) -> Extractor:
-    path = options.i3d_torchscript
-    if path is not None:
-        from moviola.metrics.i3d_torchscript import TorchScriptI3DExtractor
-
-        return load_shared(("i3d", str(path), device), lambda: TorchScriptI3DExtractor(path, device))
-    from moviola.metrics.i3d import I3DExtractor
-
-    return load_shared(("i3d", device), lambda: I3DExtractor.load(device, metric))
+    def reduce(self, real: RunningClasses, fake: RunningClasses) -> float:
+        """Return the score of `fake` in one split."""
+        sums = (np.array([value]) for value in (fake.marginal, fake.negentropy, fake.rows))
+        return float(inception_from_sums(*sums)[0])

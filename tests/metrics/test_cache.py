@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 
 from moviola.core.video import Video
-from moviola.metrics.sharing import PerVideo, full_precision, load_shared
+from moviola.metrics.cache import PerVideo, full_precision, load_shared
 
 
 class Thing:

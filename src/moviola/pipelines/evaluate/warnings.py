@@ -1,87 +1,20 @@
-"""What a reader must know before believing a figure: warnings, a sentence each."""
+"""What a reader must know of the two sets before believing a figure: warnings, a sentence each.
+
+What there is to say of one metric's figure is that metric's affair (`moviola.metrics.kinds`).
+"""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from moviola.metrics.catalog import Metric
 from moviola.pipelines.evaluate.assemble import Features
 from moviola.pipelines.evaluate.samples import Plan
 
-PUBLISHED_N = 2048
-"""Clips on each side of published video distances."""
-STILL = 0.25
-"""Part of REAL's motion below which FAKE is called still."""
-FEW_IN_CLASS = 50
-FEWEST = 10
-"""Clips below which a bootstrap interval of a distance is too narrow to be believed."""
 _NAMED = 3
 _DAMAGED = 20
-_NETWORK_DISTANCES = ("fvd", "fvd-pooled", "cd-fvd", "jepa-fd")
-
-
-def of_set(
-    metric: Metric, real: np.ndarray, fake: np.ndarray, value: float, low: float, floor: float | None
-) -> tuple[str, ...]:
-    """Return what there is to say of a set metric.
-
-    Args:
-        metric: which.
-        real: features (N, rows, d). fake: (M, rows, d).
-        value: the score. low: lower end of its interval. floor: real against real.
-    """
-    found = []
-    n, (rows, d) = min(len(real), len(fake)), fake.shape[1:]
-    measure: Any = metric.measure
-    biased = not (getattr(measure, "unbiased", True) or getattr(measure, "fake_only", False))
-    if n < PUBLISHED_N and metric.key in _NETWORK_DISTANCES:
-        found.append(
-            f"only {n} clips on one side: figures made of {PUBLISHED_N}, as published ones are, cannot be compared "
-            "with this one"
-        )
-    if n < FEWEST:
-        found.append(f"{n} clips are too few for the interval: it is narrower than it says")
-    if biased and n * rows <= d:
-        what = "clips" if rows == 1 else "rows"
-        found.append(f"no more {what} ({n * rows}) than features ({d}): most of the figure is bias")
-    if metric.spec.better == "lower" and floor is not None:
-        if value <= floor:
-            found.append("not above the real-against-real floor: with this N it sees no difference")
-        elif low <= floor:
-            found.append("the interval reaches the real-against-real floor: the difference may be chance")
-    if floor is None and hasattr(measure, "scorer"):
-        found.append("too few real clips for a real-against-real floor")
-    return tuple(found)
-
-
-def of_mean(metric: Metric, values: np.ndarray, value: float, reference: float | None) -> tuple[str, ...]:
-    """Return what there is to say of a figure of single clips or pairs.
-
-    Args:
-        metric: which.
-        values: of the clips of FAKE, NaN where there is none.
-        value: their mean. reference: that of REAL.
-    """
-    found = []
-    lost, endless = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-    if lost:
-        found.append(f"{lost} of {len(values)} clips give no figure and are left out")
-    if endless:
-        what = "are equal to their real clip, so it is infinite" if metric.key == "psnr" else "give infinity"
-        found.append(f"{endless} of {len(values)} clips {what}")
-    if metric.key == "motion" and reference and math.isfinite(value) and value < STILL * reference:
-        found.append(
-            f"FAKE moves {100 * value / reference:.0f} % as much as REAL: still video looks steady to every "
-            "metric that compares neighbouring frames"
-        )
-    if len(values) < 2:
-        found.append("a single clip has no interval")
-    return tuple(found)
 
 
 def of_plans(real: Plan, fake: Plan) -> list[str]:
@@ -170,17 +103,6 @@ def of_concealed(plan: Plan, features: Features) -> list[str]:
     return found[:_DAMAGED] + (
         [f"{plan.which.upper()}: {more} more clips hold damaged frames"] if more > 0 else []
     )
-
-
-def of_classes(classes: Mapping[str, tuple[int, int]]) -> list[str]:
-    """Return a warning about classes of few clips; `classes`: label to number of real and generated clips."""
-    small = [label for label, counts in classes.items() if min(counts) < FEW_IN_CLASS]
-    if not small:
-        return []
-    return [
-        f"{len(small)} of {len(classes)} classes have fewer than {FEW_IN_CLASS} clips on one side ({_few(small)}): "
-        "set metrics by class are mostly bias there"
-    ]
 
 
 def count_classes(real: Sequence[str | None], fake: Sequence[str | None]) -> dict[str, tuple[int, int]]:

@@ -44,9 +44,7 @@ def test_caption_goes_with_the_clip():
         def __call__(self, sample):
             return {"length": np.float32(len(sample.caption or ""))}
 
-    from moviola.metrics.means import ClipMean
-
-    metric = ClipMean(Length(), "length")
+    metric = ClipMetric("clip-score", extractor=Length(), output="length")
     assert metric.update(clip(0), caption="a dog runs") == 10 and metric.update(clip(0)) == 0
 
 

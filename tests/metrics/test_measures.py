@@ -9,13 +9,12 @@ import pytest
 import scipy.linalg
 
 from moviola.core.errors import InputError
-from moviola.metrics import i3d, video_distance
-from moviola.metrics.base import SetMeasure
+from moviola.metrics import fvd, i3d
 from moviola.metrics.functional import moments
+from moviola.metrics.measures import FrechetMeasure, InceptionMeasure, KernelMeasure, SetMeasure
 from moviola.metrics.options import MetricOptions
-from moviola.metrics.video_distance import FrechetMeasure, InceptionMeasure, KernelMeasure
 
-MEASURES = [FrechetMeasure("e", "o"), KernelMeasure("e", "o", subset_size=20), InceptionMeasure("e", "o")]
+MEASURES = [FrechetMeasure(), KernelMeasure(subset_size=20), InceptionMeasure()]
 KINDS = ["frechet", "kernel", "inception"]
 
 
@@ -93,20 +92,20 @@ def test_the_covariance_of_the_protocol():
         expected = (
             delta @ delta + np.trace(s1) + np.trace(s2) - 2 * np.trace(scipy.linalg.sqrtm(s1 @ s2)).real
         )
-        assert FrechetMeasure("e", "o", ddof).score(real, fake) == pytest.approx(expected, rel=1e-9)
+        assert FrechetMeasure(ddof).score(real, fake) == pytest.approx(expected, rel=1e-9)
 
 
 def test_subsets_come_from_the_seed():
     """The same seed the same subsets, another seed others."""
     real, fake = sets(60, 60, 1)
-    scores = [KernelMeasure("e", "o", 10, 20, seed).score(real, fake) for seed in (0, 0, 1)]
+    scores = [KernelMeasure(10, 20, seed).score(real, fake) for seed in (0, 0, 1)]
     assert scores[0] == scores[1] != scores[2]
 
 
 def test_the_inception_score_ignores_real():
     """Whatever stands there."""
     real, fake = sets()
-    measure = InceptionMeasure("e", "o")
+    measure = InceptionMeasure()
     assert measure.score(real, fake) == measure.score(np.zeros((0, 1, 6)), fake)
 
 
@@ -125,12 +124,12 @@ def test_i3d_is_loaded_once(monkeypatch):
     protocol = SimpleNamespace(ddof=0, seed=5)
     made = [
         make(protocol, "no-device", MetricOptions())
-        for make in (video_distance.make_fvd, video_distance.make_fvd_pooled, video_distance.make_kvd)
+        for make in (fvd.make_fvd, fvd.make_fvd_pooled, fvd.make_kvd)
     ]
-    assert len({id(extractors[0]) for extractors, _ in made}) == 1
+    assert len({id(extractor) for extractor, _, _ in made}) == 1
     assert asked == [("no-device", "fvd")]
-    assert [measure for _, measure in made] == [
-        FrechetMeasure("i3d", "logits", 0),
-        FrechetMeasure("i3d", "pooled", 0),
-        KernelMeasure("i3d", "logits", seed=5),
+    assert [parts for _, *parts in made] == [
+        ["logits", FrechetMeasure(0)],
+        ["pooled", FrechetMeasure(0)],
+        ["logits", KernelMeasure(seed=5)],
     ]
