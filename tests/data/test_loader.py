@@ -199,7 +199,7 @@ class TwoMotions(Counting):
 
 
 def test_histories_that_begin_with_another_motion():
-    """In the given share the first frame is of the other motion, also where it stands in the history; the rest is not."""
+    """In the given share the first frame is of the other motion, in the history as well; the rest is not."""
     samples = Histories(TwoMotions(), history=4, other_past=0.3)
     other = 0
     for i in range(1000):
