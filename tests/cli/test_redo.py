@@ -336,3 +336,41 @@ def test_a_set_gives_each_clip_its_own_parent(place):
     assert run(["refine", "in", "--model", "refiner", "-n", "1", "-o", "out/d", "--quiet"]) == 0
     parents = {one.path.name: one.parents for one in descent(place) if one.path.parent.name == "d"}
     assert parents == {"a.mkv": (place / "in/a.mkv",), "b.mkv": (place / "in/b.mkv",)}
+
+
+@pytest.mark.slow
+def test_a_painting_by_diffusion(place, capsys):
+    """From a config whose file is gone, with weights in folders, from another folder; other weights are named."""
+    pytest.importorskip("diffusers")
+    from moviola.core.listening import listening
+    from moviola.models.rerender.diffusion.tiny import tiny_pipeline
+
+    with listening():
+        tiny_pipeline("sd", 1).controlnet.save_pretrained(place / "control")
+        tiny_pipeline("sd", 0).save_pretrained(place / "model")
+    controls = [{"kind": "canny", "model": "control", "strength": 0.7}]
+    settings = {"diffusion": {"controls": controls, "size": 32}, "keys": {"interval": 4}, "seed": 6}
+    Path("settings.json").write_text(json.dumps(settings))
+    words = [
+        "restyle",
+        "in/a.mkv",
+        "a castle",
+        "--model",
+        "model",
+        "--config",
+        "settings.json",
+        "--steps",
+        "4",
+    ]
+    assert run([*words, "--propagation", "warp", "-o", "out/a.mp4", "--quiet"]) == 0
+    record = read_provenance("out/a.mp4")
+    assert record.seed == 6 and record.resolved["painter"] == "diffusion"
+    assert {one.name for one in record.models} == {"../model", "../control"}
+    os.remove("settings.json")
+    os.mkdir("far")
+    os.chdir("far")
+    assert run(["redo", "../out/a.mp4", "-o", "again.mp4"]) == 0
+    assert contents("again.mp4") == contents("../out/a.mp4")
+    config = place / "control" / "config.json"
+    config.write_text(config.read_text() + "\n")
+    assert "model ../control: its weights" in complaint(capsys, "redo", "../out/a.mp4", "-o", "b.mp4")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Output, Quiet, emit, example, say
-from moviola.cli.recorded import LEFT_OUT, OUTPUTS, command_words, load_recorded
+from moviola.cli.recorded import BESIDE_CONFIG, LEFT_OUT, OUTPUTS, command_words, load_recorded
 from moviola.core.errors import ConfigError, InputError, OutputError
+from moviola.core.names import json_text
 
 if TYPE_CHECKING:
     from moviola.core.provenance import Provenance
@@ -143,11 +144,21 @@ def _make(plan: Plan, target: Path, quiet: bool) -> None:
         places = {name: f"{work / name}{suffix}" for name, suffix in provenance.outputs.items()}
         made = place_of(Path(places[provenance.output]), provenance.part)
         record = plan.renewed(parent, __version__) if plan.differences else provenance
-        with recording(Again(record, made, bool(plan.differences))):
-            _run(provenance.verb, {**plan.settings, **places}, quiet)
+        with recording(Again(record, made)):
+            _run(provenance.verb, {**_settings(plan, work), **places}, quiet)
         if not made.exists():
             raise InputError(f"moviola {provenance.verb} made no {made.name} this time")
         _keep(made, target)
+
+
+def _settings(plan: Plan, work: Path) -> dict[str, Any]:
+    """Return what the verb is given; where it has a config that stands for what goes into it, in a file in `work`."""
+    if not plan.config:
+        return dict(plan.settings)
+    config = work / "config.json"
+    config.write_text(json_text(plan.config))
+    others = {key: value for key, value in plan.settings.items() if key in BESIDE_CONFIG}
+    return {**others, "config": str(config)}
 
 
 def _keep(made: Path, target: Path) -> None:

@@ -40,12 +40,14 @@ class Roles:
         models: name models.
         words: hold values of which each, or a part of it before or after "=", may be the path of a file.
         outputs: name what is written.
+        configs: name a config; what it holds is declared, so the file is no input.
     """
 
     inputs: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
+    configs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class Run:
         verb: of the command line. version: of moviola.
         values: option to value; None is not given.
         roles: what the options mean.
-        resolved, models: what was declared while it ran.
+        resolved, models, files: what was declared while it ran.
         sums: checksums that are known already, by what was read.
     """
 
@@ -66,6 +68,7 @@ class Run:
     roles: Roles
     resolved: dict[str, Any] = field(default_factory=dict)
     models: dict[str, Sequence[str]] = field(default_factory=dict)
+    files: dict[str, Sequence[str]] = field(default_factory=dict)
     sums: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def record(self, path: Path) -> Provenance | None:
@@ -89,10 +92,16 @@ class Run:
         main = "out" if "out" in self.values else OUTPUT
         return replace(self, values={**self.values, **others, **settings, main: str(output)})
 
-    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
-        """Take in what the settings came to, and models that no option names."""
+    def declare(
+        self,
+        resolved: Mapping[str, Any],
+        models: Mapping[str, Sequence[str]],
+        inputs: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Take in what the settings came to, and what it is made from that no option names."""
         self.resolved.update(resolved)
         self.models.update(models)
+        self.files.update(inputs)
 
     def _made(self, base: Path, option: str, part: str, suffixes: Mapping[str, str]) -> Provenance:
         inputs, models = list[Ingredient](), list[Ingredient]()
@@ -101,13 +110,17 @@ class Run:
             for name, value in self.values.items()
             if name not in self.roles.outputs and value is not None and value is not False and value != []
         }
+        names = dict[str, str]()
         for name, texts in self.models.items():
             models = [one for one in models if one.option != name]
-            models += [self._model(name, text, base) for text in texts]
+            names.update((text, _kept(self._model(name, text, base), models)) for text in texts)
+        for name, texts in self.files.items():
+            find = self._finder(name, base, inputs)
+            names.update((text, kept) for text in texts if (kept := find(text)) is not None)
         return Provenance(
             verb=self.verb, version=self.version, settings=settings, inputs=tuple(inputs), models=tuple(models),
             output=option, part=part, outputs=suffixes, libraries=library_versions(),
-            resolved=_without_places(self.resolved, base),
+            resolved=renamed_config(self.resolved, lambda text: names.get(text, _without_place(text, base))),
         )  # fmt: skip
 
     def _setting(
@@ -116,6 +129,8 @@ class Run:
         """Return the value of an option as it is kept; what it names goes to `inputs` or `models`."""
         if name in self.roles.models:
             return rewritten(value, lambda text: _kept(self._model(name, text, base), models))
+        if name in self.roles.configs:
+            return Path(value).name
         if name in self.roles.inputs:
             return rewritten(
                 value, lambda text: _nameless(rewritten_word(text, self._finder(name, base, inputs)))
@@ -260,15 +275,21 @@ def kept_name(path: Path, base: Path) -> str:
     return path.name if common == common.parent or is_above_home or names_person else relative.as_posix()
 
 
-def _without_places(values: Any, base: Path) -> Any:
-    """Return JSON values in which the path of anything on this machine is kept as `kept_name` says."""
+def renamed_config(values: Any, change: Callable[[str], str]) -> Any:
+    """Return the JSON values of a config with each of its texts changed but for prompts."""
     if isinstance(values, Mapping):
-        return {key: _without_places(value, base) for key, value in values.items()}
+        return {
+            key: value if key.endswith("prompt") else renamed_config(value, change)
+            for key, value in values.items()
+        }
     if isinstance(values, list | tuple):
-        return [_without_places(value, base) for value in values]
-    if isinstance(values, str) and os.path.isabs(values) and os.path.exists(values):
-        return kept_name(Path(values), base)
-    return values
+        return [renamed_config(value, change) for value in values]
+    return change(values) if isinstance(values, str) else values
+
+
+def _without_place(text: str, base: Path) -> str:
+    """Return the name that is kept of an absolute path of this machine; any other text as it is."""
+    return kept_name(Path(text), base) if os.path.isabs(text) and os.path.exists(text) else text
 
 
 def suffix_of(output: str) -> str:
