@@ -83,7 +83,7 @@ class Run:
             part = part_of(place, output)
             if part is not None:
                 suffixes = {name: suffix_of(text) for name, text in sorted(outputs.items())}
-                return self._made(place.parent, option, part, suffixes)
+                return self._record_in(place.parent, option, part, suffixes)
         return None
 
     def changed(self, output: Path, settings: Mapping[str, Any]) -> Run:
@@ -103,7 +103,7 @@ class Run:
         self.models.update(models)
         self.files.update(inputs)
 
-    def _made(self, base: Path, option: str, part: str, suffixes: Mapping[str, str]) -> Provenance:
+    def _record_in(self, base: Path, option: str, part: str, suffixes: Mapping[str, str]) -> Provenance:
         inputs, models = list[Ingredient](), list[Ingredient]()
         settings = {
             name: self._setting(name, value, base, inputs, models)
@@ -113,10 +113,10 @@ class Run:
         names = dict[str, str]()
         for name, texts in self.models.items():
             models = [one for one in models if one.option != name]
-            names.update((text, _kept(self._model(name, text, base), models)) for text in texts)
+            names.update((text, _put_down(self._model(name, text, base), models)) for text in texts)
         for name, texts in self.files.items():
             find = self._finder(name, base, inputs)
-            names.update((text, kept) for text in texts if (kept := find(text)) is not None)
+            names.update((text, shown) for text in texts if (shown := find(text)) is not None)
         return Provenance(
             verb=self.verb, version=self.version, settings=settings, inputs=tuple(inputs), models=tuple(models),
             output=option, part=part, outputs=suffixes, libraries=library_versions(),
@@ -128,7 +128,7 @@ class Run:
     ) -> Any:
         """Return the value of an option as it is kept; what it names goes to `inputs` or `models`."""
         if name in self.roles.models:
-            return rewritten(value, lambda text: _kept(self._model(name, text, base), models))
+            return rewritten(value, lambda text: _put_down(self._model(name, text, base), models))
         if name in self.roles.configs:
             return Path(value).name
         if name in self.roles.inputs:
@@ -142,7 +142,7 @@ class Run:
         return str(pick_device(value)) if name == "device" else value
 
     def _finder(
-        self, name: str, base: Path, found: list[Ingredient], may_be: Callable[[str], bool] = bool
+        self, name: str, base: Path, ingredients: list[Ingredient], may_be: Callable[[str], bool] = bool
     ) -> Callable[[str], str | None]:
         """Return what puts down the input that a text names and gives its name; None for any other text."""
 
@@ -151,7 +151,7 @@ class Run:
                 return None
             if ("input", text) not in self.sums:
                 self.sums["input", text] = contents(text)
-            return _kept(input_ingredient(name, text, base, self.sums["input", text]), found)
+            return _put_down(input_ingredient(name, text, base, self.sums["input", text]), ingredients)
 
         return find
 
@@ -161,9 +161,9 @@ class Run:
         return model_ingredient(name, text, base, self.sums["model", text])
 
 
-def _kept(one: Ingredient, found: list[Ingredient]) -> str:
+def _put_down(one: Ingredient, ingredients: list[Ingredient]) -> str:
     """Put down an ingredient, and return the name that stands for it."""
-    found.append(one)
+    ingredients.append(one)
     return one.name
 
 
@@ -214,15 +214,15 @@ def input_ingredient(option: str, text: str, base: Path, checksum: str | None = 
         InputError: it cannot be read.
     """
     path = Path(text)
-    return Ingredient(option, kept_name(path, base), contents(path) if checksum is None else checksum)
+    return Ingredient(option, relative_name(path, base), contents(path) if checksum is None else checksum)
 
 
 def model_ingredient(option: str, text: str, base: Path, checksum: str | None = None) -> Ingredient:
     """Return the model that an option names, as a file in `base` keeps it; arguments as `input_ingredient`."""
     prefix, name = (HUB, text[len(HUB) :]) if text.startswith(HUB) else ("", text)
     is_path = not is_embedded(text) and Path(name).exists()
-    kept = kept_name(Path(name), base) if is_path else name
-    return Ingredient(option, prefix + kept, model_checksum(text) if checksum is None else checksum)
+    shown = relative_name(Path(name), base) if is_path else name
+    return Ingredient(option, prefix + shown, model_checksum(text) if checksum is None else checksum)
 
 
 def is_embedded(name: str) -> bool:
@@ -257,7 +257,7 @@ def model_checksum(text: str) -> str:
     return contents(name, PICKLES) if Path(name).exists() else hub.revision(name) or ""
 
 
-def kept_name(path: Path, base: Path) -> str:
+def relative_name(path: Path, base: Path) -> str:
     """Return the path from a folder to a file, with forward slashes, or the file's name where that would tell too much.
 
     Args:
@@ -289,7 +289,7 @@ def renamed_config(values: Any, change: Callable[[str], str]) -> Any:
 
 def _without_place(text: str, base: Path) -> str:
     """Return the name that is kept of an absolute path of this machine; any other text as it is."""
-    return kept_name(Path(text), base) if os.path.isabs(text) and os.path.exists(text) else text
+    return relative_name(Path(text), base) if os.path.isabs(text) and os.path.exists(text) else text
 
 
 def suffix_of(output: str) -> str:

@@ -197,7 +197,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
 
 
 @dataclass(frozen=True)
-class Again:
+class FixedRecord:
     """Gives the one file that is made again its record (a `moviola.core.provenance.Recorder`).
 
     Attributes:
@@ -211,7 +211,7 @@ class Again:
         """Return the record for the file's place; None for any other."""
         return self.provenance if final_place(path) == final_place(self.place) else None
 
-    def changed(self, output: Path, settings: Mapping[str, Any]) -> Again:
+    def changed(self, output: Path, settings: Mapping[str, Any]) -> FixedRecord:
         """Return the same: the record says already what it is of."""
         return self
 
