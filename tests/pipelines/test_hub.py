@@ -758,14 +758,7 @@ def test_a_video_of_a_pipeline_is_made_again(saved, tmp_path, capsys):
         PROMPT,
         "--model",
         model,
-        "--frames",
-        "2",
-        "--steps",
-        "1",
-        "--seed",
-        "3",
-        "--num",
-        "2",
+        *"--frames 2 --steps 1 --seed 3 --num 2 --device cpu".split(),
     ]
     assert run([*words, "-o", str(out), "--quiet"]) == 0
     (used,) = read_provenance(tmp_path / "out-1.npz").models
