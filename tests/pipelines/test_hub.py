@@ -753,13 +753,8 @@ def test_a_video_of_a_pipeline_is_made_again(saved, tmp_path, capsys):
     from moviola.pipelines.descent import read_provenance
 
     model, out = f"hub:{saved('modelscope')}", tmp_path / "out.npz"
-    words = [
-        "generate",
-        PROMPT,
-        "--model",
-        model,
-        *"--frames 2 --steps 1 --seed 3 --num 2 --device cpu".split(),
-    ]
+    few = ["--frames", "2", "--steps", "1", "--seed", "3", "--num", "2", "--device", "cpu"]
+    words = ["generate", PROMPT, "--model", model, *few]
     assert run([*words, "-o", str(out), "--quiet"]) == 0
     (used,) = read_provenance(tmp_path / "out-1.npz").models
     assert used.name.startswith("hub:") and str(tmp_path) not in used.name and len(used.sha256) == 64
