@@ -57,6 +57,21 @@ def test_json(say, tmp_path):
     }
 
 
+def test_a_share_of_the_videos(say, tmp_path):
+    """Two runs that begin at different numbers fill one folder with what one run draws; the captions are of all."""
+    words = ("--frames", 2, "--seed", 4, "--format", "npz")
+    assert say(*words, "--num", 3, output=tmp_path / "whole")[0] == 0
+    for first in (2, 0):
+        code, out, _ = say(*words, "--num", 1, "--first", first, "--json")
+        assert code == 0 and json.loads(out)["drawn"] == 1
+    assert [item.name for item in open_source(tmp_path / "out")] == ["00000.npz", "00002.npz"]
+    rows = [(tmp_path / name / "captions.csv").read_text().splitlines() for name in ("out", "whole")]
+    assert rows[0] == [rows[1][0], rows[1][1], rows[1][3]]
+    for name in ("00000.npz", "00002.npz"):
+        ours, theirs = (codec.read(tmp_path / folder / name).frames for folder in ("out", "whole"))
+        assert np.array_equal(ours, theirs)
+
+
 def test_the_same_as_generate(say, tiny_folder, tmp_path):
     """Video n is sample n of `generate --num`, of the same prompt and seed."""
     assert say("--num", 2, "--prompt", "red hair walks", "--seed", 4, "--format", "npz", "--quiet") == (

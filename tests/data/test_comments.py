@@ -78,7 +78,7 @@ def test_it_survives_a_copy(suffix, tmp_path):
     assert read_provenance(copy) == RECORD
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif"])
 def test_ffmpeg_shows_it(suffix, tmp_path):
     """What FFmpeg calls the comment is the record."""
     with av.open(str(write(tmp_path / "a", suffix))) as container:

@@ -745,3 +745,18 @@ def test_samples_of_a_pipeline(saved, tmp_path, capsys):
     assert "other settings (steps 1, not 2)" in capsys.readouterr().err
     assert run([*words, "--format", "mp4"]) == 2
     assert "draws nothing without a text" in capsys.readouterr().err
+
+
+def test_a_video_of_a_pipeline_is_made_again(saved, tmp_path, capsys):
+    """The record names the folder by its contents; the second of two videos is drawn alone, byte for byte."""
+    from moviola.cli.main import run
+    from moviola.pipelines.descent import read_provenance
+
+    model, out = f"hub:{saved('modelscope')}", tmp_path / "out.npz"
+    few = ["--frames", "2", "--steps", "1", "--seed", "3", "--num", "2", "--device", "cpu"]
+    words = ["generate", PROMPT, "--model", model, *few]
+    assert run([*words, "-o", str(out), "--quiet"]) == 0
+    (used,) = read_provenance(tmp_path / "out-1.npz").models
+    assert used.name.startswith("hub:") and str(tmp_path) not in used.name and len(used.sha256) == 64
+    assert run(["redo", str(tmp_path / "out-1.npz"), "-o", str(tmp_path / "again.npz")]) == 0
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "out-1.npz").read_bytes()

@@ -14,10 +14,10 @@ from moviola.models.catalog import model_digest
 from moviola.pipelines.provenance import (
     Roles,
     Run,
-    kept_name,
     model_checksum,
     part_of,
     place_of,
+    relative_name,
     rewritten_word,
     suffix_of,
 )
@@ -107,12 +107,19 @@ def test_models(place):
 def test_what_is_declared_while_it_runs(place):
     """What settings came to, with no place of this machine in it; models that no option names."""
     run = run_of()
-    run.declare(
-        {"raft": str(place / "in/a.mp4"), "prompt": "/imagine", "sizes": [1, 2]}, {"refiner": ["regis-u"]}
-    )
+    config = {
+        "other": str(place / "in/b.mp4"),
+        "prompt": "regis-u",
+        "sizes": [1, 2],
+        "of": {"raft": "in/a.mp4"},
+    }
+    run.declare(config, {"refiner": ["regis-u"]}, {"set": ["in/a.mp4"]})
     made = run.record(place / "out/c.mp4")
-    assert made.resolved == {"raft": "../in/a.mp4", "prompt": "/imagine", "sizes": [1, 2]}
+    assert made.resolved == {
+        "other": "../in/b.mp4", "prompt": "regis-u", "sizes": [1, 2], "of": {"raft": "../in/a.mp4"}
+    }  # fmt: skip
     assert [(one.option, one.name) for one in made.models] == [("refiner", "regis-u")]
+    assert [(one.option, one.name) for one in made.inputs] == [("set", "../in/a.mp4")]
 
 
 def test_only_results_have_a_record(place):
@@ -180,12 +187,12 @@ def test_no_name_of_a_person(path, base, home, name, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: tmp_path / home)
     for one in (path, base):
         (tmp_path / one).mkdir(parents=True, exist_ok=True)
-    assert kept_name(tmp_path / path, tmp_path / base) == name
+    assert relative_name(tmp_path / path, tmp_path / base) == name
 
 
 def test_no_way_over_the_root(tmp_path):
     """Two files with nothing in common but the root."""
-    assert kept_name(tmp_path / "a.mp4", Path("/")) == "a.mp4"
+    assert relative_name(tmp_path / "a.mp4", Path("/")) == "a.mp4"
 
 
 def test_a_link_is_kept_under_its_own_name(tmp_path):
@@ -193,7 +200,7 @@ def test_a_link_is_kept_under_its_own_name(tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "x1.mp4").touch()
     (tmp_path / "a.mp4").symlink_to(tmp_path / "store" / "x1.mp4")
-    assert kept_name(tmp_path / "a.mp4", tmp_path / "store") == "../a.mp4"
+    assert relative_name(tmp_path / "a.mp4", tmp_path / "store") == "../a.mp4"
 
 
 def test_words():

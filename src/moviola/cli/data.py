@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Quiet, Seed, emit, example, group, say
-from moviola.cli.data_made import is_picture, made_lines, made_values, read_made, tell_picture
 from moviola.cli.data_match import match_command
 from moviola.cli.data_pairs import pairs_command
+from moviola.cli.data_provenance import is_picture, provenance_lines, provenance_values, tell_picture
 from moviola.cli.recorded import recorded
 from moviola.core.errors import ConfigError
 
@@ -136,12 +136,13 @@ def info_command(
     from moviola.core.progress import progress
     from moviola.data.sources import open_source
     from moviola.data.survey import survey
+    from moviola.pipelines.descent import read_provenance
 
     if sheet is not None:
         check_sheet(sheet)
-    made = read_made(path)
-    if made is not None and is_picture(path) and sheet is None:
-        tell_picture(path, made, json, quiet)
+    record = read_provenance(path)
+    if record is not None and is_picture(path) and sheet is None:
+        tell_picture(path, record, json, quiet)
         return
     source = open_source(path, layout=layout, captions=captions, fps=fps)
     with progress("looking", len(source), quiet=quiet or json) as tick:
@@ -149,9 +150,9 @@ def info_command(
     if sheet is not None:
         write_sheet(source, found, sheet)
     if json:
-        emit({**to_json(found), "sheet": sheet, "provenance": made_values(made)})
+        emit({**to_json(found), "sheet": sheet, "provenance": provenance_values(record)})
         return
-    for line in [*report(found, min_frames), *made_lines(made)]:
+    for line in [*report(found, min_frames), *provenance_lines(record)]:
         say(line, quiet=quiet)
     if sheet is not None:
         say(f"contact sheet: {sheet}", quiet=quiet)

@@ -31,6 +31,10 @@ WORDS = frozenset({"between", "corruption", "lora", "control", "set"})
 """Options of text in which a file may be named."""
 LEFT_OUT = frozenset({"json", "quiet", "work", "resume", "workers", "dry-run"})
 """Options that change nothing in what is written."""
+CONFIGS = frozenset({"config"})
+"""Options that name a config: what it holds in the end is kept, not the file."""
+BESIDE_CONFIG = frozenset({"input", "keys", "first-only", "lossless", "mend", "device"})
+"""Options of a verb with a config that do not go into it."""
 RECORDED_ATTRIBUTE = "__moviola_recorded__"
 
 NoRecipe = Annotated[
@@ -50,7 +54,8 @@ def recorded(verb: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         parameters = list(inspect.signature(function).parameters.values())
         hints = get_type_hints(function, include_extras=True)
         names = {p.name: option_name(p.name, hints[p.name]) for p in parameters}
-        inputs = frozenset(names[p.name] for p in parameters if _is_path(hints[p.name])) - OUTPUTS - LEFT_OUT
+        inputs = frozenset(names[p.name] for p in parameters if _is_path(hints[p.name]))
+        inputs -= OUTPUTS | CONFIGS | LEFT_OUT
 
         @functools.wraps(function)
         def command(**values: Any) -> None:
@@ -79,7 +84,7 @@ def _run(verb: str, options: Mapping[str, Any], inputs: frozenset[str]) -> Run:
     from moviola.pipelines.provenance import Roles, Run
 
     values = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
-    return Run(verb, __version__, values, Roles(inputs, MODELS, WORDS, OUTPUTS))
+    return Run(verb, __version__, values, Roles(inputs, MODELS, WORDS, OUTPUTS, CONFIGS))
 
 
 def load_recorded(verb: str) -> Any:

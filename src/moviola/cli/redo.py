@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import time
 from contextlib import redirect_stdout
 from pathlib import Path, PurePosixPath
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Output, Quiet, emit, example, say
-from moviola.cli.recorded import LEFT_OUT, OUTPUTS, command_words, load_recorded
+from moviola.cli.recorded import BESIDE_CONFIG, LEFT_OUT, OUTPUTS, command_words, load_recorded
 from moviola.core.errors import ConfigError, InputError, OutputError
+from moviola.core.names import json_text
+from moviola.core.notes import note
 
 if TYPE_CHECKING:
     from moviola.core.provenance import Provenance
@@ -64,13 +65,13 @@ def command(
 
     started = time.perf_counter()
     provenance = _read(file)
-    target = _check_output(file, output, provenance)
+    target = _check_output(file, output)
     plan = plan_redo(file, provenance, __version__, folders=inputs or (), device=device)
     _check_differences(file, plan, force)
     for difference in plan.differences:
         say(f"note: {difference}", quiet=quiet, as_json=json)
-    _make(plan, target, quiet or json)
-    report = _report(file, target, plan, output)
+    change = _make(plan, file, target, quiet or json)
+    report = _report(target, plan, change, output)
     report["seconds"] = round(time.perf_counter() - started, 3)
     if json:
         emit(report)
@@ -97,7 +98,7 @@ def _read(file: Path) -> Provenance:
     return provenance
 
 
-def _check_output(file: Path, output: str, provenance: Provenance) -> Path:
+def _check_output(file: Path, output: str) -> Path:
     """Return where to write, which has the form of the file."""
     target = Path(output)
     if file.is_dir():
@@ -130,36 +131,49 @@ def _joined(differences: Any) -> str:
     return "; ".join(str(one) for one in differences)
 
 
-def _make(plan: Plan, target: Path, quiet: bool) -> None:
-    """Run the verb into a hidden folder, and give the file that is wanted its name."""
+def _make(plan: Plan, file: Path, target: Path, quiet: bool) -> str | None:
+    """Run the verb into a hidden folder and keep the file that is wanted; return how it differs, None if not."""
     from moviola import __version__
     from moviola.core.atomic import workplace
+    from moviola.core.contents import contents
     from moviola.core.provenance import recording
     from moviola.pipelines.provenance import place_of
-    from moviola.pipelines.redo import Again
+    from moviola.pipelines.redo import FixedRecord, describe_change
 
     provenance, parent = plan.provenance, Path(os.path.realpath(target)).parent
     with workplace(parent, target.name) as work:
         places = {name: f"{work / name}{suffix}" for name, suffix in provenance.outputs.items()}
-        made = place_of(Path(places[provenance.output]), provenance.part)
+        result = place_of(Path(places[provenance.output]), provenance.part)
         record = plan.renewed(parent, __version__) if plan.differences else provenance
-        with recording(Again(record, made, bool(plan.differences))):
-            _run(provenance.verb, {**plan.settings, **places}, quiet)
-        if not made.exists():
-            raise InputError(f"moviola {provenance.verb} made no {made.name} this time")
-        _keep(made, target)
+        with recording(FixedRecord(record, result)):
+            _run(provenance.verb, {**_settings(plan, work), **places}, quiet)
+        if not result.exists():
+            raise InputError(f"moviola {provenance.verb} made no {result.name} this time")
+        change = None if contents(file) == contents(result) else describe_change(file, result)
+        _keep(result, target)
+    return change
 
 
-def _keep(made: Path, target: Path) -> None:
+def _settings(plan: Plan, work: Path) -> dict[str, Any]:
+    """Return what the verb is given; where it has a config that stands for what goes into it, in a file in `work`."""
+    if not plan.config:
+        return dict(plan.settings)
+    config = work / "config.json"
+    config.write_text(json_text(plan.config))
+    others = {key: value for key, value in plan.settings.items() if key in BESIDE_CONFIG}
+    return {**others, "config": str(config)}
+
+
+def _keep(result: Path, target: Path) -> None:
     """Copy what was made to where it is wanted, with the record beside it."""
     from moviola.core.atomic import new_folder, staged
     from moviola.data.codec.comments import side_file
 
-    if made.is_dir():
+    if result.is_dir():
         with new_folder(target) as hidden:
-            shutil.copytree(made, hidden, dirs_exist_ok=True)
+            shutil.copytree(result, hidden, dirs_exist_ok=True)
         return
-    for source, place in ((made, target), (side_file(made), side_file(target))):
+    for source, place in ((result, target), (side_file(result), side_file(target))):
         if source.is_file():
             with staged(place) as hidden:
                 shutil.copyfile(source, hidden)
@@ -173,13 +187,10 @@ def _run(verb: str, settings: dict[str, Any], quiet: bool) -> None:
         command.invoke(command.make_context(verb, words))
 
 
-def _report(file: Path, target: Path, plan: Plan, output: str) -> dict[str, Any]:
-    from moviola.core.contents import contents
+def _report(target: Path, plan: Plan, change: str | None, output: str) -> dict[str, Any]:
     from moviola.data.codec import probe
-    from moviola.pipelines.redo import describe_change
 
     info = probe(target)
-    is_same = contents(file) == contents(target)
     return {
         "output": output,
         "frames": info.frames,
@@ -188,20 +199,18 @@ def _report(file: Path, target: Path, plan: Plan, output: str) -> dict[str, Any]
         "height": info.height,
         "seconds": 0.0,
         "verb": plan.provenance.verb,
-        "identical": is_same,
-        "change": None if is_same else describe_change(file, target),
+        "identical": change is None,
+        "change": change,
         "differences": [vars(one) for one in plan.differences],
     }
 
 
 def _tell(file: Path, report: dict[str, Any], quiet: bool) -> None:
-    """Print what was made, for people; that it is another file is said though nothing else is."""
+    """Print what was made, for people; how it differs from the file is said in any case."""
     size = f"{report['frames']} frames of {report['width']}x{report['height']}"
     say(f"video  {report['output']} ({size}, {report['seconds']:.1f} s)", quiet=quiet)
     if report["identical"]:
         say(f"same   byte for byte as {file}", quiet=quiet)
         return
     reason = "" if report["differences"] else ", though nothing that the record names does"
-    print(
-        f"moviola: note: {report['output']} differs from {file}{reason}: {report['change']}", file=sys.stderr
-    )
+    note(f"{report['output']} differs from {file}{reason}: {report['change']}")

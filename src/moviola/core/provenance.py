@@ -52,7 +52,7 @@ class Provenance:
         part: which of the files written there: "" for the only one, "-1" for NAME-1.EXT, else the path below it.
         outputs: every such option that was given to its extension; "/" for a folder.
         libraries: version of each that decides the bytes.
-        resolved: of a verb with settings of its own, what they came to.
+        resolved: of a verb with a config, all that it held in the end; stands for the options that go into it.
     """
 
     verb: str
@@ -120,7 +120,12 @@ class Recorder(Protocol):
         """Return the recorder of a run with other settings (None: not given) and another output."""
         ...
 
-    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
+    def declare(
+        self,
+        resolved: Mapping[str, Any],
+        models: Mapping[str, Sequence[str]],
+        inputs: Mapping[str, Sequence[str]],
+    ) -> None:
         """Take in what is known only now; see `declare` of this module."""
         ...
 
@@ -162,14 +167,17 @@ def as_if(output: str | Path, **settings: Any) -> Iterator[None]:
 
 
 def declare(
-    resolved: Mapping[str, Any] | None = None, models: Mapping[str, Sequence[str]] | None = None
+    resolved: Mapping[str, Any] | None = None,
+    models: Mapping[str, Sequence[str]] | None = None,
+    inputs: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Add to the records of the present run what its options do not say; nothing where none are kept.
 
     Args:
-        resolved: what the settings came to, as JSON values.
-        models: option to the models it means: names, folders or files, as the option takes them.
+        resolved: the config that the options came to, as JSON values.
+        models: option to the models it means: names, folders or files, as they stand in the config.
+        inputs: the same of files and folders that are read.
     """
     recorder = _recorder.get()
     if recorder is not None:
-        recorder.declare(resolved or {}, models or {})
+        recorder.declare(resolved or {}, models or {}, inputs or {})

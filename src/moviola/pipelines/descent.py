@@ -55,8 +55,8 @@ def read_provenance(path: str | Path) -> Provenance | None:
         The record that it holds (or the `.json` beside a bmp or tif); None where there is no such file, it holds none,
         or one that is damaged, of a later form, or a comment of another program.
     """
-    found = (Provenance.parse(text) for text in read_comments(path))
-    return next((one for one in found if one is not None), None)
+    records = (Provenance.parse(text) for text in read_comments(path))
+    return next((one for one in records if one is not None), None)
 
 
 def descent(folder: str | Path, tick: Tick | None = None) -> list[Result]:

@@ -40,12 +40,14 @@ class Roles:
         models: name models.
         words: hold values of which each, or a part of it before or after "=", may be the path of a file.
         outputs: name what is written.
+        configs: name a config; what it holds is declared, so the file is no input.
     """
 
     inputs: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
+    configs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class Run:
         verb: of the command line. version: of moviola.
         values: option to value; None is not given.
         roles: what the options mean.
-        resolved, models: what was declared while it ran.
+        resolved, models, files: what was declared while it ran.
         sums: checksums that are known already, by what was read.
     """
 
@@ -66,6 +68,7 @@ class Run:
     roles: Roles
     resolved: dict[str, Any] = field(default_factory=dict)
     models: dict[str, Sequence[str]] = field(default_factory=dict)
+    files: dict[str, Sequence[str]] = field(default_factory=dict)
     sums: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def record(self, path: Path) -> Provenance | None:
@@ -80,7 +83,7 @@ class Run:
             part = part_of(place, output)
             if part is not None:
                 suffixes = {name: suffix_of(text) for name, text in sorted(outputs.items())}
-                return self._made(place.parent, option, part, suffixes)
+                return self._record_in(place.parent, option, part, suffixes)
         return None
 
     def changed(self, output: Path, settings: Mapping[str, Any]) -> Run:
@@ -89,25 +92,35 @@ class Run:
         main = "out" if "out" in self.values else OUTPUT
         return replace(self, values={**self.values, **others, **settings, main: str(output)})
 
-    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
-        """Take in what the settings came to, and models that no option names."""
+    def declare(
+        self,
+        resolved: Mapping[str, Any],
+        models: Mapping[str, Sequence[str]],
+        inputs: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Take in what the settings came to, and what it is made from that no option names."""
         self.resolved.update(resolved)
         self.models.update(models)
+        self.files.update(inputs)
 
-    def _made(self, base: Path, option: str, part: str, suffixes: Mapping[str, str]) -> Provenance:
+    def _record_in(self, base: Path, option: str, part: str, suffixes: Mapping[str, str]) -> Provenance:
         inputs, models = list[Ingredient](), list[Ingredient]()
         settings = {
             name: self._setting(name, value, base, inputs, models)
             for name, value in self.values.items()
             if name not in self.roles.outputs and value is not None and value is not False and value != []
         }
+        names = dict[str, str]()
         for name, texts in self.models.items():
             models = [one for one in models if one.option != name]
-            models += [self._model(name, text, base) for text in texts]
+            names.update((text, _put_down(self._model(name, text, base), models)) for text in texts)
+        for name, texts in self.files.items():
+            find = self._finder(name, base, inputs)
+            names.update((text, shown) for text in texts if (shown := find(text)) is not None)
         return Provenance(
             verb=self.verb, version=self.version, settings=settings, inputs=tuple(inputs), models=tuple(models),
             output=option, part=part, outputs=suffixes, libraries=library_versions(),
-            resolved=_without_places(self.resolved, base),
+            resolved=renamed_config(self.resolved, lambda text: names.get(text, _without_place(text, base))),
         )  # fmt: skip
 
     def _setting(
@@ -115,7 +128,9 @@ class Run:
     ) -> Any:
         """Return the value of an option as it is kept; what it names goes to `inputs` or `models`."""
         if name in self.roles.models:
-            return rewritten(value, lambda text: _kept(self._model(name, text, base), models))
+            return rewritten(value, lambda text: _put_down(self._model(name, text, base), models))
+        if name in self.roles.configs:
+            return Path(value).name
         if name in self.roles.inputs:
             return rewritten(
                 value, lambda text: _nameless(rewritten_word(text, self._finder(name, base, inputs)))
@@ -127,7 +142,7 @@ class Run:
         return str(pick_device(value)) if name == "device" else value
 
     def _finder(
-        self, name: str, base: Path, found: list[Ingredient], may_be: Callable[[str], bool] = bool
+        self, name: str, base: Path, ingredients: list[Ingredient], may_be: Callable[[str], bool] = bool
     ) -> Callable[[str], str | None]:
         """Return what puts down the input that a text names and gives its name; None for any other text."""
 
@@ -136,7 +151,7 @@ class Run:
                 return None
             if ("input", text) not in self.sums:
                 self.sums["input", text] = contents(text)
-            return _kept(input_ingredient(name, text, base, self.sums["input", text]), found)
+            return _put_down(input_ingredient(name, text, base, self.sums["input", text]), ingredients)
 
         return find
 
@@ -146,9 +161,9 @@ class Run:
         return model_ingredient(name, text, base, self.sums["model", text])
 
 
-def _kept(one: Ingredient, found: list[Ingredient]) -> str:
+def _put_down(one: Ingredient, ingredients: list[Ingredient]) -> str:
     """Put down an ingredient, and return the name that stands for it."""
-    found.append(one)
+    ingredients.append(one)
     return one.name
 
 
@@ -199,15 +214,15 @@ def input_ingredient(option: str, text: str, base: Path, checksum: str | None = 
         InputError: it cannot be read.
     """
     path = Path(text)
-    return Ingredient(option, kept_name(path, base), contents(path) if checksum is None else checksum)
+    return Ingredient(option, relative_name(path, base), contents(path) if checksum is None else checksum)
 
 
 def model_ingredient(option: str, text: str, base: Path, checksum: str | None = None) -> Ingredient:
     """Return the model that an option names, as a file in `base` keeps it; arguments as `input_ingredient`."""
     prefix, name = (HUB, text[len(HUB) :]) if text.startswith(HUB) else ("", text)
     is_path = not is_embedded(text) and Path(name).exists()
-    kept = kept_name(Path(name), base) if is_path else name
-    return Ingredient(option, prefix + kept, model_checksum(text) if checksum is None else checksum)
+    shown = relative_name(Path(name), base) if is_path else name
+    return Ingredient(option, prefix + shown, model_checksum(text) if checksum is None else checksum)
 
 
 def is_embedded(name: str) -> bool:
@@ -242,7 +257,7 @@ def model_checksum(text: str) -> str:
     return contents(name, PICKLES) if Path(name).exists() else hub.revision(name) or ""
 
 
-def kept_name(path: Path, base: Path) -> str:
+def relative_name(path: Path, base: Path) -> str:
     """Return the path from a folder to a file, with forward slashes, or the file's name where that would tell too much.
 
     Args:
@@ -260,15 +275,21 @@ def kept_name(path: Path, base: Path) -> str:
     return path.name if common == common.parent or is_above_home or names_person else relative.as_posix()
 
 
-def _without_places(values: Any, base: Path) -> Any:
-    """Return JSON values in which the path of anything on this machine is kept as `kept_name` says."""
+def renamed_config(values: Any, change: Callable[[str], str]) -> Any:
+    """Return the JSON values of a config with each of its texts changed but for prompts."""
     if isinstance(values, Mapping):
-        return {key: _without_places(value, base) for key, value in values.items()}
+        return {
+            key: value if key.endswith("prompt") else renamed_config(value, change)
+            for key, value in values.items()
+        }
     if isinstance(values, list | tuple):
-        return [_without_places(value, base) for value in values]
-    if isinstance(values, str) and os.path.isabs(values) and os.path.exists(values):
-        return kept_name(Path(values), base)
-    return values
+        return [renamed_config(value, change) for value in values]
+    return change(values) if isinstance(values, str) else values
+
+
+def _without_place(text: str, base: Path) -> str:
+    """Return the name that is kept of an absolute path of this machine; any other text as it is."""
+    return relative_name(Path(text), base) if os.path.isabs(text) and os.path.exists(text) else text
 
 
 def suffix_of(output: str) -> str:

@@ -25,6 +25,7 @@ from moviola.pipelines.provenance import (
     library_versions,
     model_checksum,
     model_ingredient,
+    renamed_config,
     rewritten,
     rewritten_word,
 )
@@ -55,12 +56,14 @@ class Plan:
     Attributes:
         provenance: of the file.
         settings: option to value, with the paths at which things lie now.
+        config: the same of the config, where the verb has one.
         differences: from when it was made.
         paths: of each input and model, in the order of the record; a model's name where it is no path.
     """
 
     provenance: Provenance
     settings: Mapping[str, Any]
+    config: Mapping[str, Any]
     differences: tuple[Difference, ...] = ()
     paths: tuple[tuple[Ingredient, str], ...] = field(default=(), repr=False)
 
@@ -82,7 +85,7 @@ class Plan:
         settings = {key: _renamed(value, names) for key, value in self.settings.items()}
         return replace(
             self.provenance, version=version, settings=settings, inputs=tuple(inputs), models=tuple(models),
-            libraries=library_versions(),
+            libraries=library_versions(), resolved=renamed_config(self.config, lambda text: names.get(text, text)),
         )  # fmt: skip
 
     def _of(self, ingredients: Iterable[Ingredient]) -> list[tuple[Ingredient, str]]:
@@ -132,7 +135,9 @@ def plan_redo(
         )
         settings["device"] = device
     settings = {key: _relocated(key, value, paths) for key, value in settings.items()}
-    return Plan(provenance, settings, tuple(differences), tuple(paths))
+    places_of = {one.name: path for one, path in paths}
+    config = renamed_config(provenance.resolved, lambda text: places_of.get(text, text))
+    return Plan(provenance, settings, config, tuple(dict.fromkeys(differences)), tuple(paths))
 
 
 def _input(one: Ingredient, base: Path, places: Iterable[Path]) -> tuple[str, Difference | None]:
@@ -191,31 +196,32 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return rewritten(value, lambda text: rewritten_word(text, names.get))
 
 
-@dataclass
-class Again:
+@dataclass(frozen=True)
+class FixedRecord:
     """Gives the one file that is made again its record (a `moviola.core.provenance.Recorder`).
 
     Attributes:
         provenance: the record. place: where the file is made.
-        is_new: the record is that of another result, so what the settings came to is taken from this run.
     """
 
     provenance: Provenance
     place: Path
-    is_new: bool = False
 
     def record(self, path: Path) -> Provenance | None:
         """Return the record for the file's place; None for any other."""
         return self.provenance if final_place(path) == final_place(self.place) else None
 
-    def changed(self, output: Path, settings: Mapping[str, Any]) -> Again:
+    def changed(self, output: Path, settings: Mapping[str, Any]) -> FixedRecord:
         """Return the same: the record says already what it is of."""
         return self
 
-    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
-        """Take in what the settings came to, where the record is new."""
-        if self.is_new:
-            self.provenance = replace(self.provenance, resolved=dict(resolved))
+    def declare(
+        self,
+        resolved: Mapping[str, Any],
+        models: Mapping[str, Sequence[str]],
+        inputs: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Take in nothing: the record is whole."""
 
 
 def describe_change(before: Path, after: Path) -> str:

@@ -103,14 +103,15 @@ def anchors_of(keys: Sequence[int], cuts: Sequence[int], how: str) -> list[int]:
 
 
 def declare_paint(config: RestyleConfig, by_hand: bool) -> None:
-    """Tell the records of this run what the settings came to, and which weights painted.
+    """Tell the records of this run what the settings came to, which weights painted, and from which pictures.
 
     Args:
         config: the settings. by_hand: the key frames are the user's own.
     """
-    names: list[str] = []
+    names = [] if config.keys.vae is None else [config.keys.vae]
     if config.painter == DIFFUSION and not by_hand:
         from moviola.models.rerender.diffusion.sources import sources
 
-        names = sources(config.diffusion)
-    declare(config.model_dump(mode="json"), {"model": names})
+        names = [*sources(config.diffusion), *names]
+    files = [*config.pictures.values(), *([] if config.raft is None else [config.raft])]
+    declare(config.model_dump(mode="json"), {"model": names}, {"set": [str(path) for path in files]})
