@@ -16,6 +16,7 @@ import pytest
 from moviola.core.video import Video
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PATIENCE = 300_000  # ms
 STEP = 9
 """Grey levels from frame to frame of `numbered`; more than an encoder loses on an even picture."""
 
@@ -56,7 +57,7 @@ def make_client(folder: Path, **settings: Any) -> Any:
     from moviola.cli.studio_forms import make_forms
     from moviola.studio.app import StudioSettings, make_app
 
-    app = make_app(folder, make_forms(), StudioSettings(**settings))
+    app = make_app(folder, make_forms, StudioSettings(**settings))
     return TestClient(
         app, base_url="http://127.0.0.1:8421", headers={"X-Moviola-Studio": "1"}, follow_redirects=False
     )
@@ -109,7 +110,7 @@ class serving:
         from moviola.studio.serve import open_socket
 
         self.listening = open_socket("127.0.0.1", None)
-        app = make_app(folder, make_forms(), StudioSettings(**settings))
+        app = make_app(folder, make_forms, StudioSettings(**settings))
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]})
@@ -143,11 +144,13 @@ class Tab:
         self.page.goto(f"{self.url}/{place}")
 
     def until(self, condition: str) -> Any:
-        """Wait until a script gives something true, and return it."""
+        """Wait until a script gives something true, and return it; what never becomes true is named."""
         script = f"""async () => {{
+            const begun = performance.now();
             for (;;) {{
                 const value = await (async () => ({condition}))();
                 if (value) return value;
+                if (performance.now() - begun > {PATIENCE}) throw new Error(document.body.innerText.slice(0, 2000));
                 await new Promise((done) => setTimeout(done, 20));
             }}
         }}"""
@@ -179,7 +182,7 @@ def new_tab(chromium) -> Iterator[Callable[..., Tab]]:
 
     def make(url: str, **options: Any) -> Tab:
         contexts.append(chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}))
-        contexts[-1].set_default_timeout(240_000)
+        contexts[-1].set_default_timeout(PATIENCE)
         return Tab(contexts[-1].new_page(), url)
 
     yield make

@@ -20,6 +20,7 @@ def test_bands_replay_at_once_and_are_kept_as_a_clip(served, new_tab, folder):
     tab.page.fill("[aria-label=frames]", "8")
     tab.until("edit.strip.frames === 8 && !edit.waiting")
     tab.page.click("text=keep it as a clip")
+    tab.until("document.querySelector('#notice p')?.textContent.includes('edit-motion-1.mp4')")
     tab.open("#/make")
     tab.until("document.querySelector('.job.done, .job.failed')")
     assert codec.probe(folder / "edit-motion-1.mp4").frames == 8

@@ -61,4 +61,4 @@ def command(
         say(f"studio  {url}", quiet=quiet or json)
         say(f"folder  {folder.resolve()}", quiet=quiet or json)
 
-    serve(folder, make_forms(), host=host, port=port, token=token, max_mb=max_mb, opens=open, ready=ready)
+    serve(folder, make_forms, host=host, port=port, token=token, max_mb=max_mb, opens=open, ready=ready)

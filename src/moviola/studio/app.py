@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,15 @@ class StudioSettings:
 
 
 def make_app(
-    folder: str | Path, forms: Sequence[Form] = (), settings: StudioSettings | None = None
+    folder: str | Path,
+    make_forms: Callable[[], Sequence[Form]] = tuple,
+    settings: StudioSettings | None = None,
 ) -> ASGIApp:
     """Return the studio over a folder as an ASGI app; its queue is worked on between its start and its shutdown.
 
     Args:
         folder: of results.
-        forms: of the verbs that can be run.
+        make_forms: returns the forms of the verbs that can be run; called when the first is needed.
         settings: None for those of a studio that only this machine reaches.
 
     Raises:
@@ -66,7 +68,11 @@ def make_app(
     places = Places(folder)
     lock = FolderLock(places.state, "a studio")
     queue = Queue(places.state)
-    orders, worker, drawer = Orders(places, queue, forms), Worker(places, queue, settings.program), Drawer()
+    orders, worker, drawer = (
+        Orders(places, queue, make_forms),
+        Worker(places, queue, settings.program),
+        Drawer(),
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

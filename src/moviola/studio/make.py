@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,16 @@ class Orders:
     """Turns what a form says into a job.
 
     Args:
-        places: the folder. queue: of it. forms: of the verbs.
+        places: the folder. queue: of it. make_forms: returns the forms of the verbs; called when the first is needed.
     """
 
-    def __init__(self, places: Places, queue: Queue, forms: Sequence[Form]) -> None:
-        self.places, self.queue = places, queue
-        self.forms = {form.verb: form for form in forms}
+    def __init__(self, places: Places, queue: Queue, make_forms: Callable[[], Sequence[Form]]) -> None:
+        self.places, self.queue, self._make_forms = places, queue, make_forms
+
+    @cached_property
+    def forms(self) -> dict[str, Form]:
+        """The forms, by verb."""
+        return {form.verb: form for form in self._make_forms()}
 
     def form(self, verb: str) -> Form:
         """Return the form of a verb.

@@ -66,7 +66,7 @@ def address(host: str, port: int, token: str | None) -> str:
 
 def serve(
     folder: str | Path,
-    forms: Sequence[Form] = (),
+    make_forms: Callable[[], Sequence[Form]] = tuple,
     *,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -78,7 +78,8 @@ def serve(
     """Run the studio over a folder until it is interrupted.
 
     Args:
-        folder: of results. forms: of the verbs that can be run.
+        folder: of results.
+        make_forms: returns the forms of the verbs that can be run.
         host: address to listen on. port: None for 8421 or one that is free.
         token: that a browser must show; None draws one where other machines reach the host.
         max_mb: of one upload.
@@ -89,11 +90,15 @@ def serve(
         InputError: and what is below it: no such folder, port, or library.
     """
     uvicorn = require("uvicorn", "studio")
+    from moviola.data import (
+        codec as codec,
+    )  # takes a while to load: now, and not when the first page asks for its clips
+
     if max_mb <= 0:
         raise ConfigError(f"--max-mb is {max_mb}; it must be above 0")
     token = token_for(host, token)
     hosts = (*LOOPBACK, host) if is_local(host) else ()
-    app = make_app(folder, forms, StudioSettings(token, hosts, int(max_mb * 1e6)))
+    app = make_app(folder, make_forms, StudioSettings(token, hosts, int(max_mb * 1e6)))
     listening = open_socket(host, port)
     url = address(host, listening.getsockname()[1], token)
     config = uvicorn.Config(

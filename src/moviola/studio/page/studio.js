@@ -45,6 +45,5 @@ attempt(async () => {
   document.getElementById("folder").textContent = folder;
   document.title = `${folder} · moviola studio`;
 });
-refresh();
 addEventListener("hashchange", show);
-show();
+show().then(refresh); // what is looked at goes first
