@@ -34,8 +34,13 @@ def write_png(path: str | Path, picture: np.ndarray) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    write_atomic(path, png_bytes(picture))
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """Return a picture, uint8 (H, W, 3), as PNG."""
     from PIL import Image
 
     data = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(data, format="PNG")
-    write_atomic(path, data.getvalue())
+    return data.getvalue()
