@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from moviola.cli import evaluate_text
+from moviola.cli import tables
 from moviola.cli.evaluate import DEFAULT_METRICS, metric_keys
 from moviola.cli.main import run
 from moviola.core.errors import WeightsError
@@ -17,7 +17,7 @@ from moviola.core.video import Video
 from moviola.metrics.catalog import METRICS
 from moviola.metrics.protocol import PRESETS
 from moviola.metrics.results import Report, Score
-from moviola.pipelines.evaluate_report.text import figure
+from moviola.pipelines.evaluate.report.text import figure
 
 SHA = "0123456789abcdef" * 4
 
@@ -169,7 +169,7 @@ def test_report_and_baseline(say, pipeline, made, sets, tmp_path, monkeypatch):
 
 def test_narrow_terminal(say, pipeline, monkeypatch):
     """On a terminal of 60 columns each metric is a block; no line of the table is wider than that."""
-    monkeypatch.setattr(evaluate_text, "width", lambda: 60)
+    monkeypatch.setattr(tables, "width", lambda: 60)
     _, out, _ = say()
     lines = out.splitlines()
     assert lines[:3] == ["fvd", "  value          300.0", "  95 % interval  250.0 to 350.0"]

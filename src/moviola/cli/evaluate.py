@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from moviola.metrics.options import MetricOptions
     from moviola.metrics.protocol import Protocol
     from moviola.metrics.results import Report
-    from moviola.pipelines.evaluate_report.baseline import Comparison
+    from moviola.pipelines.evaluate.report.baseline import Comparison
 
 DEFAULT_METRICS = "fvd,kvd,fvmd-lk,motion,flicker"
 
@@ -240,8 +240,8 @@ def _options(**given: Any) -> MetricOptions:
 
 def _earlier(baseline: Path | None, report: Path | None) -> tuple[str, dict[str, Any]] | None:
     """Check where the page goes, and read the earlier evaluation: both before anything long begins."""
-    from moviola.pipelines.evaluate_report.baseline import read_baseline
-    from moviola.pipelines.evaluate_report.write import check_folder
+    from moviola.pipelines.evaluate.report.baseline import read_baseline
+    from moviola.pipelines.evaluate.report.write import check_folder
 
     if report is not None:
         check_folder(report)
@@ -278,7 +278,7 @@ def measure(
 
 
 def _change(found: Report, earlier: tuple[str, dict[str, Any]] | None) -> Comparison | None:
-    from moviola.pipelines.evaluate_report.baseline import compare
+    from moviola.pipelines.evaluate.report.baseline import compare
 
     return None if earlier is None else compare(found, earlier[1], earlier[0])
 
@@ -288,7 +288,7 @@ def _write(
 ) -> Path | None:
     if folder is None:
         return None
-    from moviola.pipelines.evaluate_report import write_report
+    from moviola.pipelines.evaluate.report import write_report
 
     with progress("writing the page", None, quiet) as tick:
         return write_report(found, folder, job.real, job.fake, baseline=earlier, tick=tick)
@@ -304,21 +304,23 @@ def _tell(
             values["baseline"] = change
         emit({**values, "report": page})
         return
-    from moviola.cli.evaluate_text import report_lines, width
+    from moviola.cli import tables
+    from moviola.cli.evaluate_text import report_lines
 
-    for line in report_lines(found, job.protocol, change, width()):
+    for line in report_lines(found, job.protocol, change, tables.width()):
         say(line, quiet=quiet)
     if page is not None:
         say(f"report    {page}", quiet=quiet)
 
 
 def _tell_list(json: bool, quiet: bool) -> None:
-    from moviola.cli.evaluate_text import listing, width
+    from moviola.cli import tables
+    from moviola.cli.evaluate_text import listing
     from moviola.metrics.catalog import list_metrics
     from moviola.metrics.protocol import PRESETS
 
     if json:
         emit({"metrics": [spec.record() for spec in list_metrics()], "protocols": PRESETS})
         return
-    for line in listing(list_metrics(), list(PRESETS.values()), width()):
+    for line in listing(list_metrics(), list(PRESETS.values()), tables.width()):
         say(line, quiet=quiet)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from moviola.cli.common import emit, say
-from moviola.cli.evaluate_text import table, width
+from moviola.cli.tables import table, width
 from moviola.core.errors import ConfigError
 
 NUM = 256

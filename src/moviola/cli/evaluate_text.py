@@ -1,16 +1,15 @@
-"""What `moviola evaluate` prints for people: aligned columns where they fit, one figure a line where not."""
+"""What `moviola evaluate` prints for people."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Sequence
 
+from moviola.cli.tables import table
 from moviola.metrics.base import MetricSpec
 from moviola.metrics.protocol import Protocol
 from moviola.metrics.results import Report, Score
-from moviola.pipelines.evaluate_report.baseline import Comparison
-from moviola.pipelines.evaluate_report.text import (
+from moviola.pipelines.evaluate.report.baseline import Comparison
+from moviola.pipelines.evaluate.report.text import (
     extremes,
     figure,
     floor,
@@ -23,36 +22,6 @@ from moviola.pipelines.evaluate_report.text import (
 )
 
 _MOST_ROWS = 12  # of the table by class and of what was skipped; --json and --report hold all
-
-
-def width() -> int | None:
-    """Return the columns of the terminal that stdout is; None for a pipe or a file, which take any."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
-    """Return lines of aligned columns; columns that are empty in every row are left out.
-
-    Args:
-        head: the columns' names; the first names the rows.
-        rows: cells.
-        room: columns of the terminal; a table that is wider is written as a block for each row. None: any width.
-    """
-    kept = [i for i in range(len(head)) if i == 0 or any(row[i] for row in rows)]
-    lines = [[row[i] for i in kept] for row in (head, *rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(kept))]
-    if room is not None and sum(widths) + 2 * (len(widths) - 1) > room:
-        return _blocks(lines[0], lines[1:])
-    return ["  ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
-
-
-def _blocks(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    indent = max(map(len, head[1:]), default=0)
-    lines = []
-    for name, *cells in rows:
-        lines.append(name)
-        lines += [f"  {said:<{indent}}  {cell}" for said, cell in zip(head[1:], cells, strict=True) if cell]
-    return lines
 
 
 def report_lines(

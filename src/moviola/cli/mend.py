@@ -135,7 +135,7 @@ def _check(output: str | None, report: Path | None, dry_run: bool) -> None:
         raise ConfigError("-o OUT is missing: name the file to write, or say --dry-run")
     check_output(output, None)
     if report is not None:
-        from moviola.pipelines.evaluate_report import check_folder
+        from moviola.pipelines.evaluate.report import check_folder
 
         check_folder(report)
 

@@ -187,7 +187,7 @@ def _lines(results: Results) -> list[str]:
 
 
 def _verdict_lines(verdict: Verdict) -> list[str]:
-    from moviola.cli.evaluate_text import table
+    from moviola.cli.tables import table
     from moviola.pipelines.study.page import percent, signed, standing_cells
 
     head = ["method", "score", "interval", "won", "interval ", "comparisons"]
@@ -202,7 +202,7 @@ def _verdict_lines(verdict: Verdict) -> list[str]:
 
 
 def _metric_lines(results: Results) -> list[str]:
-    from moviola.cli.evaluate_text import table
+    from moviola.cli.tables import table
     from moviola.pipelines.study.page import tau
 
     by = {(entry.metric, entry.criterion): entry for entry in results.agreement}

@@ -20,8 +20,10 @@ The message of an `InputError` is one line: what is wrong, where, and what would
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import ClassVar, Self
+from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar, Self, TypeVar
+
+T = TypeVar("T")
 
 
 class MoviolaError(Exception):
@@ -114,6 +116,18 @@ def is_lack_of_memory(error: BaseException) -> bool:
             and any(words in str(error) for words in ("can't allocate memory", "not enough memory"))
         )
     )
+
+
+def check_name(kind: str, name: str, known: Collection[str]) -> None:
+    """Raise UnknownNameError where `name` is none of the `known` names of a kind; it offers the nearest."""
+    if name not in known:
+        raise UnknownNameError.of(kind, name, known)
+
+
+def look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
+    """Return what a table of a kind holds under `name`; raises as `check_name`."""
+    check_name(kind, name, table)
+    return table[name]
 
 
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:

@@ -36,10 +36,15 @@ def write_png(path: str | Path, picture: np.ndarray) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    data, provenance = png_bytes(picture), provenance_of(path)
+    text = "" if provenance is None else provenance.to_json()
+    write_atomic(path, png_comment(data, text) if 0 < len(text) <= ROOM else data)
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """Return a picture, uint8 (H, W, 3), as PNG."""
     from PIL import Image
 
     data = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(data, format="PNG")
-    provenance = provenance_of(path)
-    text = "" if provenance is None else provenance.to_json()
-    write_atomic(path, png_comment(data.getvalue(), text) if 0 < len(text) <= ROOM else data.getvalue())
+    return data.getvalue()

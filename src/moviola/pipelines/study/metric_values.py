@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moviola.core.errors import InputError, UnknownNameError
-from moviola.pipelines.evaluate_report.baseline import read_baseline
+from moviola.core.errors import InputError, check_name
+from moviola.pipelines.evaluate.report.baseline import read_baseline
 from moviola.pipelines.study.records import Study
 
 
@@ -57,8 +57,7 @@ def _report(study: Study, word: str) -> tuple[int, str, dict[str, Any]]:
     names = [method.name for method in study.methods]
     name, sign, file = word.partition("=")
     if sign and not Path(word).exists():
-        if name not in names:
-            raise UnknownNameError.of("method", name, names)
+        check_name("method", name, names)
         return names.index(name), file, read_baseline(file)
     report = read_baseline(word)
     fake = report.get("protocol", {}).get("fake", {})

@@ -8,8 +8,8 @@ from typing import Any
 from moviola.core.errors import FormatError
 from moviola.core.names import written
 from moviola.data.folders import file_place
-from moviola.pipelines.evaluate_report.svg import Scale, scale_of
-from moviola.pipelines.evaluate_report.text import figure
+from moviola.pipelines.evaluate.report.strips import Scale, scale_of
+from moviola.pipelines.evaluate.report.text import figure
 from moviola.pipelines.pages.render import render
 from moviola.pipelines.study.results import Duel, MetricAgreement, Results, Standing, Verdict
 
@@ -76,15 +76,15 @@ def _strip(scale: Scale, value: float, low: float | None, high: float | None) ->
     }
 
 
-def _table(results: Results) -> list[tuple[str, str, list[str]]]:
-    """Return, for each metric, its values and its tau by each criterion."""
+def _table(results: Results) -> list[list[str]]:
+    """Return a row for each metric: its values, and its tau by each criterion."""
     rows = []
     for values in results.metrics:
         by = {entry.criterion: entry for entry in results.agreement if entry.metric == values.metric}
         named = zip(results.study.methods, values.values, strict=True)
         names = (f"{method.name} {figure(value)}" for method, value in named if value is not None)
         cells = [tau(by.get(verdict.criterion)) for verdict in results.verdicts]
-        rows.append((f"{values.metric} ({values.better} is better)", ", ".join(names), cells))
+        rows.append([f"{values.metric} ({values.better} is better)", ", ".join(names), *cells])
     return rows
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from moviola.core.errors import ConfigError
-from moviola.core.names import json_text
+from moviola.core.ranges import from_network
 from moviola.core.resample import resize_frames
 from moviola.models.inrv import InrvModel
 from moviola.pipelines.edit.latent.render import render
+from moviola.pipelines.pages.media import data_uri
+from moviola.pipelines.pages.render import render as render_page
 
 _FILM_FRAMES, _FILM_SIDE, _THUMB_SIDE = 24, 128, 48
 _NEAREST = 6
@@ -93,14 +92,7 @@ def build_map(model: InrvModel, space: SpaceMap, title: str) -> str:
         f"{count}; the two directions in which their codes vary most hold {100 * space.shares[0]:.0f} % and "
         f"{100 * space.shares[1]:.0f} % of the variance. Click on a clip to see it; scroll to zoom, drag to move."
     )
-    data = json_text(clips, allow_nan=False).replace("<", "\\u003c")
-    page = _asset("space_map.html")
-    for mark, text in (
-        ("{{title}}", escape(title)), ("{{lead}}", escape(lead)), ("{{style}}", _asset("space_map.css")),
-        ("{{script}}", _asset("space_map.js")), ("{{clips}}", data),
-    ):  # fmt: skip
-        page = page.replace(mark, text)
-    return page
+    return render_page("space_map.html", title=title, lead=lead, clips=clips)
 
 
 def _pictures(model: InrvModel, row: int) -> tuple[str, str]:
@@ -110,7 +102,7 @@ def _pictures(model: InrvModel, row: int) -> tuple[str, str]:
     scale = min(1.0, _FILM_SIDE / max(model.height, model.width))
     size = (max(1, round(model.height * scale)), max(1, round(model.width * scale)))
     drawn = torch.cat(list(render(model, model.codes[row][None], numbers, size)))
-    frames = drawn.add(1).mul(127.5).round().clamp(0, 255).byte().movedim(1, -1)
+    frames = from_network(drawn)
     if frames.shape[-1] == 1:
         frames = frames.expand(-1, -1, -1, 3)
     pictures = np.ascontiguousarray(frames.numpy())
@@ -130,8 +122,4 @@ def _webp(frames: np.ndarray, delay: float) -> str:
         {"save_all": True, "append_images": rest, "duration": max(1, round(delay)), "loop": 0} if rest else {}
     )
     first.save(buffer, "WEBP", quality=75, method=4, **more)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _asset(name: str) -> str:
-    return files("moviola.pipelines.edit.latent").joinpath(name).read_text(encoding="utf-8")
+    return data_uri("image/webp", buffer.getvalue())

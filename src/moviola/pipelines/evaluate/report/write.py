@@ -11,9 +11,9 @@ from moviola.core.names import json_text, written
 from moviola.core.progress import Tick
 from moviola.data.folders import folder_place
 from moviola.metrics.results import Report
-from moviola.pipelines.evaluate_report.baseline import REPORT_FILE, compare
-from moviola.pipelines.evaluate_report.clips import Gallery, gather
-from moviola.pipelines.evaluate_report.page import build_page
+from moviola.pipelines.evaluate.report.baseline import REPORT_FILE, compare
+from moviola.pipelines.evaluate.report.clips import Gallery, gather
+from moviola.pipelines.evaluate.report.page import build_page
 
 if TYPE_CHECKING:
     from moviola.pipelines.evaluate.inputs import Given, VideoSet

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from moviola.metrics.metric import Metric
 
 UNDAMAGED = "undamaged"
+LEGEND = {
+    "value": "score of the generated clips, with its interval",
+    "floor": "floor: real against real at the same N",
+    "infinity": "extrapolated to infinitely many clips",
+    "reference": "the real clips",
+}
 BETTER = {"lower": "lower is better", "higher": "higher is better", "neither": "only describes"}
 _SHORT_SHA = 12
 _SEEN = 0.05
@@ -46,6 +52,14 @@ def floor(score: Score) -> str:
     """Return the real-against-real floor; one that was not measured at this N says so."""
     text = figure(score.floor)
     return text if score.floor_how in ("", "measured") or not text else f"{text} ({score.floor_how})"
+
+
+def describe(score: Score) -> str:
+    """Return in words what the strip of a score shows."""
+    parts = [f"{score.metric} {figure(score.value)} ({BETTER[score.better]})"]
+    parts += [f"interval {interval(score)}"] if interval(score) else []
+    named = (("floor", score.floor), ("infinity", score.infinity), ("real clips", score.reference))
+    return ", ".join(parts + [f"{name} {figure(value)}" for name, value in named if value is not None])
 
 
 def network(score: Score, digits: int = _SHORT_SHA) -> str:

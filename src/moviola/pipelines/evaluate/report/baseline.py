@@ -15,7 +15,7 @@ from typing import Any
 from moviola.core.errors import InputError
 from moviola.metrics.base import OLD_KEYS
 from moviola.metrics.results import Report
-from moviola.pipelines.evaluate_report.text import flat
+from moviola.pipelines.evaluate.report.text import flat
 
 REPORT_FILE = "report.json"
 

@@ -18,12 +18,12 @@ from moviola.data.sources import open_source
 from moviola.metrics.protocol import Protocol
 from moviola.metrics.results import Report, Score
 from moviola.pipelines.evaluate.inputs import open_set
-from moviola.pipelines.evaluate_report import build_page, check_folder, write_report
-from moviola.pipelines.evaluate_report import clips as clips_module
-from moviola.pipelines.evaluate_report.baseline import compare, read_baseline
-from moviola.pipelines.evaluate_report.clips import MAX_SIDE, MIN_SIDE, Budget, Embedder, ends
-from moviola.pipelines.evaluate_report.svg import Scale, scale_of, score_strip
-from moviola.pipelines.evaluate_report.text import extremes, figure, flat, interval, signed, unseen
+from moviola.pipelines.evaluate.report import build_page, check_folder, write_report
+from moviola.pipelines.evaluate.report import clips as clips_module
+from moviola.pipelines.evaluate.report.baseline import compare, read_baseline
+from moviola.pipelines.evaluate.report.clips import MAX_SIDE, MIN_SIDE, Budget, Embedder, ends
+from moviola.pipelines.evaluate.report.strips import Scale, scale_of, score_strip
+from moviola.pipelines.evaluate.report.text import extremes, figure, flat, interval, signed, unseen
 from moviola.pipelines.pages.media import fit
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -363,10 +363,9 @@ def test_strip_places():
     same = scale_of([5.0])
     assert same is not None and same.low < 5.0 < same.high
     strip = score_strip(score(value=300.0, low=250.0, high=350.0, floor=100.0, infinity=None))
-    rect = re.search(r'class="interval" x="([\d.]+)%" width="([\d.]+)%"', strip)
-    assert rect
-    at = {m[2]: float(m[1]) for m in re.finditer(r'<svg x="([\d.]+)%".*?class="(\w+)"', strip)}
-    low, high = float(rect[1]), float(rect[1]) + float(rect[2])
+    assert strip is not None and strip.interval is not None
+    at = {kind: place for kind, place, _ in strip.marks}
+    low, high = strip.interval[0], sum(strip.interval)
     assert at["value"] == pytest.approx((low + high) / 2, abs=0.02)
     assert (at["value"] - at["floor"]) / (high - low) == pytest.approx(2.0, abs=0.01)
     assert "infinity" not in at

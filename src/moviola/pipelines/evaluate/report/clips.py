@@ -11,7 +11,7 @@ from moviola.core.errors import InputError
 from moviola.core.names import natural_sorted
 from moviola.core.progress import Tick
 from moviola.metrics.results import Report, Score
-from moviola.pipelines.evaluate_report.text import figure, kind
+from moviola.pipelines.evaluate.report.text import figure, kind
 from moviola.pipelines.pages.media import KINDS, data_uri, encode, fit, poster
 
 if TYPE_CHECKING:

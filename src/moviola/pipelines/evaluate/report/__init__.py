@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moviola.pipelines.evaluate_report.page import build_page
-from moviola.pipelines.evaluate_report.write import check_folder, write_report
+from moviola.pipelines.evaluate.report.page import build_page
+from moviola.pipelines.evaluate.report.write import check_folder, write_report
 
 __all__ = ["build_page", "check_folder", "write_report"]
