@@ -107,7 +107,8 @@ def build_page(before: Footage, after: Footage, looks: tuple[Look, Look], faults
 _CSS = (
     ".plot{width:100%;height:auto;overflow:visible}.was{stroke:var(--floor)}.is{stroke:var(--mark)}"
     ".was,.is{fill:none;stroke-width:1.5}.seam{stroke:var(--soft);stroke-dasharray:2 3}"
-    "video,.slice{max-width:100%;height:auto}"
+    "video{max-width:100%;height:auto}.slices{display:flex;gap:8px}"
+    ".slice{flex:1;min-width:0;width:50%;height:auto;image-rendering:pixelated}"
 )
 
 
@@ -122,7 +123,7 @@ def _start(count: int, faults: Faults) -> int:
 
 
 def _player(clips: Sequence[Video], start: int) -> str:
-    both = Video.side_by_side(list(clips), gap=4)
+    both = Video.side_by_side(list(clips), gap=0)  # a gap would be white on a dark page, too
     with tempfile.TemporaryDirectory() as folder:
         data = both.save(Path(folder) / "both.mp4", crf=23, pix_fmt="yuv420p", audio=False).read_bytes()
     uri = f"data:video/mp4;base64,{base64.b64encode(data).decode()}"
@@ -135,18 +136,18 @@ def _player(clips: Sequence[Video], start: int) -> str:
 
 
 def _slices(clips: Sequence[Video]) -> list[str]:
-    """Return one picture: the middle row of every frame, one below the other, before and after."""
+    """Return two pictures, before and after: the middle row of every frame, one below the other."""
     from PIL import Image
 
-    rows = [clip.frames[:, clip.height // 2] for clip in clips]
-    gap = np.full((len(rows[0]), 4, 3), 255, np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate([rows[0], gap, rows[1]], 1)).save(buffer, "PNG")
-    uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    width, height = 2 * (2 * rows[0].shape[1] + 4), 2 * len(rows[0])
-    picture = f'<img class="slice" src="{uri}" width="{width}" height="{height}" alt="before and after">'
+    pictures = []
+    for clip, said in zip(clips, ("before", "after"), strict=True):
+        rows, buffer = clip.frames[:, clip.height // 2], io.BytesIO()
+        Image.fromarray(rows).save(buffer, "PNG")
+        uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        size = f'width="{rows.shape[1]}" height="{len(rows)}"'
+        pictures.append(f'<img class="slice" src="{uri}" {size} alt="{said}">')
     return [
-        picture,
+        f'<p class="slices">{"".join(pictures)}</p>',
         paragraph("Time runs downwards; left before, right after. Flicker is stripes across.", "note"),
     ]
 
