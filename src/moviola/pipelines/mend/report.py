@@ -147,7 +147,7 @@ def _slices(clips: Sequence[Video]) -> list[str]:
         size = f'width="{rows.shape[1]}" height="{len(rows)}"'
         pictures.append(f'<img class="slice" src="{uri}" {size} alt="{said}">')
     return [
-        f'<p class="slices">{"".join(pictures)}</p>',
+        f'<div class="slices">{"".join(pictures)}</div>',
         paragraph("Time runs downwards; left before, right after. Flicker is stripes across.", "note"),
     ]
 
