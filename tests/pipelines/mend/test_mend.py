@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import moviola as mv
 from moviola.core.errors import ConfigError, InputError
 from moviola.pipelines.mend import MendSettings, find_faults, mend
+from moviola.pipelines.mend.find import Faults
 
 _spec = importlib.util.spec_from_file_location("mend_damage", Path(__file__).with_name("damage.py"))
 assert _spec and _spec.loader
@@ -183,3 +184,14 @@ def test_a_switch_looks_for_its_fault_only():
     broken = damage.video(damage.flickering(CLEAN))
     assert find_faults(broken, MendSettings(stills=True)).clean
     assert np.array_equal(mend(broken, seams="auto").frames, broken.frames)
+
+
+def test_what_was_found_in_words():
+    """Each size beside what it is of, and only of what was found."""
+    both = Faults(9.44, 1.2, (True, True), [24], [])
+    assert both.lines() == [
+        "flicker of the picture (9.4 levels) and of parts of it (1.2 levels)",
+        "a seam at frame 24",
+    ]
+    parts = Faults(0.3, 2.0, (False, True), [8, 24], [])
+    assert parts.lines() == ["flicker of parts of it (2.0 levels)", "seams at frames 8, 24"]

@@ -75,12 +75,16 @@ class Faults:
         """Return what was found, a line each; one line for a clean clip."""
         said = []
         if any(self.flickers):
-            where = " and ".join(
-                w for w, yes in zip(("the picture", "parts of it"), self.flickers, strict=True) if yes
+            sizes = (
+                f"of the picture ({self.flicker:.1f} levels)",
+                f"of parts of it ({self.local:.1f} levels)",
             )
-            said.append(f"flicker of {where}: {self.flicker:.1f} and {self.local:.1f} levels of 255")
+            said.append(
+                f"flicker {' and '.join(s for s, yes in zip(sizes, self.flickers, strict=True) if yes)}"
+            )
         if self.seams:
-            said.append(f"seams at frame {', '.join(map(str, self.seams))}")
+            what = "a seam at frame" if len(self.seams) == 1 else "seams at frames"
+            said.append(f"{what} {', '.join(map(str, self.seams))}")
         if self.drifts[0]:
             mean, contrast = self.drift[0], 100 * self.drift[1]
             said.append(f"drift: up to {mean:.1f} levels in the mean, {contrast:.0f} % in contrast")

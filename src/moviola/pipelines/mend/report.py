@@ -89,18 +89,21 @@ def _start(count: int, faults: Faults) -> int:
 
 
 def _player(clips: Sequence[Video], start: int) -> dict[str, Any]:
-    both = Video.side_by_side(list(clips), gap=4)
+    both = Video.side_by_side(list(clips), gap=0)  # a gap would be white on a dark page, too
     words = f"left before, right after; frames {start} to {start + len(both) - 1}"
     data = data_uri("video/mp4", encode(both))
     return {"data": data, "width": 2 * both.width, "height": 2 * both.height, "words": words}
 
 
-def _slices(clips: Sequence[Video]) -> dict[str, Any]:
-    """Return one picture: the middle row of every frame, one below the other, before and after."""
-    rows = [clip.frames[:, clip.height // 2] for clip in clips]
-    picture = np.concatenate([rows[0], np.full((len(rows[0]), 4, 3), 255, np.uint8), rows[1]], 1)
-    data = data_uri("image/png", png_bytes(picture))
-    return {"data": data, "width": 2 * picture.shape[1], "height": 2 * picture.shape[0]}
+def _slices(clips: Sequence[Video]) -> list[dict[str, Any]]:
+    """Return two pictures, before and after: the middle row of every frame, one below the other."""
+    pictures = []
+    for clip, words in zip(clips, ("before", "after"), strict=True):
+        rows = clip.frames[:, clip.height // 2]
+        data = data_uri("image/png", png_bytes(rows))
+        pictures.append({"data": data, "width": rows.shape[1], "height": len(rows), "words": words})
+    return pictures
+
 
 
 def light(look: Look) -> Curve:
