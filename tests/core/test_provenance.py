@@ -36,8 +36,8 @@ class Recorder:
     def changed(self, output, settings):
         return Recorder(**{**self.settings, **settings, "output": str(output)})
 
-    def declare(self, resolved, models, inputs):
-        self.declared.append((resolved, models, inputs))
+    def declare(self, resolved, models):
+        self.declared.append((resolved, models))
 
 
 def test_text_and_back():
@@ -118,4 +118,4 @@ def test_what_is_known_later_goes_to_the_recorder():
     recorder = Recorder()
     with recording(recorder):
         declare({"painter": "oil"}, {"refiner": ["regis-u"]})
-    assert recorder.declared == [({"painter": "oil"}, {"refiner": ["regis-u"]}, {})]
+    assert recorder.declared == [({"painter": "oil"}, {"refiner": ["regis-u"]})]

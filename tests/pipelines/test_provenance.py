@@ -105,21 +105,23 @@ def test_models(place):
 
 
 def test_what_is_declared_while_it_runs(place):
-    """What settings came to, with no place of this machine in it; models that no option names."""
-    run = run_of()
+    """What settings came to, with no place of this machine in it; the files that they name; other models."""
+    run = run_of(input="in/b.mp4")
     config = {
         "other": str(place / "in/b.mp4"),
         "prompt": "regis-u",
         "sizes": [1, 2],
         "of": {"raft": "in/a.mp4"},
     }
-    run.declare(config, {"refiner": ["regis-u"]}, {"set": ["in/a.mp4"]})
+    run.declare(config, {"refiner": ["regis-u"]})
     made = run.record(place / "out/c.mp4")
     assert made.resolved == {
         "other": "../in/b.mp4", "prompt": "regis-u", "sizes": [1, 2], "of": {"raft": "../in/a.mp4"}
     }  # fmt: skip
     assert [(one.option, one.name) for one in made.models] == [("refiner", "regis-u")]
-    assert [(one.option, one.name) for one in made.inputs] == [("set", "../in/a.mp4")]
+    assert [(one.option, one.name) for one in made.inputs] == [
+        ("input", "../in/b.mp4"), ("config", "../in/a.mp4")
+    ]  # fmt: skip
 
 
 def test_only_results_have_a_record(place):

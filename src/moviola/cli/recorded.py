@@ -33,8 +33,14 @@ LEFT_OUT = frozenset({"json", "quiet", "work", "resume", "workers", "dry-run"})
 """Options that change nothing in what is written."""
 CONFIGS = frozenset({"config"})
 """Options that name a config: what it holds in the end is kept, not the file."""
-BESIDE_CONFIG = frozenset({"input", "keys", "first-only", "lossless", "mend", "device"})
-"""Options of a verb with a config that do not go into it."""
+INTO_CONFIG = frozenset(
+    {
+        "config", "set", "prompt", "painter", "strength", "model", "control", "lora", "scheduler", "steps",
+        "method", "interval", "count", "anchor", "propagation", "flow", "crop", "seed",
+        "mask", "invert-mask", "mask-feather",
+    }
+)  # fmt: skip
+"""Options of a verb with a config for which that stands."""
 RECORDED_ATTRIBUTE = "__moviola_recorded__"
 
 NoRecipe = Annotated[

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moviola.cli.common import Json, Output, Quiet, emit, example, say
-from moviola.cli.recorded import BESIDE_CONFIG, LEFT_OUT, OUTPUTS, command_words, load_recorded
+from moviola.cli.recorded import INTO_CONFIG, LEFT_OUT, OUTPUTS, command_words, load_recorded
 from moviola.core.errors import ConfigError, InputError, OutputError
 from moviola.core.names import json_text
 from moviola.core.notes import note
@@ -160,7 +160,7 @@ def _settings(plan: Plan, work: Path) -> dict[str, Any]:
         return dict(plan.settings)
     config = work / "config.json"
     config.write_text(json_text(plan.config))
-    others = {key: value for key, value in plan.settings.items() if key in BESIDE_CONFIG}
+    others = {key: value for key, value in plan.settings.items() if key not in INTO_CONFIG}
     return {**others, "config": str(config)}
 
 

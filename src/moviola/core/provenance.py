@@ -120,12 +120,7 @@ class Recorder(Protocol):
         """Return the recorder of a run with other settings (None: not given) and another output."""
         ...
 
-    def declare(
-        self,
-        resolved: Mapping[str, Any],
-        models: Mapping[str, Sequence[str]],
-        inputs: Mapping[str, Sequence[str]],
-    ) -> None:
+    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
         """Take in what is known only now; see `declare` of this module."""
         ...
 
@@ -167,17 +162,14 @@ def as_if(output: str | Path, **settings: Any) -> Iterator[None]:
 
 
 def declare(
-    resolved: Mapping[str, Any] | None = None,
-    models: Mapping[str, Sequence[str]] | None = None,
-    inputs: Mapping[str, Sequence[str]] | None = None,
+    resolved: Mapping[str, Any] | None = None, models: Mapping[str, Sequence[str]] | None = None
 ) -> None:
     """Add to the records of the present run what its options do not say; nothing where none are kept.
 
     Args:
-        resolved: the config that the options came to, as JSON values.
+        resolved: the config that the options came to, as JSON values; a file or folder that it names is an input.
         models: option to the models it means: names, folders or files, as they stand in the config.
-        inputs: the same of files and folders that are read.
     """
     recorder = _recorder.get()
     if recorder is not None:
-        recorder.declare(resolved or {}, models or {}, inputs or {})
+        recorder.declare(resolved or {}, models or {})

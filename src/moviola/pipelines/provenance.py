@@ -25,7 +25,7 @@ from moviola.core.provenance import OUTPUT, Ingredient, Provenance
 
 LIBRARIES = ("torch", "numpy", "av", "pillow")
 """Whose versions decide the bytes of a file."""
-HUB = "hub:"
+HUB, CONFIG = "hub:", "config"
 _NUMBERED = re.compile(r"-\d+")
 _SPEC = re.compile(r"([\w-]+:)(.+?)(#[\w-]+)?")
 _PLACE = re.compile(r"(?:(?<=:)|^)/.*/")
@@ -58,7 +58,7 @@ class Run:
         verb: of the command line. version: of moviola.
         values: option to value; None is not given.
         roles: what the options mean.
-        resolved, models, files: what was declared while it ran.
+        resolved, models: what was declared while it ran.
         sums: checksums that are known already, by what was read.
     """
 
@@ -68,7 +68,6 @@ class Run:
     roles: Roles
     resolved: dict[str, Any] = field(default_factory=dict)
     models: dict[str, Sequence[str]] = field(default_factory=dict)
-    files: dict[str, Sequence[str]] = field(default_factory=dict)
     sums: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def record(self, path: Path) -> Provenance | None:
@@ -92,16 +91,10 @@ class Run:
         main = "out" if "out" in self.values else OUTPUT
         return replace(self, values={**self.values, **others, **settings, main: str(output)})
 
-    def declare(
-        self,
-        resolved: Mapping[str, Any],
-        models: Mapping[str, Sequence[str]],
-        inputs: Mapping[str, Sequence[str]],
-    ) -> None:
-        """Take in what the settings came to, and what it is made from that no option names."""
+    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
+        """Take in what the settings came to, and models that no option names."""
         self.resolved.update(resolved)
         self.models.update(models)
-        self.files.update(inputs)
 
     def _record_in(self, base: Path, option: str, part: str, suffixes: Mapping[str, str]) -> Provenance:
         inputs, models = list[Ingredient](), list[Ingredient]()
@@ -114,13 +107,15 @@ class Run:
         for name, texts in self.models.items():
             models = [one for one in models if one.option != name]
             names.update((text, _put_down(self._model(name, text, base), models)) for text in texts)
-        for name, texts in self.files.items():
-            find = self._finder(name, base, inputs)
-            names.update((text, shown) for text in texts if (shown := find(text)) is not None)
+        others = list[Ingredient]()
+        find = self._finder(CONFIG, base, others, _is_path)
+        resolved = renamed_config(self.resolved, lambda text: names.get(text) or find(text) or text)
+        known = {one.name for one in inputs}
+        inputs += [one for one in dict.fromkeys(others) if one.name not in known]
         return Provenance(
             verb=self.verb, version=self.version, settings=settings, inputs=tuple(inputs), models=tuple(models),
             output=option, part=part, outputs=suffixes, libraries=library_versions(),
-            resolved=renamed_config(self.resolved, lambda text: names.get(text, _without_place(text, base))),
+            resolved=resolved,
         )  # fmt: skip
 
     def _setting(
@@ -285,11 +280,6 @@ def renamed_config(values: Any, change: Callable[[str], str]) -> Any:
     if isinstance(values, list | tuple):
         return [renamed_config(value, change) for value in values]
     return change(values) if isinstance(values, str) else values
-
-
-def _without_place(text: str, base: Path) -> str:
-    """Return the name that is kept of an absolute path of this machine; any other text as it is."""
-    return relative_name(Path(text), base) if os.path.isabs(text) and os.path.exists(text) else text
 
 
 def suffix_of(output: str) -> str:

@@ -215,12 +215,7 @@ class FixedRecord:
         """Return the same: the record says already what it is of."""
         return self
 
-    def declare(
-        self,
-        resolved: Mapping[str, Any],
-        models: Mapping[str, Sequence[str]],
-        inputs: Mapping[str, Sequence[str]],
-    ) -> None:
+    def declare(self, resolved: Mapping[str, Any], models: Mapping[str, Sequence[str]]) -> None:
         """Take in nothing: the record is whole."""
 
 

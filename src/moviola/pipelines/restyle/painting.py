@@ -103,7 +103,7 @@ def anchors_of(keys: Sequence[int], cuts: Sequence[int], how: str) -> list[int]:
 
 
 def declare_paint(config: RestyleConfig, by_hand: bool) -> None:
-    """Tell the records of this run what the settings came to, which weights painted, and from which pictures.
+    """Tell the records of this run what the settings came to, and which weights painted.
 
     Args:
         config: the settings. by_hand: the key frames are the user's own.
@@ -113,5 +113,4 @@ def declare_paint(config: RestyleConfig, by_hand: bool) -> None:
         from moviola.models.rerender.diffusion.sources import sources
 
         names = [*sources(config.diffusion), *names]
-    files = [*config.pictures.values(), *([] if config.raft is None else [config.raft])]
-    declare(config.model_dump(mode="json"), {"model": names}, {"set": [str(path) for path in files]})
+    declare(config.model_dump(mode="json"), {"model": names})
