@@ -24,7 +24,7 @@ class Bands {
     this.canvas = h("canvas", { class: "pixels", width: 1, height: 1 });
     this.model = h("select", { "aria-label": "model", onchange: () => this.reset() }, models.map((name) => h("option", {}, name)));
     const number = (name, value, most) => h("input", { type: "number", min: 0, max: most, value: String(value), "aria-label": name, oninput: () => this.draw() });
-    this.seed = number("seed", 3, null);
+    this.seed = number("seed", 78, null);
     this.frames = number("frames", 64, 256);
     this.sliders = h("div", { class: "bands" });
     this.said = h("output", { class: "said" });
