@@ -24,7 +24,7 @@ class Bands {
     this.canvas = h("canvas", { class: "pixels", width: 1, height: 1 });
     this.model = h("select", { "aria-label": "model", onchange: () => this.reset() }, models.map((name) => h("option", {}, name)));
     const number = (name, value, most) => h("input", { type: "number", min: 0, max: most, value: String(value), "aria-label": name, oninput: () => this.draw() });
-    this.seed = number("seed", 3, null);
+    this.seed = number("seed", 78, null);
     this.frames = number("frames", 64, 256);
     this.sliders = h("div", { class: "bands" });
     this.said = h("output", { class: "said" });
@@ -94,7 +94,7 @@ class Bands {
       } });
       const seed = h("input", { type: "number", min: 0, placeholder: "its own", "aria-label": `motion of ${name} from seed`, oninput: () => { this.alter[i] = seed.value; this.draw(); } });
       const range = [i > 0 && `from ${edges[i - 1].toFixed(2)}`, i < edges.length && `to ${edges[i].toFixed(2)}`].filter(Boolean).join(" ");
-      return h("div", { class: "band" }, h("b", {}, name), h("small", {}, `${range} radians a time unit`), slider, value, h("label", {}, "motion of seed ", seed));
+      return h("div", { class: "band" }, h("b", {}, name, h("small", {}, ` ${range} radians a time unit`)), h("span"), slider, value, h("label", {}, "motion of seed ", seed));
     }));
   }
 
