@@ -297,10 +297,10 @@ def test_a_config_of_the_authors(say, tmp_path):
 def test_a_diffusion_model_from_end_to_end(say, tmp_path):
     """A tiny Stable Diffusion goes the way that a real one goes; stopped work goes on to the same bytes."""
     pytest.importorskip("diffusers")
-    from moviola.core.listening import listening
+    from moviola.core.quiet import quiet_libraries
     from moviola.models.rerender.diffusion.tiny import tiny_pipeline
 
-    with listening():
+    with quiet_libraries():
         tiny_pipeline("sd", 1).controlnet.save_pretrained(tmp_path / "control")
         tiny_pipeline("sd", 0).save_pretrained(tmp_path / "model")
     settings = {

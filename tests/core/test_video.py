@@ -10,8 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moviola.core import ports
-from moviola.core.errors import ConfigError, InputError, UnknownNameError
+from moviola.core.errors import ConfigError, InputError
 from moviola.core.video import Audio, Video
 
 
@@ -183,16 +182,7 @@ def test_another_rate_drops_the_sound():
     assert video.with_fps("25").fps == 25
 
 
-def test_saving_and_showing_go_through_the_ports(tmp_path):
+def test_saving_and_showing(tmp_path):
     path = numbered(3, 16, 16).save(tmp_path / "out.png")
     assert path.read_bytes()[:4] == b"\x89PNG"
     assert 'src="data:video/mp4;base64,' in numbered(2, 5, 7)._repr_html_()
-
-
-def test_ports():
-    ports.register("test_port", "fractions:Fraction")
-    assert ports.resolve("test_port") is Fraction
-    with pytest.raises(ConfigError, match="module:attribute"):
-        ports.register("test_port", "fractions")
-    with pytest.raises(UnknownNameError, match="write_video"):
-        ports.resolve("write_vide")

@@ -254,7 +254,7 @@ def saved(diffusers, tmp_path_factory):
 
     def make(name: str) -> Path:
         if name not in done:
-            with hub_files.listening(), seeded(0, name):
+            with hub_files.quiet_libraries(), seeded(0, name):
                 BUILDERS[name](diffusers, root / "words").save_pretrained(root / name)
             done[name] = root / name
         return done[name]
@@ -289,7 +289,7 @@ def test_each_kind_makes_what_is_asked(saved, name):
 def test_the_same_as_the_library_itself(saved, diffusers):
     """Bit for bit the pictures that diffusers gives with its own loader, generator and rounding."""
     ours = generate_from_hub(str(saved("modelscope")), PROMPT, frames=3, steps=2, guidance=4.0, seed=11)
-    with hub_files.listening():
+    with hub_files.quiet_libraries():
         pipeline = diffusers.DiffusionPipeline.from_pretrained(str(saved("modelscope")))
         pipeline.set_progress_bar_config(disable=True)
         theirs = pipeline(

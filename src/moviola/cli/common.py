@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -134,11 +133,6 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, bytes | Path):
         return [to_plain(item) for item in value]
     return str(value)
-
-
-def interactive() -> bool:
-    """Return whether a person watches: progress is drawn only when stderr is a terminal."""
-    return sys.stderr.isatty()
 
 
 def read_size(text: str | None, option: str = "--size", least: int = 1) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, check_name
 
 Kernel = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 KERNELS: tuple[str, ...] = get_args(Kernel)
@@ -65,8 +65,7 @@ def resize_frames(
     Raises:
         ConfigError: a size outside its range. UnknownNameError: an unknown kernel.
     """
-    if kernel not in KERNELS:
-        raise UnknownNameError.of("resize kernel", str(kernel), KERNELS)
+    check_name("resize kernel", str(kernel), KERNELS)
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise ConfigError(f"a frame size is 1 to {MAX_SIDE} pixels each way, got {height} x {width}")
     if frames.shape[1:3] == (height, width):

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moviola.core import ports
 from moviola.core.audio import Audio, join_audio
 from moviola.core.errors import ConfigError, InputError
+from moviola.core.ranges import from_network
 from moviola.core.rates import Rate, as_aspect, as_rate
 from moviola.core.resample import Kernel, resize_frames
 from moviola.core.times import Clock, Times, as_times, constant_times, mean_rate, shown_at
@@ -314,16 +314,20 @@ class Video:
         values = tensor.detach().float().cpu()
         if not bool(values.isfinite().all()):
             raise InputError("a video tensor holds values that are not finite")
-        frames = values.add(1.0).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
-        return Video(np.ascontiguousarray(frames.expand(-1, -1, -1, 3).numpy()), fps)
+        frames = from_network(values).expand(-1, -1, -1, 3)
+        return Video(np.ascontiguousarray(frames.numpy()), fps)
 
     def save(self, path: str | Path, **options: Any) -> Path:
         """Write the video to `path` and return it; options and errors as `moviola.data.codec.write`."""
-        return ports.resolve("write_video")(self, path, **options)
+        from moviola.data.codec import write  # upwards: a named exception in the import contract
+
+        return write(self, path, **options)
 
     def _repr_html_(self) -> str:
         """Return a player for notebooks."""
-        return ports.resolve("video_html")(self)
+        from moviola.data.codec import to_html
+
+        return to_html(self)
 
 
 def _on_one_clock(videos: Sequence[Video]) -> list[Video]:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Literal, get_args
 
-from moviola.core.errors import ConfigError, InputError, UnknownNameError
+from moviola.core.errors import ConfigError, InputError, check_name
 from moviola.core.rates import Rate, as_rate
 from moviola.core.times import Clock, Times, shown_at
 
@@ -151,10 +151,8 @@ def _check(n_frames: int, length: int, policy: str, short: str) -> None:
         raise InputError(f"a clip of {n_frames} frames has nothing to sample")
     if length < 1:
         raise ConfigError(f"length must be at least 1 frame, not {length}")
-    if policy not in POLICIES:
-        raise UnknownNameError.of("sampling policy", policy, POLICIES)
-    if short not in SHORTS:
-        raise UnknownNameError.of("policy for short clips", short, SHORTS)
+    check_name("sampling policy", policy, POLICIES)
+    check_name("policy for short clips", short, SHORTS)
 
 
 def _offset(k: int, step: Fraction) -> int:

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from moviola.core.errors import ConfigError, FormatError, InputError, UnknownNameError
+from moviola.core.errors import ConfigError, FormatError, InputError, UnknownNameError, check_name
 from moviola.core.names import name_bytes
 from moviola.core.rates import Rate, as_rate
 from moviola.core.seeds import derive
@@ -213,8 +213,7 @@ def open_source(
         InputError: nothing is there, it is of no known layout, a listed path or a captioned file is missing; the
             message is one line and names the file, and the line in it.
     """
-    if layout not in ("auto", *LAYOUTS):
-        raise UnknownNameError.of("layout", layout, ("auto", *LAYOUTS))
+    check_name("layout", layout, ("auto", *LAYOUTS))
     rate = as_rate(fps)
     spec = parse_spec(path, rate)
     if spec is not None:

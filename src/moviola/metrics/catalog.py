@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from moviola.core.errors import UnknownNameError
+from moviola.core.errors import look_up
 from moviola.metrics.base import OLD_KEYS, Better, Kind, MetricSpec
 
 _CLIP = "a CLIP model, captions"
@@ -126,9 +126,7 @@ def find_metric(key: str | MetricSpec) -> MetricSpec:
     if isinstance(key, MetricSpec):
         return key
     key = OLD_KEYS.get(key, key)
-    if key not in METRICS:
-        raise UnknownNameError.of("metric", key, METRICS)
-    return METRICS[key]
+    return look_up("metric", key, METRICS)
 
 
 def renamed(keys: Iterable[object]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, look_up
 from moviola.core.resample import Kernel
 from moviola.data.clips import Policy, frame_step, span
 
@@ -283,6 +283,4 @@ def find_protocol(name: str | Protocol) -> Protocol:
     """
     if isinstance(name, Protocol):
         return name
-    if name not in PRESETS:
-        raise UnknownNameError.of("protocol", name, PRESETS)
-    return PRESETS[name]
+    return look_up("protocol", name, PRESETS)

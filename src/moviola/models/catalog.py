@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.contents import contents
-from moviola.core.errors import UnknownNameError, WeightsError
+from moviola.core.errors import UnknownNameError, WeightsError, check_name
 from moviola.core.weights import CONFIG_NAME, WEIGHTS_NAME, read_config
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ def find_model(name: str) -> ModelCard:
         UnknownNameError: with the nearest names.
     """
     known = [n for n in _EMBEDDED if (_WEIGHTS / n / CONFIG_NAME).is_file()]
-    if name not in known:
-        raise UnknownNameError.of("model", name, known)
+    check_name("model", name, known)
     return _card(name)
 
 

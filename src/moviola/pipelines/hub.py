@@ -20,8 +20,8 @@ import numpy as np
 from moviola.core.cut_texts import notes_on_cut
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, InputError, PromptError
-from moviola.core.listening import listening
 from moviola.core.progress import bars_are_shown
+from moviola.core.quiet import quiet_libraries
 from moviola.core.rates import as_rate
 from moviola.core.seeds import seeded
 from moviola.core.video import Video
@@ -238,7 +238,7 @@ class HubPipeline:
         self._check_frames(request.frames)
         arguments = self._arguments(request)
         self.pipeline.set_progress_bar_config(disable=not bars_are_shown(), leave=False)
-        with listening() as heard, seeded(request.seed):
+        with quiet_libraries() as heard, seeded(request.seed):
             frames = _as_uint8(self._call(arguments), self.name)
         notes = self._notes_on_cut(request)
         if not notes and any("truncated because" in message for message in heard):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from moviola.core import hub
 from moviola.core.errors import WeightsError
-from moviola.core.listening import listening
 from moviola.core.optional import require
+from moviola.core.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ def find_pipeline(name: str, dtype: torch.dtype) -> Any:
     Raises:
         WeightsError: there is none, it is no text-to-video pipeline, lacks weights, or has none in safetensors.
     """
-    with listening():  # looking at a pipeline's class makes the libraries speak, too
+    with quiet_libraries():  # looking at a pipeline's class makes the libraries speak, too
         return _find_pipeline(name, dtype)
 
 
@@ -97,7 +97,7 @@ def _from_folder(folder: Path, title: str, dtype: torch.dtype) -> Any:
         "local_files_only": True,
         "variant": _variant(names, title),
     }
-    with listening() as heard:
+    with quiet_libraries() as heard:
         try:
             pipeline = import_diffusers().DiffusionPipeline.from_pretrained(str(folder), **how)
         except Exception as error:  # the library raises nearly everything

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from moviola.core.atomic import write_atomic
-from moviola.core.errors import ConfigError, FormatError, InputError, OutputError, UnknownNameError
+from moviola.core.errors import ConfigError, FormatError, InputError, OutputError, check_name
 from moviola.core.provenance import as_if
 from moviola.core.video import Video
 from moviola.data import codec
@@ -56,8 +56,7 @@ class SampleFolder:
             UnknownNameError: another format. OutputError: no parent, a file, something else in it, or videos of other
             settings, which are named.
         """
-        if self.format not in FORMATS:
-            raise UnknownNameError.of("format", self.format, FORMATS)
+        check_name("format", self.format, FORMATS)
         folder_place(self.path)
         if not self.path.is_dir() or not any(self.path.iterdir()):
             return

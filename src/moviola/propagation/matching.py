@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from moviola.core.errors import InputError, UnknownNameError
+from moviola.core.errors import InputError, check_name
 from moviola.core.optional import is_installed, require
 from moviola.propagation.patchmatch import Matcher, Problem
 
@@ -34,8 +34,7 @@ def matcher(
     Raises:
         UnknownNameError: another backend. InputError: "numba" where it is not installed, or on another device.
     """
-    if backend not in get_args(Backend):
-        raise UnknownNameError.of("patch search", backend, get_args(Backend))
+    check_name("patch search", backend, get_args(Backend))
     if backend == "numba":
         require("numba", 'the patch search "numba"', 'or use "torch"')
         if device != "cpu":

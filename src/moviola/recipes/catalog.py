@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from moviola.core.errors import UnknownNameError
+from moviola.core.errors import check_name
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "textgan": (
@@ -34,6 +34,5 @@ def find(name: str) -> Callable[[Path | None], Any]:
     Raises:
         UnknownNameError: with the nearest names.
     """
-    if name not in CATALOG:
-        raise UnknownNameError.of("recipe", name, CATALOG)
+    check_name("recipe", name, CATALOG)
     return getattr(importlib.import_module(f"moviola.recipes.{CATALOG[name]}"), name)

@@ -18,7 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, InputError, UnknownNameError, nearest
+from moviola.core.errors import ConfigError, InputError, look_up, nearest
 from moviola.core.luma import luma_levels
 from moviola.core.optional import require
 from moviola.core.resample import resize_frames
@@ -321,9 +321,7 @@ def change_measure(name: str, **options: Any) -> ChangeMeasure:
         UnknownNameError: another name. ConfigError: an option that it does not have, or out of range.
         InputError, WeightsError: what it needs is not here.
     """
-    if name not in MEASURES:
-        raise UnknownNameError.of("measure of change", str(name), MEASURES)
-    measure = MEASURES[name]
+    measure = look_up("measure of change", str(name), MEASURES)
     parameters = list(inspect.signature(measure).parameters) if "__init__" in vars(measure) else []
     for key in options:
         if key not in parameters:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from moviola.core.atomic import staged
 from moviola.core.ranges import from_network, to_network
 from moviola.data.loader import Batch
+from moviola.data.pictures import write_png
 from moviola.models.nextframe import NextFrameNetwork, rollout
 from moviola.models.protocols import Condition, Refiner
 from moviola.models.textgan import FirstFrameGenerator
@@ -63,5 +62,4 @@ def preview_clips(clips: Tensor, real: Tensor, path: Path) -> None:
 
 def _write(rows: list[np.ndarray], path: Path) -> None:
     picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
-    with staged(path) as beside:
-        Image.fromarray(picture).save(beside)
+    write_png(path, picture)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, look_up
 from moviola.core.video import Video
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ def find_damage(name: str) -> Damage:
     Raises:
         UnknownNameError: there is none; the message names the nearest.
     """
-    if name not in DAMAGES:
-        raise UnknownNameError.of("damage", name, DAMAGES)
-    return DAMAGES[name]
+    return look_up("damage", name, DAMAGES)
 
 
 def _at_least(what: str, value: float, least: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, look_up
 from moviola.data.corrupt import coding, faults, regions
 
 if TYPE_CHECKING:
@@ -109,6 +109,4 @@ def find_corruption(name: str) -> Corruption:
     Raises:
         UnknownNameError: there is none; the message names the nearest.
     """
-    if name not in CORRUPTIONS:
-        raise UnknownNameError.of("corruption", name, CORRUPTIONS)
-    return CORRUPTIONS[name]
+    return look_up("corruption", name, CORRUPTIONS)

@@ -9,7 +9,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from moviola.core.errors import UnknownNameError
+from moviola.core.errors import check_name
 
 if TYPE_CHECKING:
     from moviola.core.config import Config
@@ -55,6 +55,5 @@ def load_toy(name: str) -> Toy:
     Raises:
         UnknownNameError: there is no such toy; the message names the nearest.
     """
-    if name not in TOYS:
-        raise UnknownNameError.of("toy", name, TOYS)
+    check_name("toy", name, TOYS)
     return cast(Toy, importlib.import_module(TOYS[name]))

@@ -54,14 +54,13 @@ def make(
     Raises:
         UnknownNameError: the settings name an icon or a colour that does not exist.
     """
-    from moviola.core.errors import UnknownNameError
+    from moviola.core.errors import check_name
 
     config = config or Config()
     names, colours = config.names or NAMES, config.colours or tuple(COLOURS)
     for kind, words, vocabulary in (("icon", names, NAMES), ("colour", colours, COLOURS)):
         for word in words:
-            if word not in vocabulary:
-                raise UnknownNameError.of(kind, word, vocabulary)
+            check_name(kind, word, vocabulary)
     rng = numpy_generator(seed, "icons", index)
 
     def pick(radius: float) -> Element:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from moviola.core.atomic import new_folder
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, check_name
 from moviola.core.provenance import as_if
 from moviola.data.captions import write_captions
 from moviola.data.toys import ToyClip, load_toy
@@ -48,8 +48,7 @@ def write_dataset(
     toy = load_toy(name)
     if count < 1:
         raise ConfigError(f"the number of clips must be at least 1, not {count}")
-    if format not in FORMATS:
-        raise UnknownNameError.of("format", format, FORMATS)
+    check_name("format", format, FORMATS)
     digits = max(6, len(str(count - 1)))
     suffix = "" if format == "frames" else f".{format}"
     with new_folder(Path(out)) as folder:

@@ -23,7 +23,7 @@ from typing import Literal
 
 from moviola.core.atomic import into_place, reason_of, workplace, write_atomic
 from moviola.core.checksums import SUMS_NAME, check_sums, write_sums
-from moviola.core.errors import MoviolaError, OutputError, UnknownNameError, WeightsError
+from moviola.core.errors import MoviolaError, OutputError, WeightsError, look_up
 from moviola.core.paths import cache_dir
 from moviola.core.progress import Tick
 from moviola.core.weights import WEIGHTS_NAME, sha256
@@ -150,9 +150,7 @@ def find_pretrained(name: str) -> Pretrained:
     Raises:
         UnknownNameError: with the nearest names.
     """
-    if name not in PRETRAINED:
-        raise UnknownNameError.of("network", name, PRETRAINED)
-    return PRETRAINED[name]
+    return look_up("network", name, PRETRAINED)
 
 
 def weights_sha256(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from moviola.core.errors import InputError, UnknownNameError
+from moviola.core.errors import InputError, check_name
 from moviola.core.names import natural_key
 from moviola.core.rates import as_rate
 from moviola.pipelines.evaluate.inputs import stem
@@ -20,8 +20,7 @@ _RULE = "set pair to order, or name the files alike"
 
 def check_pairing(how: str) -> None:
     """Raise UnknownNameError where there is no such way to find partners."""
-    if how not in PAIRINGS:
-        raise UnknownNameError.of("pairing", how, PAIRINGS)
+    check_name("pairing", how, PAIRINGS)
 
 
 def pair_clips(real: Plan, fake: Plan, how: str = "auto") -> tuple[list[tuple[int, int]], list[str]]:

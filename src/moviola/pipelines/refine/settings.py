@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, check_name
 from moviola.core.notes import note
 from moviola.models.protocols import Condition, Refiner, RefinerSizes
 from moviola.pipelines.refine.tiles import SizeMode
@@ -245,6 +245,5 @@ def _condition(sizes: RefinerSizes, settings: RefineSettings) -> Condition | Non
 def _class_index(family: str, classes: Sequence[str], label: str) -> int:
     if not classes:
         raise ConfigError(f"{family} was trained without classes; leave the class out, or name another model")
-    if label not in classes:
-        raise UnknownNameError.of("class", label, classes)
+    check_name("class", label, classes)
     return list(classes).index(label)

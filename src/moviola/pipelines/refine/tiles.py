@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moviola.core.errors import UnknownNameError
+from moviola.core.errors import check_name
 from moviola.core.ranges import from_network, to_network
 from moviola.core.resample import resize_frames
 from moviola.models.protocols import RefinerSizes
@@ -64,8 +64,7 @@ def make_layout(height: int, width: int, sizes: RefinerSizes, mode: str = "tile"
     Raises:
         UnknownNameError: another mode.
     """
-    if mode not in SIZE_MODES:
-        raise UnknownNameError.of("size mode", mode, SIZE_MODES)
+    check_name("size mode", mode, SIZE_MODES)
     size, side = (height, width), sizes.size
     inner = _shorter_to(size, side) if mode == "resize" else size
     tile = (side, side)

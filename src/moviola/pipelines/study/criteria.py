@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, check_name
 from moviola.pipelines.study.records import Criterion
 
 CRITERIA: dict[str, Criterion] = {
@@ -54,8 +54,7 @@ def _parse(word: str) -> list[Criterion]:
     if not sign:
         keys = [key.strip() for key in word.split(",") if key.strip()]
         for key in keys:
-            if key not in CRITERIA:
-                raise UnknownNameError.of("criterion", key, CRITERIA)
+            check_name("criterion", key, CRITERIA)
         return [CRITERIA[key] for key in keys]
     name, question = name.strip(), question.strip()
     key = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from moviola.core.errors import ConfigError, WeightsError
-from moviola.core.listening import listening
+from moviola.core.quiet import quiet_libraries
 from moviola.models.rerender.diffusion import (
     ControlConfig,
     DiffusionConfig,
@@ -273,7 +273,7 @@ def test_what_is_not_here_comes_from_the_hub(monkeypatch):
 
 def test_the_hubs_warnings_stay_off_the_terminal(capfd):
     """They come into the list."""
-    with listening() as heard:
+    with quiet_libraries() as heard:
         logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
     assert heard == ["Retrying in 1s [Retry 1/5]."]
     assert capfd.readouterr() == ("", "")

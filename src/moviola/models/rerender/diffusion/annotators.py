@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from moviola.core.listening import listening
 from moviola.core.optional import require
+from moviola.core.quiet import quiet_libraries
 from moviola.models.rerender.diffusion.config import ControlConfig
 from moviola.models.rerender.diffusion.loading import from_hub, load_part
 
@@ -156,7 +156,7 @@ def _network(kind: str, name: str, control: str, device: str) -> tuple[Any, Any]
     """Return the processor of pictures and the network of a name or folder."""
     transformers = require("transformers", f"control {control!r}")
     what = f"the network that draws {control!r} pictures:"
-    with listening():
+    with quiet_libraries():
         if not Path(name).expanduser().exists():
             from_hub(name, "config.json", what)
         network = load_part(getattr(transformers, kind), name, {"use_safetensors": True}, what)

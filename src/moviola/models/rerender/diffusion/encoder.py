@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moviola.core.listening import listening
 from moviola.core.optional import require
+from moviola.core.quiet import quiet_libraries
 from moviola.core.resample import resize_frames
 from moviola.models.rerender.diffusion import latents
 from moviola.models.rerender.diffusion.loading import INDEX, load_part
@@ -43,7 +43,7 @@ def load_encoder(model: str, device: str = "cpu", size: int = SIZE) -> Callable[
         "use_safetensors": True,
         **({"subfolder": "vae"} if whole else {}),
     }
-    with listening():
+    with quiet_libraries():
         vae = load_part(diffusers.AutoencoderKL, model, options, "the autoencoder", instead="")
     vae = vae.to(device).eval().requires_grad_(False)
     factor = 2 ** (len(vae.config.block_out_channels) - 1)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from moviola.core import hub
 from moviola.core.devices import pick_device
 from moviola.core.errors import ConfigError, MoviolaError, WeightsError
-from moviola.core.listening import listening
 from moviola.core.optional import require
+from moviola.core.quiet import quiet_libraries
 from moviola.models.rerender.diffusion.config import (
     DEFAULT_MODEL,
     MODELS,
@@ -54,7 +54,7 @@ def load_pipeline(config: DiffusionConfig) -> tuple[Any, list[str]]:
         InputError: diffusers is not installed. ConfigError: no such device.
     """
     import_diffusers()
-    with listening():
+    with quiet_libraries():
         return _load_pipeline(config)
 
 
@@ -157,7 +157,7 @@ def load_part(
         WeightsError: it is not there or cannot be loaded.
     """
     path = Path(name).expanduser()
-    with listening() as heard:
+    with quiet_libraries() as heard:
         try:
             made = _open(kind, name, path, options, what, instead)
         except MoviolaError:

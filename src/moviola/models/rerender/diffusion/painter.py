@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from moviola.core.errors import ConfigError
-from moviola.core.listening import listening
+from moviola.core.quiet import quiet_libraries
 from moviola.core.resample import resize_frames
 from moviola.models.rerender.diffusion import latents
 from moviola.models.rerender.diffusion.attention import CrossFrame
@@ -132,7 +132,7 @@ class DiffusionPainter:
 
     def _text(self, prompt: str, height: int, width: int) -> Text:
         """Return the prompt as the network takes it, and note what of it is left out."""
-        with room(), torch.no_grad(), listening():
+        with room(), torch.no_grad(), quiet_libraries():
             text = self.sampler.text(prompt, height, width)
             notes = self.sampler.text_notes(prompt)
         self.notes += [note for note in notes if note not in self.notes]

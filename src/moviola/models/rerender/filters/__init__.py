@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from moviola.core.config import Config
-from moviola.core.errors import ConfigError, UnknownNameError
+from moviola.core.errors import ConfigError, check_name
 from moviola.models.rerender.filters.cartoon import cartoon
 from moviola.models.rerender.filters.ink import ink
 from moviola.models.rerender.filters.oil import oil
@@ -73,8 +73,7 @@ def paint(frame: np.ndarray, name: str, strength: float = 1.0, settings: Config 
         UnknownNameError: another name. ConfigError: a strength out of range, settings of another painter, or what is no
             frame. InputError: OpenCV is missing.
     """
-    if name not in FILTERS:
-        raise UnknownNameError.of("painter", name, FILTERS)
+    check_name("painter", name, FILTERS)
     kind = FILTERS[name].settings
     settings = kind() if settings is None else settings
     if not isinstance(settings, kind):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from torch import Tensor
@@ -246,9 +245,3 @@ def diversity(results: list[np.ndarray], observation: Observation) -> float:
         return 0.0
     gaps = [np.abs(a[hidden].astype(np.int16) - b[hidden]).mean() for a, b in pairs]
     return float(np.mean(gaps))
-
-
-def rate_of(model: InrvModel, fps: Rate | None) -> tuple[int, Fraction]:
-    """Return how many frames a result has, and its rate; errors as `frame_numbers`."""
-    numbers, rate = frame_numbers(model, fps)
-    return len(numbers), rate
