@@ -61,8 +61,14 @@ def settings(form: str, steps: int) -> tuple[NextFrameConfig, NextFrameObjective
     if form == "film":  # a digit moves by up to 3.6 px a frame
         model = NextFrameConfig(slots=slots, widths=(32, 64, 96, 160), reach=4)
         objective = NextFrameObjectiveConfig(
-            learning_rate=1.5e-3, absolute=0.2, edges=0.2, square=1, noise=0.05, unroll=3,
-            unroll_from=2 * steps // 3, through=True,
+            learning_rate=1.5e-3,
+            absolute=0.2,
+            edges=0.2,
+            square=1,
+            noise=0.05,
+            unroll=3,
+            unroll_from=2 * steps // 3,
+            through=True,
         )
     else:
         model = NextFrameConfig.make({"form": form, "slots": slots, "channels": 1})

@@ -85,7 +85,9 @@ def test_a_developer_skips_no_library():
     import tomllib
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = [line for name in ("dev", "evaluate", "restyle", "scale", "studio", "train") for line in extras[name]]
+    wanted = [
+        line for name in ("dev", "evaluate", "restyle", "scale", "studio", "train") for line in extras[name]
+    ]
     known = {re.split(r"[\[<>=~! ]", line)[0].replace("-", "_") for line in wanted}
     known |= {"huggingface_hub"} if "transformers" in known else set()  # which needs it
     known |= {"cv2", "skimage"} if {"opencv_python_headless", "scikit_image"} <= known else set()

@@ -105,7 +105,6 @@ def _slices(clips: Sequence[Video]) -> list[dict[str, Any]]:
     return pictures
 
 
-
 def light(look: Look) -> Curve:
     """Return the light of a clip along motion, levels since the first frame."""
     mass = look.mass.astype(np.float32)
