@@ -30,11 +30,10 @@ class Gallery {
       h("div", { class: "tools" }, this.find, list.folders.length > 0 && this.where, this.move,
         h("button", { onclick: () => this.pick.click() }, "upload"), this.pick, this.count),
       this.grid, this.tools);
-    this.cards = list.clips.map((clip) => this.card(clip));
-    this.grid.append(...this.cards);
+    this.cards = [];
+    this.add(60); // what fills a screen is painted before the others are made
     if (list.clips.length === 0) this.grid.append(h("p", { class: "soft" }, "No clips yet. Upload one, drop one here, or make one."));
     this.filter();
-    this.cards.forEach((card) => this.seen.observe(card));
     this.drop = (event) => {
       event.preventDefault();
       if (event.type === "drop" && event.dataTransfer.files.length > 0) this.upload(event.dataTransfer.files);
@@ -47,7 +46,17 @@ class Gallery {
     this.showChosen();
   }
 
+  /** Make some more cards, and the others in turns of their own. */
+  add(count) {
+    const more = this.list.clips.slice(this.cards.length, this.cards.length + count).map((clip) => this.card(clip));
+    this.cards.push(...more);
+    this.grid.append(...more);
+    more.forEach((card) => this.seen.observe(card));
+    if (this.cards.length < this.list.clips.length) this.later = setTimeout(() => { this.add(250); this.filter(); }, 50);
+  }
+
   close() {
+    clearTimeout(this.later);
     this.seen.disconnect();
     removeEventListener("keydown", this.onkey);
     this.main.removeEventListener("dragover", this.drop);
@@ -81,11 +90,12 @@ class Gallery {
     let count = 0;
     for (const card of this.cards) {
       const name = card.clip.name;
+      card.classList.toggle("on", chosen.has(name));
       card.hidden = !words.every((word) => name.toLowerCase().includes(word)) || (folder !== "" && !name.startsWith(`${folder}/`));
       count += !card.hidden;
     }
     const left = this.list.left_out ? `, ${this.list.left_out} more are not shown` : "";
-    this.count.textContent = `${count} of ${this.cards.length} clips${left}`;
+    this.count.textContent = `${count} of ${this.list.clips.length} clips${left}`;
   }
 
   setStill(value) {
