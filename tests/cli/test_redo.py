@@ -60,7 +60,7 @@ VERBS_WITH_RECORDS = {
     "generate", "sample", "refine", "restyle", "mend", "data make", "data cut", "data pairs",
     *(f"edit {task}" for task in TASKS["edit"] if task not in ("spectrum", "map")),
 }  # fmt: skip
-NOT_VIDEO = {"keyframes", "train", "evaluate", "study", "models", "doctor", "redo"}
+NOT_VIDEO = {"keyframes", "train", "evaluate", "study", "models", "doctor", "redo", "studio"}
 
 
 @pytest.fixture(scope="module")
@@ -336,10 +336,10 @@ def test_a_set_gives_each_clip_its_own_parent(place):
 def test_a_painting_by_diffusion(place, capsys):
     """From a config whose file is gone, with weights in folders, from another folder; other weights are named."""
     pytest.importorskip("diffusers")
-    from moviola.core.listening import listening
+    from moviola.core.quiet import quiet_libraries
     from moviola.models.rerender.diffusion.tiny import tiny_pipeline
 
-    with listening():
+    with quiet_libraries():
         tiny_pipeline("sd", 1).controlnet.save_pretrained(place / "control")
         tiny_pipeline("sd", 0).save_pretrained(place / "model")
     controls = [{"kind": "canny", "model": "control", "strength": 0.7}]

@@ -14,10 +14,17 @@ import pytest
 from moviola.cli.main import run
 
 
+def _heeds_interrupts() -> None:
+    """Undo that background jobs of a shell ignore ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_it_runs_until_it_is_stopped(tmp_path):
     """One JSON object says where it is; it answers there; ctrl-C ends it, and nothing but its own folder is left."""
     command = [sys.executable, "-m", "moviola", "studio", str(tmp_path), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heeds_interrupts
+    )
     assert process.stdout is not None
     said = json.loads(process.stdout.readline())
     assert Path(said["folder"]) == tmp_path.resolve() and said["url"].startswith("http://127.0.0.1:")

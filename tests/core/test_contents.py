@@ -11,7 +11,6 @@ import pytest
 
 from moviola.core.contents import change_mark, contents
 from moviola.core.errors import InputError
-from moviola.core.paths import cache_dir
 from moviola.data.stores import FolderStore
 
 LARGE = (4 << 20) + 5
@@ -64,10 +63,11 @@ def test_a_large_file_is_read_once(tmp_path, monkeypatch):
     """As long as nothing says that it was written; what was written a moment ago is not trusted to say so."""
     path, reads = tmp_path / "w", []
     path.write_bytes(b"a" * LARGE)
+    monkeypatch.setattr("moviola.core.contents.cache_dir", lambda: tmp_path / "cache")
     monkeypatch.setattr("moviola.core.contents._read", lambda path: reads.append(path) or "d" * 64)
     contents(path)
     contents(path)
-    assert len(reads) == 2 and not list((cache_dir() / "contents").glob("*"))
+    assert len(reads) == 2 and not (tmp_path / "cache" / "contents").exists()
     monkeypatch.setattr("moviola.core.contents._SETTLED", -1)
     assert contents(path) == contents(path) == "d" * 64
     assert len(reads) == 3

