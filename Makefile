@@ -52,8 +52,8 @@ dev: $(DEV)
 demo: $(CORE)
 	@mkdir -p demo
 	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 -o demo/generated.mp4
-	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 -o demo/refined.mp4
-	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 --upscale 4 -o demo/walk.mp4 --sheet demo/walk.png
+	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 --refiner regis-u -o demo/refined.mp4
+	$(BIN)/moviola generate "$(PROMPT)" --model sprites --frames 16 --seed 0 --refine 2 --refiner regis-u --upscale 4 -o demo/walk.mp4 --sheet demo/walk.png
 	$(BIN)/moviola evaluate demo/generated.mp4 demo/refined.mp4 --metrics ssim,motion,flicker
 
 studio: $(STUDIO)

@@ -261,7 +261,7 @@ def test_then_from_an_image_and_refined(say, tmp_path):
     assert say(*given, "--then", "waves", output=tmp_path / "film.npz")[0] == 0
     film = codec.read(tmp_path / "film.npz").frames
     assert len(film) == 6 and (film[0] == (200, 100, 0)).all() and not (film[3] == (200, 100, 0)).all()
-    polish = ["--frames", 4, "--refine", 1]
+    polish = ["--frames", 4, "--refine", 1, "--refiner", "regis-u"]
     assert say(*polish, "--then", "waves", output=tmp_path / "two.npz")[0] == 0
     assert say(*polish, output=tmp_path / "one.npz")[0] == 0
     two, one = (codec.read(tmp_path / f"{name}.npz").frames for name in ("two", "one"))
@@ -280,12 +280,19 @@ def test_refining_what_the_refiner_does_not_know_is_noted(say, tmp_path, model, 
     assert say(*words, "-q", model=model, prompt=prompt, output=tmp_path / "y.npz")[2] == ""
 
 
-def test_what_the_usual_refiner_does_not_know_is_left_alone(say, tmp_path):
-    """Without --refiner, a clip of people comes out as it was generated, and a note says so; JSON says not refined."""
-    words = {"model": "actions", "prompt": "a person waves one hand"}
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("actions", "is a refiner for the clips of sprites"),
+        ("sprites", "was not measured to better the clips of sprites"),
+    ],
+)
+def test_what_the_usual_refiner_does_not_better_is_left_alone(say, tmp_path, model, reason):
+    """Without --refiner, a clip comes out as it was generated, and a note says so; JSON says not refined."""
+    words = {"model": model, "prompt": "a person walks" if model == "sprites" else "a person waves one hand"}
     code, out, err = say("--frames", 3, "--refine", 2, "--json", **words, output=tmp_path / "x.npz")
     assert code == 0 and "refined" not in json.loads(out)
-    assert "what actions draws is left as it is; --refiner regis-u refines it all the same" in err
+    assert f"regis-u {reason}; what {model} draws is left as it is; --refiner regis-u refines it all" in err
     assert say("--frames", 3, **words, output=tmp_path / "y.npz")[0] == 0
     x, y = (codec.read(tmp_path / f"{name}.npz").frames for name in "xy")
     assert np.array_equal(x, y)

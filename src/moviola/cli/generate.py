@@ -158,7 +158,7 @@ def _check_numbers(upscale: int, frames: int | None, refine: int) -> None:
 def _refine_plan(refiner: str | None, iterations: int, device: str, model: str) -> RefinePlan | None:
     """Load the refiner before anything is made; None where there is nothing to do.
 
-    The usual refiner leaves alone what it was not trained on, with a note; one that is asked for does what it can.
+    The usual refiner leaves alone what it is not known to better, with a note; one that is asked for does what it can.
     """
     if not iterations:
         return None
@@ -168,7 +168,7 @@ def _refine_plan(refiner: str | None, iterations: int, device: str, model: str) 
     declare(models={"refiner": [refiner or _REFINER]})
     plan = make_plan(refiner or _REFINER, device=device, iterations=iterations)
     plan.note_on_generator(model, left=refiner is None)
-    return plan if refiner is not None or plan.knows(model) else None
+    return plan if refiner is not None or plan.betters(model) else None
 
 
 def _make(

@@ -28,6 +28,7 @@ class _Entry:
     summary: str
     license: str
     refines: tuple[str, ...] = ()
+    betters: tuple[str, ...] = ()
 
 
 _EMBEDDED = {
@@ -122,7 +123,8 @@ class ModelCard:
         path: its folder.
         card_path: the model card.
         says: what one can say to it, a line a slot.
-        refines: of a refiner, the generators whose clips it was measured to better.
+        refines: of a refiner, the generators whose clips it was trained on.
+        betters: those whose clips, as they are drawn today, it was measured to better.
     """
 
     name: str
@@ -134,6 +136,7 @@ class ModelCard:
     card_path: Path
     says: str
     refines: tuple[str, ...] = ()
+    betters: tuple[str, ...] = ()
 
 
 def list_models() -> list[ModelCard]:
@@ -311,6 +314,7 @@ def _card(name: str) -> ModelCard:
         folder / "README.md",
         _says(folder),
         entry.refines,
+        entry.betters,
     )
 
 

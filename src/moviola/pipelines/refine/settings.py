@@ -105,22 +105,28 @@ class Plan:
         """Return whether the network was trained on what a generator, by name or folder, draws, as far as is known."""
         return self.card is None or str(model) in self.card.refines
 
+    def betters(self, model: str | Path) -> bool:
+        """Return whether it is known to better what a generator draws; one's own refiner is taken to."""
+        return self.card is None or str(model) in self.card.betters
+
     def note_on_generator(self, model: str | Path, *, left: bool = False) -> None:
-        """Tell a person that an embedded network was not trained on what a generator draws.
+        """Tell a person that an embedded network does not better what a generator draws, or was not trained on it.
 
         Args:
             model: the generator's name or folder.
             left: the video will be left as it is.
         """
-        if self.card is None or self.knows(model) or not self.settings.iterations:
+        if self.card is None or not self.settings.iterations:
             return
         family = self.sizes.family
-        if left:
+        if left and not self.betters(model):
+            reason = f"is {self.card.summary}"
+            if self.knows(model):
+                reason = f"was not measured to better the clips of {model}"
             note(
-                f"{family} is {self.card.summary}; what {model} draws is left as it is; --refiner {family} refines it "
-                "all the same"
+                f"{family} {reason}; what {model} draws is left as it is; --refiner {family} refines it all the same"
             )
-        else:
+        elif not self.knows(model):
             note(f"{family} is {self.card.summary}; what {model} draws is other footage, {_LIMIT}")
 
     def telling(self, text: str) -> Plan:
