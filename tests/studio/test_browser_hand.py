@@ -53,3 +53,13 @@ def test_a_key_is_repainted_and_only_its_parts_are_carried(served, new_tab, fold
     last = codec.read_frames_at(folder / "by-hand-2.mp4", [20])[0].astype(int)
     assert (last[..., 0] - last[..., 1]).mean() > 80  # the paint of key 16 is carried to the frames after it
     assert tab.faults == []
+
+
+@pytest.mark.parametrize("page", ["look", "make", "judge", "hand", "edit"])
+def test_pages_show_no_values_of_the_script(served, new_tab, page):
+    """Something is shown, and nothing that is missing shows as a word of JavaScript."""
+    tab = new_tab(served)
+    tab.open(f"#/{page}")
+    tab.until("document.querySelector('main').innerText.length > 8")
+    words = set(tab.page.inner_text("main").split())
+    assert words and not words & {"false", "true", "null", "undefined", "NaN", "[object"}

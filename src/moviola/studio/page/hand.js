@@ -22,7 +22,7 @@ async function choose(main) {
   const pick = h("select", { "aria-label": "clip" }, clips.map((clip) => h("option", { value: clip.name }, clip.name)));
   main.append(h("p", {}, "Choose the clip whose key frames you want to choose, have painted, and repaint:"),
     h("form", { class: "tools", onsubmit: (event) => { event.preventDefault(); location.hash = `#/hand?${query({ clip: pick.value })}`; } }, pick, h("button", { class: "first", disabled: clips.length === 0 }, "begin")),
-    clips.length === 0 && h("p", { class: "soft" }, "The folder holds no clips yet."));
+    clips.length === 0 ? h("p", { class: "soft" }, "The folder holds no clips yet.") : "");
 }
 
 class Hand {
