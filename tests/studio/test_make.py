@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from moviola.cli.studio_forms import attribute_help, make_forms, settings_of
+from moviola.core.provenance import Ingredient, Provenance
+from moviola.core.video import Video
+from moviola.data.codec.comments import put_comment
 
 from .conftest import make_client
 
@@ -76,6 +80,23 @@ def test_a_form_becomes_a_job(quick, folder):
     assert quick.get("/api/made", params={"name": "a.mp4"}).json() is None
     again = quick.post(f"/api/jobs/{job['id']}/again").json()
     assert (again["output"], again["given"]) == ("generate-2.mp4", given)
+
+
+def test_what_a_file_says_of_how_it_was_made(quick, folder):
+    """Its record, and which of its inputs the folder holds; a file that says nothing has none."""
+    record = Provenance(
+        verb="restyle",
+        version="0.1.0",
+        settings={"painter": "ink", "seed": 0, "crop": "", "index": 0},
+        inputs=tuple(Ingredient("input", name, "0" * 64) for name in ("a.mp4", "../elsewhere.mp4")),
+    )
+    Video(np.zeros((4, 16, 16, 3), np.uint8), 8).save(folder / "painted.gif")
+    assert put_comment(folder / "painted.gif", ".gif", record.to_json())
+    told = quick.get("/api/record", params={"name": "painted.gif"}).json()
+    assert (told["verb"], told["settings"]) == ("restyle", {"painter": "ink", "seed": "0"})
+    assert told["inputs"] == ["a.mp4", "../elsewhere.mp4"] and told["sources"] == ["a.mp4"]
+    assert quick.get("/api/record", params={"name": "a.mp4"}).json() is None
+    assert quick.get("/api/record", params={"name": "../a.mp4"}).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from moviola.core.errors import UnknownNameError
@@ -22,6 +22,27 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
+
+    from moviola.core.provenance import Provenance
+
+
+def plain_record(record: Provenance, path: Path, places: Places) -> dict[str, Any]:
+    """Return a record as the page shows it; of its inputs, `sources` are those that the folder holds, by name."""
+    sources = []
+    for one in record.inputs:
+        place = (path.parent / one.name).resolve()
+        if place.is_file() and place.is_relative_to(places.folder):
+            sources.append(places.name(place))
+    settings = {
+        key: one for key, one in record.settings.items() if key == "seed" or one not in ("", 0, False)
+    }
+    return {
+        "verb": record.verb,
+        "version": record.version,
+        "settings": {key: str(value) for key, value in settings.items()},
+        "inputs": [one.name for one in record.inputs],
+        "sources": sources,
+    }
 
 
 class Orders:
@@ -179,6 +200,14 @@ class MakeEndpoints:
         job = self.queue.of_output(text(request, "name"))
         return answer(None if job is None else plain_job(job))
 
+    def record(self, request: Request) -> Response:
+        """Return what a file says of how it was made, or null."""
+        from moviola.pipelines.descent import read_provenance
+
+        path = self.orders.places.existing(text(request, "name"))
+        record = read_provenance(path)
+        return answer(None if record is None else plain_record(record, path, self.orders.places))
+
     def routes(self) -> list[BaseRoute]:
         """Return which of them answers what."""
         from starlette.routing import Route
@@ -196,4 +225,5 @@ class MakeEndpoints:
             Route(f"{job}/again", self.again, methods=["POST"]),
             Route(f"{job}/move", self.move, methods=["POST"]),
             Route("/api/made", self.made),
+            Route("/api/record", self.record),
         ]

@@ -20,16 +20,27 @@ export function describe(clip, number, count) {
       h("a", { href: media(clip.name), download: base(clip.name) }, "download")));
 }
 
-/** How a clip was made: the job of this studio that made it. What a file says of itself has its place here, too. */
+/** How a clip was made: the job of this studio that made it, or else what the file says of itself. */
 function made(name) {
   const place = h("div", { class: "made" });
   attempt(async () => {
     const job = await ask(`/api/made?${query({ name })}`);
-    if (!job) return;
+    if (!job) return recorded(name, place);
     const sources = ["input", "guide", "image"].map((one) => job.given[one]).filter(Boolean);
     place.append(h("pre", {}, job.command),
       h("p", { class: "links" }, h("a", { href: `#/make?${query({ verb: job.verb, from: job.id })}` }, "change and make again"),
-        sources.map((one) => h("a", { href: `#/compare?${new URLSearchParams([["clips", one], ["clips", name]])}` }, `made from ${base(one)}`))));
+        sources.map((one) => beside(one, name))));
   });
   return place;
 }
+
+async function recorded(name, place) {
+  const record = await ask(`/api/record?${query({ name })}`);
+  if (!record) return;
+  const lines = Object.entries(record.settings).map(([key, value]) => `${key}  ${value}`);
+  place.append(h("pre", {}, [`moviola ${record.version} ${record.verb}`, ...lines].join("\n")),
+    h("p", { class: "links" }, record.sources.map((one) => beside(one, name)),
+      record.inputs.length > record.sources.length ? h("span", {}, `from ${record.inputs.join(", ")}`) : ""));
+}
+
+const beside = (one, name) => h("a", { href: `#/compare?${new URLSearchParams([["clips", one], ["clips", name]])}` }, `made from ${base(one)}`);
