@@ -197,6 +197,15 @@ def test_a_missing_input_is_named(refine, capsys):
     assert contents("again.npz") == contents("out/a.npz")
 
 
+def test_an_input_under_another_name(refine):
+    """--inputs finds it by what it holds, among others of its kind."""
+    Path("kept").mkdir()
+    shutil.copy("in/b.mkv", "kept/a0.mkv")
+    shutil.move("in/a.mkv", "kept/renamed.mkv")
+    assert run(["redo", "out/a.npz", "-o", "again.npz", "--inputs", "kept"]) == 0
+    assert np.array_equal(codec.read("again.npz").frames, codec.read("out/a.npz").frames)
+
+
 def test_another_version_is_named(refine, monkeypatch, capsys):
     """The two versions; what is made all the same has the present one in its record."""
     monkeypatch.setattr("moviola.__version__", "99.0")

@@ -105,7 +105,8 @@ def plan_redo(
     Args:
         file: the file. provenance: how it was made (`moviola.pipelines.descent.read_provenance`).
         version: of moviola now.
-        folders: where inputs may lie that are not at their place, besides the file's folder and the present one.
+        folders: where inputs may lie that are not at their place, also under other names, besides the file's folder and
+            the present one.
         device: to run on; None for that of the record.
 
     Raises:
@@ -121,7 +122,7 @@ def plan_redo(
             differences.append(Difference("library", name, f"{name} was {before}, this is {now}"))
     places = [*folders, base, Path.cwd()]
     for one in provenance.inputs:
-        path, difference = _input(one, base, places)
+        path, difference = _input(one, base, places, folders)
         paths.append((one, path))
         differences += [difference] if difference is not None else []
     for one in provenance.models:
@@ -140,13 +141,18 @@ def plan_redo(
     return Plan(provenance, settings, config, tuple(dict.fromkeys(differences)), tuple(paths))
 
 
-def _input(one: Ingredient, base: Path, places: Iterable[Path]) -> tuple[str, Difference | None]:
+def _input(
+    one: Ingredient, base: Path, places: Iterable[Path], folders: Iterable[Path]
+) -> tuple[str, Difference | None]:
     """Return where an input lies, and what is different about it."""
     other: Path | None = None
     for path in _places(one.name, base, places):
         if contents(path) == one.sha256:
             return str(path), None
         other = other or path
+    for path in _of_its_kind(one.name, folders):
+        if contents(path) == one.sha256:
+            return str(path), None
     title = f"{one.option} {one.name}"
     if other is None:
         return one.name, Difference(
@@ -178,6 +184,14 @@ def _places(name: str, base: Path, folders: Iterable[Path]) -> Iterator[Path]:
     candidates = [base / name, *(folder / last for folder in folders)]
     seen = dict.fromkeys(Path(os.path.normpath(path)) for path in candidates)
     yield from (path for path in seen if path.exists())
+
+
+def _of_its_kind(name: str, folders: Iterable[Path]) -> Iterator[Path]:
+    """Yield what has the extension of a kept name in folders, whatever it is called now."""
+    suffix = PurePosixPath(name).suffix
+    for folder in folders:
+        if suffix and folder.is_dir():
+            yield from (path for path in sorted(folder.iterdir()) if path.suffix == suffix and path.is_file())
 
 
 def _relocated(option: str, value: Any, paths: Sequence[tuple[Ingredient, str]]) -> Any:
