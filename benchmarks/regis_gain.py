@@ -189,16 +189,16 @@ def scores(bench: Bench, names: list[str]) -> dict[str, dict[str, Any]]:
 
 def by_class(bench: Bench, names: list[str]) -> dict[str, dict[str, float]]:
     """Return label to set to distance, for labels with 8 clips and more on both sides."""
-    measure, found = FrechetMeasure(), {}
+    measure, distances = FrechetMeasure(), {}
     labels = {side: np.array(values) for side, values in bench.labels.items()}
     for label in sorted(set(labels["real"]) & set(labels["generated"])):
         real, fake = (labels[side] == label for side in ("real", "generated"))
         if min(real.sum(), fake.sum()) >= 8:
-            found[label] = {
+            distances[label] = {
                 name: measure.score(bench.rows("real")[real][:, None], bench.rows(name)[fake][:, None])
                 for name in names
             }
-    return found
+    return distances
 
 
 def main() -> None:

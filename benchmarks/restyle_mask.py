@@ -68,13 +68,13 @@ def outside(clip: Path, args: argparse.Namespace) -> Iterator[str]:
 
 def steps(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The steps over the border from outside to inside, float32 (n, 3)."""
-    found = []
+    gaps = []
     for axis in (0, 1):
         first, second = range(mask.shape[axis] - 1), range(1, mask.shape[axis])
         one, two = mask.take(first, axis), mask.take(second, axis)
         gap = picture.take(second, axis).astype(np.float32) - picture.take(first, axis)
-        found += [gap[two & ~one], -gap[one & ~two]]
-    return np.concatenate(found)
+        gaps += [gap[two & ~one], -gap[one & ~two]]
+    return np.concatenate(gaps)
 
 
 def border(clip: Path, args: argparse.Namespace) -> Iterator[str]:
@@ -93,8 +93,8 @@ def border(clip: Path, args: argparse.Namespace) -> Iterator[str]:
                 kept = np.abs(out[mask].astype(np.float32) - painted[mask]).mean() / whole
                 errors = [float(np.abs(step - truth).mean()) for truth in ((plain + inner) / 2, plain)]
                 rows[reach].append((errors[0], errors[1], float(kept)))
-        for reach, found in rows.items():
-            mean, own, kept = np.mean(found, 0)
+        for reach, errors in rows.items():
+            mean, own, kept = np.mean(errors, 0)
             what = (
                 "hard composite"
                 if reach == 0
@@ -121,15 +121,15 @@ def carried(clip: Path, args: argparse.Namespace) -> Iterator[str]:
         b = min(a + EVERY, len(frames) - 1)
         last = masks[b] if b == a + EVERY else None
         ends = [None if m is None else m.astype(np.uint8) * 255 for m in (masks[a], last)]
-        found = list(carry_mask(frames[a : b + 1], ends[0], ends[1], flow))
+        between = list(carry_mask(frames[a : b + 1], ends[0], ends[1], flow))
         for t in range(a + 1, b + (last is None)):
-            ours.append(iou(found[t - a] > 127, masks[t]))
+            ours.append(iou(between[t - a] > 127, masks[t]))
             near = a if last is None or t - a <= b - t else b
             nearest.append(iou(masks[near], masks[t]))
-    for name, found in (("carried by flow", ours), ("the nearest mask as it is", nearest)):
+    for name, ious in (("carried by flow", ours), ("the nearest mask as it is", nearest)):
         yield (
-            f"{name:26s} IoU mean {np.mean(found):.3f}, median {np.median(found):.3f}, least {np.min(found):.3f} "
-            f"({len(found)} frames)"
+            f"{name:26s} IoU mean {np.mean(ious):.3f}, median {np.median(ious):.3f}, least {np.min(ious):.3f} "
+            f"({len(ious)} frames)"
         )
 
 

@@ -9,21 +9,11 @@ from moviola.core.errors import ConfigError
 from moviola.propagation.composite import composite, feathered
 from moviola.propagation.poisson import gradients, solve_within
 
+from .sparse_differences import differences
+
 pytest.importorskip("cv2")
 sparse = pytest.importorskip("scipy.sparse")
 linalg = pytest.importorskip("scipy.sparse.linalg")
-
-
-def differences(height, width):
-    """Forward differences along x and y of a picture read row by row, as sparse matrices."""
-
-    def along(n):
-        return sparse.diags_array([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n))
-
-    return (
-        sparse.kron(sparse.eye_array(height), along(width)).tocsr(),
-        sparse.kron(along(height), sparse.eye_array(width)).tocsr(),
-    )
 
 
 @pytest.mark.parametrize("size", [(7, 9), (12, 5), (2, 13), (1, 6)])

@@ -10,17 +10,7 @@ from scipy.sparse.linalg import spsolve
 from moviola.core.errors import ConfigError
 from moviola.propagation.poisson import fuse, gradients, solve
 
-
-def differences(height, width):
-    """Forward differences along x and y of a picture read row by row, as sparse matrices."""
-
-    def along(n):
-        return sparse.diags_array([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n))
-
-    return (
-        sparse.kron(sparse.eye_array(height), along(width)).tocsr(),
-        sparse.kron(along(height), sparse.eye_array(width)).tocsr(),
-    )
+from .sparse_differences import differences
 
 
 @pytest.mark.parametrize("size", [(7, 9), (12, 5), (2, 13), (16, 16)])

@@ -90,7 +90,7 @@ _Codes = Annotated[
 
 
 @example(
-    "moviola edit motion freqmotion-toy --seed 3 --frames 64 --remove high --upscale 4 -o slow.mp4",
+    "moviola edit motion freqmotion-toy --seed 78 --frames 64 --remove high --upscale 4 -o slow.mp4",
     "moviola edit motion freqmotion-toy --seed 3 --frames 64 --alter low=7 -o altered.mp4",
     "moviola edit motion freqmotion-toy --seed 3 --time 0:4 --fps 30 --loop -o loop.gif",
     "moviola edit motion freqmotion-toy --codes clip.safetensors --remove high -o slow.mp4",

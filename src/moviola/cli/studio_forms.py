@@ -60,7 +60,7 @@ _PRESETS: dict[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
     "generate": (
         ("a person walks", {
             "prompt": "a person with green hair, a white shirt, red trousers and brown boots walks to the left",
-            "model": "sprites", "frames": 16, "refine": 2, "upscale": 4,
+            "model": "sprites", "frames": 16, "upscale": 4,
         }),
         ("a person waves", {"prompt": "a person waves both hands", "model": "actions", "frames": 40, "upscale": 4}),
         ("two digits", {
@@ -230,7 +230,7 @@ def settings_of(config: type[BaseModel], above: str = "") -> list[Field]:
 
 def attribute_help(config: type) -> dict[str, str]:
     """Return what the "Attributes:" of a class's docstring say, by name, those of the classes above it too."""
-    found: dict[str, str] = {}
+    helps: dict[str, str] = {}
     for one in reversed(config.__mro__):
         part = (
             inspect.cleandoc(one.__dict__.get("__doc__") or "").partition("Attributes:\n")[2].split("\n\n")[0]
@@ -240,5 +240,5 @@ def attribute_help(config: type) -> dict[str, str]:
             names, colon, text = entry.partition(": ")
             if colon:
                 line = " ".join(text.split())
-                found |= {name.strip(): line for name in names.split(",")}
-    return found
+                helps |= {name.strip(): line for name in names.split(",")}
+    return helps

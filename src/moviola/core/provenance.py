@@ -86,26 +86,26 @@ class Provenance:
             known = {key: values[key] for key in (f.name for f in fields(cls)) if key in values}
             for key in ("inputs", "models"):
                 known[key] = tuple(_ingredient(one) for one in known.get(key, ()))
-            made = cls(**known)
+            record = cls(**known)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-        return made if _is_sound(made) else None
+        return record if _is_sound(record) else None
 
 
 def _ingredient(values: Mapping[str, str]) -> Ingredient:
     return Ingredient(values["option"], values["name"], values["sha256"])
 
 
-def _is_sound(made: Provenance) -> bool:
+def _is_sound(record: Provenance) -> bool:
     """Return whether every part of a record is of its kind."""
-    texts: list[Any] = [made.verb, made.version, made.output, made.part]
-    for one in (*made.inputs, *made.models):
+    texts: list[Any] = [record.verb, record.version, record.output, record.part]
+    for one in (*record.inputs, *record.models):
         texts += [one.option, one.name, one.sha256]
-    tables = (made.settings, made.outputs, made.libraries, made.resolved)
+    tables = (record.settings, record.outputs, record.libraries, record.resolved)
     if not all(isinstance(table, dict) for table in tables):
         return False
-    texts += [*made.outputs.values(), *made.libraries.values()]
-    seed_is_sound = made.seed is None or isinstance(made.seed, int)
+    texts += [*record.outputs.values(), *record.libraries.values()]
+    seed_is_sound = record.seed is None or isinstance(record.seed, int)
     return seed_is_sound and all(isinstance(text, str) for text in texts)
 
 

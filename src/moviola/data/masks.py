@@ -138,18 +138,18 @@ def open_masks(
     return Masks((Piece(0, count, path),), invert)
 
 
-def check_size(path: Path, found: tuple[int, int], size: tuple[int, int], name: str) -> None:
+def check_size(path: Path, actual: tuple[int, int], size: tuple[int, int], name: str) -> None:
     """Refuse a mask of another size.
 
     Args:
-        path: of the mask. found: its height and width, px. size: those of the video. name: what to call it.
+        path: of the mask. actual: its height and width, px. size: those of the video. name: what to call it.
 
     Raises:
         InputError: the line says both.
     """
-    if found != size:
+    if actual != size:
         raise InputError(
-            f"the mask {path} is {found[1]}x{found[0]} and the frames of {name} are {size[1]}x{size[0]}; "
+            f"the mask {path} is {actual[1]}x{actual[0]} and the frames of {name} are {size[1]}x{size[0]}; "
             "they must be of one size"
         )
 

@@ -93,11 +93,11 @@ def descent(folder: str | Path, tick: Tick | None = None) -> list[Result]:
 def _joined(path: Path, record: Provenance, shelf: _Shelf) -> Result:
     parents, missing = list[Path](), list[Ingredient]()
     for one in record.inputs:
-        found = shelf.find(one, path)
-        if found is None:
+        parent = shelf.find(one, path)
+        if parent is None:
             missing.append(one)
-        elif found not in parents:
-            parents.append(found)
+        elif parent not in parents:
+            parents.append(parent)
     return Result(path, record, tuple(parents), tuple(missing))
 
 
@@ -112,17 +112,17 @@ class _Shelf:
         self._folder, self._paths = folder, list(paths)
         self._by_digest: dict[str, list[Path]] | None = None
 
-    def find(self, wanted: Ingredient, of: Path) -> Path | None:
+    def find(self, ingredient: Ingredient, of: Path) -> Path | None:
         """Return what holds an ingredient of `of`: at its place, else under any name; None for nothing."""
-        place = Path(os.path.normpath(of.parent / wanted.name))
-        if place.is_relative_to(self._folder) and digest_of(place) == wanted.sha256 != "":
+        place = Path(os.path.normpath(of.parent / ingredient.name))
+        if place.is_relative_to(self._folder) and digest_of(place) == ingredient.sha256 != "":
             return place
         if self._by_digest is None:
             self._by_digest = {}
             for path in self._paths:
                 self._by_digest.setdefault(digest_of(path) or "", []).append(path)
-        same = self._by_digest.get(wanted.sha256, []) if wanted.sha256 else []
-        name = PurePosixPath(wanted.name).name
+        same = self._by_digest.get(ingredient.sha256, []) if ingredient.sha256 else []
+        name = PurePosixPath(ingredient.name).name
         others = [path for path in same if path != of]
         return next((path for path in others if path.name == name), next(iter(others), None))
 

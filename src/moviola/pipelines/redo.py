@@ -164,18 +164,18 @@ def _input(
 
 def _model(one: Ingredient, base: Path, places: Iterable[Path]) -> tuple[str, Difference | None]:
     """Return a model's name or where it lies, and what is different about it."""
-    name, found = one.name.removeprefix(HUB), one.name
+    name, model = one.name.removeprefix(HUB), one.name
     if not (is_embedded(name) and name == one.name):
         path = next(_places(name, base, places), None)
-        found = one.name if path is None else f"{one.name[: len(one.name) - len(name)]}{path}"
+        model = one.name if path is None else f"{one.name[: len(one.name) - len(name)]}{path}"
     try:
-        now = model_checksum(found)
+        now = model_checksum(model)
     except InputError:
         now = ""
     if now == one.sha256 or (not now and one.name.startswith(HUB)) or not one.sha256:
-        return found, None
+        return model, None
     what = "its weights are others than they were" if now else "it is not on this machine"
-    return found, Difference("model", one.name, f"model {one.name}: {what}")
+    return model, Difference("model", one.name, f"model {one.name}: {what}")
 
 
 def _places(name: str, base: Path, folders: Iterable[Path]) -> Iterator[Path]:

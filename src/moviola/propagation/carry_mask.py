@@ -52,8 +52,8 @@ def carry_mask(
         yield from (_levels(mask) for mask, _ in forwards or _carried(frames, last, flow, config))  # type: ignore[arg-type]
         return
     with Spill(folder) as spill:
-        for found in _carried(frames[::-1], last, flow, config):
-            spill.push(found)
+        for mask in _carried(frames[::-1], last, flow, config):
+            spill.push(mask)
         if forwards is None:
             while len(spill):
                 yield _levels(spill.pop()[0])
@@ -67,13 +67,13 @@ def _carried(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Give for every frame the mask of the first one, float32 (H, W), 0 to 255, and the guide error, float32 (H, W)."""
     levels = mask.astype(np.float32)
-    for found in carry(frames, np.repeat(mask[..., None], 3, -1), config, flow=flow):
-        yield warp(levels, found.flow), found.error
+    for carried in carry(frames, np.repeat(mask[..., None], 3, -1), config, flow=flow):
+        yield warp(levels, carried.flow), carried.error
 
 
 def _join(one: tuple[np.ndarray, ...], two: tuple[np.ndarray, ...], index: int, interval: int) -> np.ndarray:
     """Return the mix of a mask that was carried from both ends to a frame, uint8 (H, W)."""
-    e1, e2 = (spread(found[1], _SPREAD) for found in (one, two))
+    e1, e2 = (spread(side[1], _SPREAD) for side in (one, two))
     share = choose.share(e1, e2, index, interval)
     return _levels(two[0] + share * (one[0] - two[0]))
 

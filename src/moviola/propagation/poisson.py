@@ -116,13 +116,13 @@ def solve_within(
         )
     if not pull > 0:
         raise ConfigError(f"pull must be above 0, got {pull}")
-    found = prior.astype(np.float32)
-    x, y = gradients(found)
-    wanted = _divergence(across - x, down - y)
-    near = region & _within((wanted != 0).any(-1) & region, 6 / pull**0.5)
+    solution = prior.astype(np.float32)
+    x, y = gradients(solution)
+    source = _divergence(across - x, down - y)
+    near = region & _within((source != 0).any(-1) & region, 6 / pull**0.5)
     if near.any():
-        found[near] += _conjugate_gradients(_operator(near, pull), wanted[near])
-    return found
+        solution[near] += _conjugate_gradients(_operator(near, pull), source[near])
+    return solution
 
 
 def _within(sources: np.ndarray, reach: float) -> np.ndarray:
@@ -159,7 +159,7 @@ def _conjugate_gradients(
     matrix: Any, right: np.ndarray, tolerance: float = 1e-4, most: int = 500
 ) -> np.ndarray:
     """Solve a symmetric positive definite system for each column of `right` (n, C), to a share of its length."""
-    found, rest = np.zeros_like(right), right.copy()
+    solution, rest = np.zeros_like(right), right.copy()
     way, length = rest.copy(), (rest * rest).sum(0)
     enough = tolerance**2 * length
     for _ in range(most):
@@ -167,11 +167,11 @@ def _conjugate_gradients(
             break
         image = matrix @ way
         step = length / np.maximum((way * image).sum(0), 1e-30)
-        found += step * way
+        solution += step * way
         rest -= step * image
         before, length = length, (rest * rest).sum(0)
         way = rest + length / np.maximum(before, 1e-30) * way
-    return found
+    return solution
 
 
 def _divergence(across: np.ndarray, down: np.ndarray) -> np.ndarray:

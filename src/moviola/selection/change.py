@@ -167,13 +167,13 @@ class Orb(Measure):
         self, frames: Sequence[np.ndarray], weights: Sequence[Weight]
     ) -> Sequence[np.ndarray | None]:
         """Return the descriptors of the keypoints, uint8 (N, 32), or None where there are none."""
-        found = []
+        descriptors = []
         for frame, weight in zip(frames, weights, strict=True):
             grey = luma_levels(reduce(frame, self.size))
             small = small_weight(weight, *grey.shape)
             counted = None if small is None else (small > 0.5).astype(np.uint8)
-            found.append(self._orb.detectAndCompute(grey, counted)[1])
-        return found
+            descriptors.append(self._orb.detectAndCompute(grey, counted)[1])
+        return descriptors
 
     def compare(self, previous: np.ndarray | None, current: np.ndarray | None) -> float:
         """Return 1 minus the share of keypoints with a partner."""
@@ -215,12 +215,12 @@ class Flow(Measure):
 
         from moviola.core.ranges import to_network
 
-        found = []
+        inputs = []
         for frame, weight in zip(frames, weights, strict=True):
             copy = reduce(frame, self.size)
             small = small_weight(weight, *copy.shape[:2])
-            found.append((to_network(torch.from_numpy(copy))[None], frame.shape[:2], small))
-        return found
+            inputs.append((to_network(torch.from_numpy(copy))[None], frame.shape[:2], small))
+        return inputs
 
     def compare(self, previous: tuple[Any, ...], current: tuple[Any, ...]) -> float:
         """Return the mean length of the flow, by the weight of the first frame."""

@@ -80,12 +80,12 @@ async def values(request: Request) -> dict[str, Any]:
         if len(data) > 10**6:
             raise RequestError("the request is larger than 1 MB", 413)
     try:
-        found = json.loads(data)
+        values = json.loads(data)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        values = None
+    if not isinstance(values, dict):
         raise RequestError("the request is no JSON object")
-    return found
+    return values
 
 
 def error_handlers() -> dict[Any, Callable[[Request, Any], Response]]:

@@ -117,8 +117,8 @@ class Session:
             raise RequestError(
                 f"key frame {missing[0]} is not painted yet; paint the keys, or upload a picture", 409
             )
-        wanted = {self.key_path("own", key) for key in keys}
-        for path in set((self.folder / "own").iterdir()) - wanted:
+        kept_paths = {self.key_path("own", key) for key in keys}
+        for path in set((self.folder / "own").iterdir()) - kept_paths:
             path.unlink()
         for key in keys:
             path, own = self.painted(key), self.key_path("own", key)

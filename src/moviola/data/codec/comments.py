@@ -75,14 +75,14 @@ def put_beside(path: Path, text: str) -> None:
 def read_comments(path: str | Path) -> list[str]:
     """Return the comments that a file or a folder of frames holds, or that lie beside it; none where it is damaged."""
     path = Path(path)
-    found: list[str] = []
+    comments: list[str] = []
     with suppress(*_DAMAGED, InputError):
-        found = [(path / FOLDER_FILE).read_text("utf-8")] if path.is_dir() else _inside(path)
+        comments = [(path / FOLDER_FILE).read_text("utf-8")] if path.is_dir() else _inside(path)
     with suppress(*_DAMAGED, InputError, TypeError, KeyError):
         if not path.is_dir() and side_file(path).is_file():
             values = json.loads(side_file(path).read_text("utf-8"))
-            found += [values["comment"]] if values["of"] == contents(path) else []
-    return found
+            comments += [values["comment"]] if values["of"] == contents(path) else []
+    return comments
 
 
 def png_comment(data: bytes, text: str) -> bytes:
@@ -143,16 +143,16 @@ def _put_gif(file: BinaryIO, data: bytes) -> None:
 def _read_gif(file: BinaryIO) -> list[bytes]:
     flags = file.read(13)[10]
     file.seek(_table(flags), 1)
-    found: list[bytes] = []
+    comments: list[bytes] = []
     while (mark := file.read(1)) in (b"!", b","):
         if mark == b"!":
             label, data = file.read(1), _sub_blocks(file)
-            found += [data] if label == b"\xfe" else []
+            comments += [data] if label == b"\xfe" else []
         else:
             flags = file.read(9)[8]
             file.seek(_table(flags) + 1, 1)
             _sub_blocks(file)
-    return found
+    return comments
 
 
 def _table(flags: int) -> int:
@@ -181,16 +181,16 @@ def _put_png(file: BinaryIO, data: bytes) -> None:
 
 def _read_png(file: BinaryIO) -> list[bytes]:
     file.seek(8)
-    found: list[bytes] = []
+    comments: list[bytes] = []
     while len(head := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
         if name == b"tEXt" and length <= 2 * ROOM:
             keyword, _, text = file.read(length).partition(b"\0")
-            found += [text] if keyword == b"Comment" else []
+            comments += [text] if keyword == b"Comment" else []
             file.seek(4, 1)
         else:
             file.seek(length + 4, 1)
-    return found
+    return comments
 
 
 # -- webp -------------------------------------------------------------------------------------------------
@@ -211,16 +211,16 @@ def _put_webp(file: BinaryIO, data: bytes) -> None:
 
 def _read_webp(file: BinaryIO) -> list[bytes]:
     file.seek(12)
-    found: list[bytes] = []
+    comments: list[bytes] = []
     while len(head := file.read(8)) == 8:
         name, length = struct.unpack("<4sI", head)
         if name == b"XMP " and length <= 4 * ROOM:
             match = _XMP_TEXT.search(file.read(length).decode("utf-8", "replace"))
-            found += [html.unescape(match[1]).encode()] if match else []
+            comments += [html.unescape(match[1]).encode()] if match else []
             file.seek(length % 2, 1)
         else:
             file.seek(length + length % 2, 1)
-    return found
+    return comments
 
 
 # -- jpg --------------------------------------------------------------------------------------------------
@@ -234,11 +234,11 @@ def _put_jpg(file: BinaryIO, data: bytes) -> None:
 
 def _read_jpg(file: BinaryIO) -> list[bytes]:
     file.seek(2)
-    found: list[bytes] = []
+    comments: list[bytes] = []
     while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:
         data = file.read(int.from_bytes(head[2:4], "big") - 2)
-        found += [data] if head[1] == 0xFE else []
-    return found
+        comments += [data] if head[1] == 0xFE else []
+    return comments
 
 
 # -- npz --------------------------------------------------------------------------------------------------

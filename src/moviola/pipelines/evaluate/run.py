@@ -143,8 +143,8 @@ class _Run:
         views = (
             sanity.views([m for m in self.metrics if self._on_real(m)], real, rows, how.seed) if sane else []
         )
-        wanted = [*digests.values(), *columns.values(), *(view.column for view in views)]
-        unique = {column.identity: column for column in wanted}
+        requested = [*digests.values(), *columns.values(), *(view.column for view in views)]
+        unique = {column.identity: column for column in requested}
         made = extract(
             self.plans, self.pairs, list(unique.values()), root,
             skip_bad=skip_bad, mapper=mapper, tick=tick, expect=expect,

@@ -73,29 +73,29 @@ class Faults:
 
     def lines(self) -> list[str]:
         """Return what was found, a line each; one line for a clean clip."""
-        said = []
+        lines = []
         if any(self.flickers):
             sizes = (
                 f"of the picture ({self.flicker:.1f} levels)",
                 f"of parts of it ({self.local:.1f} levels)",
             )
-            said.append(
+            lines.append(
                 f"flicker {' and '.join(s for s, yes in zip(sizes, self.flickers, strict=True) if yes)}"
             )
         if self.seams:
             what = "a seam at frame" if len(self.seams) == 1 else "seams at frames"
-            said.append(f"{what} {', '.join(map(str, self.seams))}")
+            lines.append(f"{what} {', '.join(map(str, self.seams))}")
         if self.drifts[0]:
             mean, contrast = self.drift[0], 100 * self.drift[1]
-            said.append(f"drift: up to {mean:.1f} levels in the mean, {contrast:.0f} % in contrast")
+            lines.append(f"drift: up to {mean:.1f} levels in the mean, {contrast:.0f} % in contrast")
         if self.drifts[1]:
-            said.append(f"drift of sharpness: up to {100 * self.drift[2]:.0f} %")
+            lines.append(f"drift of sharpness: up to {100 * self.drift[2]:.0f} %")
         if self.repeats:
             count = sum(stop - first for first, stop in self.repeats)
-            said.append(
+            lines.append(
                 f"{count} repeated frames, at {', '.join(str(first) for first, _ in self.repeats[:12])}"
             )
-        return said or ["clean: nothing to mend, the frames stay as they are"]
+        return lines or ["clean: nothing to mend, the frames stay as they are"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
